@@ -1,0 +1,1 @@
+//! A fitted pipeline to bytes and back.

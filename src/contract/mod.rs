@@ -1,0 +1,1 @@
+//! What a step, a model, a splitter and a metric is.

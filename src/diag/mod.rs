@@ -1,0 +1,21 @@
+//! A problem with a place: what went wrong, where, and what to do next.
+//!
+//! Every room reports through [`Diagnostic`]; [`Code`] is the one table of what can go wrong, and
+//! each code knows the exit code of the process. Nothing here prints: `cli` does, with [`render`].
+
+mod code;
+mod diagnostic;
+mod render;
+mod span;
+mod suggest;
+mod watch;
+
+pub use code::Code;
+pub use diagnostic::{Diagnostic, Place, Severity};
+pub use render::render;
+pub use span::{Source, Span};
+pub use suggest::suggest;
+pub use watch::{Silent, Watch};
+
+/// The result of anything that can fail with one diagnostic.
+pub type Result<T> = std::result::Result<T, Diagnostic>;

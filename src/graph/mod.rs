@@ -1,0 +1,1 @@
+//! The checked file: names become components; no data.

@@ -1,0 +1,1 @@
+//! The whole job: read, bind, plan, run, artifact, report, publish.

@@ -1,0 +1,5 @@
+//! Numbers only: matrices, moments, solvers, condition.
+
+mod matrix;
+
+pub use matrix::Matrix;

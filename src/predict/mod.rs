@@ -1,0 +1,1 @@
+//! Batch prediction with a published model.

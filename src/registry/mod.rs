@@ -1,0 +1,1 @@
+//! Runs, model versions and aliases, on top of the store.

@@ -1,0 +1,1 @@
+//! What was written: the typed pipeline file, with spans; knows no component.

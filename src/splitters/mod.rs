@@ -1,0 +1,1 @@
+//! Splitters, one file each.

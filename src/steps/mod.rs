@@ -1,0 +1,1 @@
+//! Preprocessing steps and selectors, one file each.

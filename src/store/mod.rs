@@ -1,0 +1,1 @@
+//! What was published: blobs by digest and named records with compare-and-swap.

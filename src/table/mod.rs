@@ -1,0 +1,1 @@
+//! Tables: typed columns, rows, targets, and the scan that produces them.
