@@ -1,1 +1,4 @@
+//! Integration tests, by intent.
 
+mod server;
+mod stores;
