@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::layout::{Layout, Place};
 use crate::diag::Result;
-use crate::linalg::{BLOCK, Moments, prefix_suffix};
+use crate::linalg::{BLOCK, Moments};
 use crate::table::{Column, MISSING, Scan, Table, Target};
 
 /// What is known of one cell: a set of rows.
@@ -144,9 +144,9 @@ fn of_unit(layout: &Layout, input: &Input, unit: usize) -> Result<Vec<Cell>> {
 /// For each cell, all others together: the training rows of a partition's folds. By prefixes and
 /// suffixes, without a subtraction.
 pub fn others(cells: &[Cell]) -> Vec<Cell> {
-    let plain = prefix_suffix(&cells.iter().map(|cell| cell.plain.clone()).collect::<Vec<_>>());
+    let plain = Moments::prefix_suffix(&cells.iter().map(|cell| cell.plain.clone()).collect::<Vec<_>>());
     let weighted: Option<Vec<Moments>> = cells.iter().map(|cell| cell.weighted.clone()).collect();
-    let mut weighted = weighted.map(|cells| prefix_suffix(&cells).into_iter());
+    let mut weighted = weighted.map(|cells| Moments::prefix_suffix(&cells).into_iter());
     let rest = |(k, plain): (usize, Moments)| {
         let mut rest = Cell {
             plain,
