@@ -1,4 +1,5 @@
 //! Integration tests, by intent.
 
+mod redis;
 mod server;
 mod stores;

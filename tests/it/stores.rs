@@ -6,7 +6,6 @@ use pipefit::source::keys::{self, Keys, Kind};
 use pipefit::store::{Backing, Commit, Digest, Store, connect};
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Changes one byte of a stored blob behind the store's back.
@@ -412,68 +411,4 @@ fn a_full_disk_leaves_what_was_published() {
     }));
     assert!(Command::new("umount").arg(place.path()).status().unwrap().success());
     outcome.unwrap();
-}
-
-#[test]
-fn other_kinds_of_keys_are_named_and_replaced() {
-    let server = Server::start();
-    let keys = keys::of(&open(&server.url("")));
-    let mut raw = server.raw();
-    for (command, key) in [("HSET", "h"), ("RPUSH", "l"), ("SADD", "s"), ("ZADD", "z"), ("XADD", "x")] {
-        let mut request = redis::cmd(command);
-        request.arg(key);
-        match command {
-            "HSET" => request.arg("f").arg(1),
-            "ZADD" => request.arg(1).arg("m"),
-            "XADD" => request.arg("*").arg("f").arg(1),
-            _ => request.arg("m"),
-        };
-        request.exec(&mut raw).unwrap();
-    }
-    let kinds: Vec<_> = keys.ls().unwrap().into_iter().map(|listed| (listed.key, listed.kind)).collect();
-    let expected =
-        [("h", Kind::Hash), ("l", Kind::List), ("s", Kind::Set), ("x", Kind::Stream), ("z", Kind::Zset)];
-    assert_eq!(kinds, expected.map(|(key, kind)| (key.to_owned(), kind)));
-    for (key, kind) in expected {
-        assert_eq!(keys.kind(key).unwrap(), Some(kind));
-        let error = keys.value(key).unwrap_err();
-        assert_eq!(error.code(), Code::WrongKind);
-        assert!(error.message().contains(&format!("`{key}` is a {kind}")), "{error}");
-        keys.write(key, b"1").unwrap();
-        assert_eq!(keys.value(key).unwrap().as_deref(), Some(&b"1"[..]));
-    }
-    for outcome in [keys.write("pipefit:run:1", b"").err(), keys.remove("pipefit:run:1").err()] {
-        assert_eq!(outcome.unwrap().code(), Code::StoreRefused);
-    }
-}
-
-#[test]
-fn store_and_keys_are_one_connection() {
-    let server = Server::start();
-    let (store, keys) = keys::open(&server.url("/0"), Path::new("/")).unwrap();
-    store.put("model:m", &[b"blob"]).unwrap();
-    keys.value("data:x").unwrap();
-    store.durability().unwrap();
-    let info: String = redis::cmd("INFO").arg("stats").query(&mut server.raw()).unwrap();
-    let received = info.lines().find_map(|line| line.strip_prefix("total_connections_received:")).unwrap();
-    // One to see that the server is up, one to ask here, one for all the work.
-    assert_eq!(received.trim(), "3");
-}
-
-#[test]
-fn what_is_staged_expires_and_what_is_published_does_not() {
-    let server = Server::start();
-    let store: Arc<dyn Store> = open(&server.url("")).store();
-    let mut raw = server.raw();
-    let mut seconds = |digest: &Digest| -> i64 {
-        redis::cmd("TTL").arg(format!("pipefit:blob:{{pipefit:model:m}}:{digest}")).query(&mut raw).unwrap()
-    };
-    let digest = store.put("model:m", &[b"blob"]).unwrap()[0];
-    assert!((1..=3600).contains(&seconds(&digest)));
-    let commit = Commit { record: "model:m", expected: None, new: b"1", blobs: &[(digest, 4)], with: &[] };
-    assert!(store.commit(&commit).unwrap());
-    assert_eq!(seconds(&digest), -1);
-    // The next version has the same bytes, and its run is killed before it commits.
-    store.put("model:m", &[b"blob"]).unwrap();
-    assert_eq!(seconds(&digest), -1, "a published artifact was given a time to live");
 }
