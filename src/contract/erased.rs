@@ -61,6 +61,8 @@ pub trait AnyStep: AnyParams {
     fn emits(&self, input: Types) -> Types;
     /// As [`Step::needs`].
     fn needs(&self) -> Needs;
+    /// As [`Step::maps`].
+    fn maps(&self) -> bool;
     /// As [`Step::fit_stats`].
     ///
     /// # Errors
@@ -91,6 +93,10 @@ impl<T: Step> AnyStep for T {
 
     fn needs(&self) -> Needs {
         Step::needs(self)
+    }
+
+    fn maps(&self) -> bool {
+        Step::maps(self)
     }
 
     fn fit_stats(&self, stats: &Stats) -> Result<Box<dyn AnyFittedStep>> {

@@ -64,6 +64,11 @@ pub trait Step: Params + Checks {
     /// What it is fitted from; [`Needs::ROWS`] when statistics will not do.
     fn needs(&self) -> Needs;
 
+    /// Whether [`FittedStep::map`] will be there, whatever the data: what the two-pass path asks.
+    fn maps(&self) -> bool {
+        false
+    }
+
     /// Fits from statistics: what every step with other needs than `ROWS` defines.
     ///
     /// # Errors

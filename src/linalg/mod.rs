@@ -1,13 +1,16 @@
 //! Numbers only: matrices, moments, solvers, condition.
+//!
+//! Rows are summed in blocks of [`BLOCK`], blocks merge in their order, and nothing depends on
+//! the number of threads: equal input gives equal bits.
 
+mod affine;
 mod matrix;
 mod moments;
+mod sums;
+mod univariate;
 
+pub use affine::Affine;
 pub use matrix::Matrix;
-pub use moments::Moments;
-
-/// The rows of a block: the unit of summation, cut on the global row index.
-pub const BLOCK: usize = 2048;
-
-/// The blocks of a run: the unit of reading and of threads.
-pub const RUN: usize = 32;
+pub use moments::{Accumulator, BLOCK, Moments, RUN};
+pub use sums::{dot, product_sum, sum, two_prod, two_sum};
+pub use univariate::Univariate;

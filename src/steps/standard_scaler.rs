@@ -47,6 +47,10 @@ impl Step for StandardScaler {
         Needs::SPREAD
     }
 
+    fn maps(&self) -> bool {
+        true
+    }
+
     fn fit_stats(&self, stats: &Stats) -> Result<FittedStandardScaler> {
         let p = stats.features.len();
         let mut fitted = FittedStandardScaler {
@@ -94,7 +98,7 @@ impl FittedStep for FittedStandardScaler {
             let (scale, offset) = (1.0 / self.scale[j], -self.mean[j] / self.scale[j]);
             MapColumn::affine(Arc::clone(&self.names[j]), j as u32, scale, offset, self.holey[j])
         };
-        Some(Map { columns: (0..self.names.len()).map(column).collect() })
+        Some(Map { columns: (0..self.names.len()).map(column).collect(), refused: Vec::new() })
     }
 }
 
