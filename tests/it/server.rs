@@ -21,7 +21,7 @@ impl Server {
         Self::with(&[])
     }
 
-    /// Starts a server with more options, such as `["--requirepass", "secret"]`.
+    /// Starts a server with more options, such as `["--requirepass", "secret"]`; `["--user", "ann on"]` are three.
     pub fn with(options: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         // Another process may take the port between our look and the server's start: then the next one.
@@ -40,7 +40,7 @@ impl Server {
                 ])
                 .args(["--enable-debug-command", "yes", "--unixsocket", SOCKET, "--dir"])
                 .arg(folder.path())
-                .args(options)
+                .args(options.iter().flat_map(|option| option.split(' ')))
                 .current_dir(folder.path())
                 .stdout(Stdio::null())
                 .spawn();

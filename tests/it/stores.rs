@@ -2,17 +2,22 @@
 
 use crate::server::Server;
 use pipefit::diag::Code;
+use pipefit::registry::{Draft, MODEL_FILE, Registry};
 use pipefit::source::keys::{self, Keys, Kind};
 use pipefit::store::{Backing, Commit, Digest, Store, connect};
+use serde_json::{Map, json};
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Changes one byte of a stored blob behind the store's back.
 type Damage<'a> = &'a dyn Fn(&Digest);
 
 /// The suite. Each part uses names of its own, so that one store serves all.
-fn every_store_keeps_its_promises(store: &dyn Store, damage: Option<Damage>) {
+fn every_store_keeps_its_promises(store: &Arc<dyn Store>, damage: Option<Damage>) {
+    runs_at_once_publish_a_version_each(store);
+    let store = &**store;
     blobs_come_back_whole(store, damage);
     a_blob_may_be_large(store);
     a_record_changes_only_from_what_was_expected(store);
@@ -169,6 +174,57 @@ fn a_reader_never_sees_a_torn_record(store: &dyn Store) {
     });
 }
 
+/// Eight runs at once, ten times each; a reader takes `latest` all the while and never finds a part of it missing.
+fn runs_at_once_publish_a_version_each(store: &Arc<dyn Store>) {
+    let registry = Registry::new(store.clone());
+    let left = AtomicUsize::new(8);
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let (registry, left) = (&registry, &left);
+            scope.spawn(move || {
+                for round in 0..10 {
+                    let version = registry.reserve("busy").unwrap();
+                    let (model, run) = (version.to_string().repeat(1000), format!("busy-{thread}-{round}"));
+                    let draft = Draft {
+                        name: "busy",
+                        version,
+                        run: &run,
+                        created: "2026-01-01T00:00:00Z",
+                        rows: 1,
+                        scores: &Map::new(),
+                        files: &[(MODEL_FILE, model.as_bytes()), ("report.md", b"shared by all")],
+                        record: &json!({"version": version}),
+                    };
+                    registry.publish(&draft).unwrap();
+                }
+                left.fetch_sub(1, Ordering::Relaxed);
+            });
+        }
+        scope.spawn(|| {
+            let mut last = 0;
+            while left.load(Ordering::Relaxed) > 0 {
+                let Ok(latest) = registry.resolve("busy") else {
+                    assert_eq!(last, 0, "a published model is gone");
+                    continue;
+                };
+                let version = latest.version.version;
+                assert!(version >= last, "version {version} came after {last}");
+                assert!(
+                    registry.file(&latest, MODEL_FILE).unwrap()
+                        == version.to_string().repeat(1000).as_bytes()
+                );
+                assert_eq!(registry.run(&latest.version.run).unwrap().record, json!({"version": version}));
+                last = version;
+            }
+        });
+    });
+    let model = registry.model("busy").unwrap();
+    let versions: Vec<_> = model.versions.iter().map(|version| version.version).collect();
+    assert_eq!(versions, (1..=80).collect::<Vec<_>>());
+    assert_eq!(registry.runs().unwrap().len(), 80);
+    assert_eq!(registry.verify("busy", &|_, _| Ok(())).unwrap().problems, []);
+}
+
 /// The keys' part of the suite.
 fn every_store_keeps_the_users_keys(keys: &dyn Keys) {
     assert_eq!(keys.ls().unwrap(), []);
@@ -222,7 +278,7 @@ fn flip(bytes: &mut [u8]) {
 fn memory_keeps_its_promises() {
     let backing = open("mem:");
     every_store_keeps_the_users_keys(&*keys::of(&backing));
-    every_store_keeps_its_promises(&*backing.store(), None);
+    every_store_keeps_its_promises(&backing.store(), None);
 }
 
 #[test]
@@ -231,7 +287,7 @@ fn a_folder_keeps_its_promises() {
     let backing = connect("dir:a/store", place.path()).unwrap();
     every_store_keeps_the_users_keys(&*keys::of(&backing));
     every_store_keeps_its_promises(
-        &*backing.store(),
+        &backing.store(),
         Some(&|digest| {
             let path = place.path().join("a/store/blobs").join(digest.to_string());
             let mut bytes = std::fs::read(&path).unwrap();
@@ -249,7 +305,7 @@ fn a_redis_server_keeps_its_promises() {
     let backing = open(&server.url("/0?prefix=test"));
     every_store_keeps_the_users_keys(&*keys::of(&backing));
     every_store_keeps_its_promises(
-        &*backing.store(),
+        &backing.store(),
         Some(&|digest| {
             let mut raw = server.raw();
             let key = format!("test:blob:{{test:model:blobs}}:{digest}");
