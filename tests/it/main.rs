@@ -3,3 +3,4 @@
 mod redis;
 mod server;
 mod stores;
+mod accuracy;
