@@ -21,5 +21,5 @@ pub use span::{Source, Span};
 pub use suggest::suggest;
 pub use watch::{Silent, Watch};
 
-/// The result of anything that can fail with one diagnostic.
-pub type Result<T> = std::result::Result<T, Diagnostic>;
+/// The result of anything that can fail, mostly with one diagnostic.
+pub type Result<T, E = Diagnostic> = std::result::Result<T, E>;
