@@ -3,14 +3,23 @@
 //! Rows are summed in blocks of [`BLOCK`], blocks merge in their order, and nothing depends on
 //! the number of threads: equal input gives equal bits.
 
+mod accumulator;
 mod affine;
+mod faer_view;
+mod householder;
+mod least_squares;
 mod matrix;
 mod moments;
+mod refined;
+mod scaling;
+mod spectrum;
 mod sums;
 mod univariate;
 
+pub use accumulator::Accumulator;
 pub use affine::Affine;
+pub use least_squares::{LeastSquares, inverse_gram_diagonal, least_squares};
 pub use matrix::Matrix;
-pub use moments::{Accumulator, BLOCK, Moments, RUN};
+pub use moments::{BLOCK, Moments, RUN};
 pub use sums::{dot, product_sum, sum, two_prod, two_sum};
 pub use univariate::Univariate;
