@@ -104,7 +104,12 @@ fn fill<T: AnyParams + ?Sized>(
     let before = problems.iter().filter(|problem| is_error(problem)).count();
     for (name, span, node) in &written.parameters {
         match made.set(name, &value(node)) {
-            Ok(true) => {}
+            Ok(true) => {
+                if let Some(instead) = crate::models::deprecated(&written.name, name) {
+                    let message = format!("`{name}` of `{}` is deprecated in scikit-learn", written.name);
+                    problems.push(Code::WarnDeprecated.warning(message).at(span).help(instead));
+                }
+            }
             Ok(false) if idle.contains(&name.as_str()) => {
                 let message = format!("`{name}` of `{}` is accepted and changes nothing here", written.name);
                 problems.push(Code::WarnNoEffect.warning(message).at(span));
@@ -149,10 +154,8 @@ fn unknown_parameter(class: &str, name: &str, span: &Span, names: impl Iterator<
 /// Today's spelling of parameters that scikit-learn has removed.
 fn removed(class: &str, name: &str) -> Option<&'static str> {
     match (class, name) {
-        ("LogisticRegression", "multi_class") => Some("leave it out: more than two classes are always fitted jointly"),
-        ("LinearRegression" | "Ridge", "normalize") => Some("put a `StandardScaler` into `preprocess`"),
         ("OneHotEncoder", "sparse") => Some("leave it out: indicators are kept sparse by themselves"),
-        _ => None,
+        _ => crate::models::removed(class, name),
     }
 }
 

@@ -4,7 +4,7 @@
 mod data;
 mod lock;
 mod publish;
-mod source_text;
+
 mod verify;
 
 use std::path::Path;
