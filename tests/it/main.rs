@@ -1,5 +1,7 @@
 //! Integration tests, by intent.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
 mod redis;
 mod server;
 mod stores;
