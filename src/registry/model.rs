@@ -2,7 +2,7 @@
 
 use super::reference::{Pick, is_name};
 use crate::diag::{Code, Diagnostic, Result};
-use crate::store::Digest;
+use crate::table::Digest;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;

@@ -70,7 +70,8 @@ impl Registry {
 mod tests {
     use super::super::{Draft, MODEL_FILE, Registry};
     use crate::diag::Code;
-    use crate::store::{Digest, connect};
+    use crate::store::connect;
+    use crate::table::Digest;
     use serde_json::{Map, Value};
     use std::path::Path;
 

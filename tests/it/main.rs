@@ -1,5 +1,8 @@
 //! Integration tests, by intent.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+mod processes;
 mod redis;
 mod server;
 mod stores;
