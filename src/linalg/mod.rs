@@ -5,12 +5,15 @@
 
 mod accumulator;
 mod affine;
+mod cholesky;
 mod faer_view;
 mod householder;
 mod least_squares;
 mod matrix;
 mod moments;
 mod refined;
+mod ridge;
+mod ridge_rows;
 mod scaling;
 mod spectrum;
 mod sums;
@@ -21,5 +24,7 @@ pub use affine::Affine;
 pub use least_squares::{LeastSquares, inverse_gram_diagonal, least_squares};
 pub use matrix::Matrix;
 pub use moments::{BLOCK, Moments, RUN};
+pub use ridge::{Solution, ridge};
+pub use ridge_rows::ridge_rows;
 pub use sums::{dot, product_sum, sum, two_prod, two_sum};
 pub use univariate::Univariate;
