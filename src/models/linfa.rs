@@ -72,8 +72,7 @@ impl<T: LinfaTarget> FittedForLinfa<T> {
     /// # Errors
     /// As [`FittedModel::predict`](crate::contract::FittedModel::predict).
     pub fn try_predict<D: Data<Elem = f64>>(&self, records: &ArrayBase<D, Ix2>) -> Result<T> {
-        let names: Vec<String> = (0..records.ncols()).map(|j| format!("feature-{j}")).collect();
-        let prediction = self.fitted.predict(&frame(records, &names))?;
+        let prediction = self.fitted.predict(&frame(records, &[]))?;
         T::of(prediction, &self.classes).ok_or_else(|| Code::Bug.error("a prediction of another kind than the target"))
     }
 }
@@ -93,7 +92,7 @@ impl<D: Data<Elem = f64>, T: LinfaTarget> Fit<ArrayBase<D, Ix2>, T, Diagnostic> 
         if weights.is_some() && !self.model.takes_weights() {
             return Err(Code::BadWeight.error(format!("{} takes no weights", self.model.name())));
         }
-        let frame = frame(records, &dataset.feature_names());
+        let frame = frame(records, dataset.feature_names());
         let rows = Rows::all(rows);
         let train = Train { x: &frame, y: Some(&target), weight: weights.as_deref(), rows: &rows };
         let fitted = self.model.fit(&train, &mut Rng::seeded(self.seed))?;
@@ -194,13 +193,13 @@ impl From<linfa::Error> for Diagnostic {
     }
 }
 
-/// Records as a frame, by a copy.
+/// Records as a frame, by a copy; features without a name get linfa's `feature-0`, `feature-1`.
 fn frame<D: Data<Elem = f64>>(records: &ArrayBase<D, Ix2>, names: &[String]) -> Frame {
-    let block = |(column, name): (ndarray::ArrayView1<f64>, &String)| Block::Number {
-        name: name.as_str().into(),
+    let block = |(j, column): (usize, ndarray::ArrayView1<f64>)| Block::Number {
+        name: names.get(j).map_or_else(|| format!("feature-{j}").into(), |name| name.as_str().into()),
         values: column.iter().copied().collect(),
     };
-    Frame::new(records.nrows(), records.columns().into_iter().zip(names).map(block).collect())
+    Frame::new(records.nrows(), records.columns().into_iter().enumerate().map(block).collect())
 }
 
 /// Ordinary least squares by linfa-linear: Householder QR of [X 1] without pivoting or scaling, one

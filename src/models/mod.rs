@@ -5,14 +5,23 @@ use crate::contract::erased::{Kind, ModelKind};
 pub mod dummy_classifier;
 pub mod dummy_regressor;
 mod elsewhere;
+pub mod fitted_regression;
 mod linear;
+pub mod linear_regression;
+pub mod linfa;
+mod ordinary;
+pub mod ridge;
 mod training;
 
 pub use elsewhere::{deprecated, known_elsewhere, removed};
 
 /// Every model, in the order that `pipefit list models` prints.
-pub const ALL: &[&dyn ModelKind] =
-    &[&Kind::<dummy_regressor::DummyRegressor>::NEW, &Kind::<dummy_classifier::DummyClassifier>::NEW];
+pub const ALL: &[&dyn ModelKind] = &[
+    &Kind::<linear_regression::LinearRegression>::NEW,
+    &Kind::<ridge::Ridge>::NEW,
+    &Kind::<dummy_regressor::DummyRegressor>::NEW,
+    &Kind::<dummy_classifier::DummyClassifier>::NEW,
+];
 
 /// The model of this name.
 pub fn named(name: &str) -> Option<&'static dyn ModelKind> {

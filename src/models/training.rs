@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::contract::{Train, Value};
+use crate::contract::{Needs, Stats, Train, Unfit, Value};
 use crate::diag::{Code, Diagnostic, Result};
 use crate::linalg::Matrix;
 use crate::table::{Levels, Target};
@@ -71,6 +71,69 @@ pub(super) fn weights(train: &Train) -> Result<Option<Vec<f64>>> {
         return Err(Code::BadWeight.error("the weights of all training rows are 0"));
     }
     Ok(Some(weights))
+}
+
+/// That there are features to learn from.
+///
+/// # Errors
+/// `EmptyData` when there are none.
+pub(super) fn features(train: &Train, model: &str) -> Result<()> {
+    if train.x.features() == 0 {
+        return Err(Code::EmptyData.error(format!("{model} has no features to learn from")));
+    }
+    Ok(())
+}
+
+/// The features of the training rows, rows x features.
+///
+/// # Errors
+/// `EmptyData` when there are no features, and as [`Frame::design`](crate::contract::Frame::design).
+pub(super) fn design(train: &Train, model: &str) -> Result<Matrix> {
+    features(train, model)?;
+    train.x.design(train.rows)
+}
+
+/// The gathered rows of a regression.
+pub(super) struct Gathered {
+    /// The features, n x p.
+    pub(super) x: Matrix,
+    /// The targets, n x t.
+    pub(super) y: Matrix,
+    /// The weights, where there are any.
+    pub(super) weight: Option<Vec<f64>>,
+}
+
+impl Gathered {
+    /// The training rows.
+    ///
+    /// # Errors
+    /// As [`values`], [`weights`] and [`design`].
+    pub(super) fn of(train: &Train, model: &str) -> Result<Self> {
+        let y = values(train, model)?;
+        let weight = weights(train)?;
+        Ok(Self { x: design(train, model)?, y, weight })
+    }
+}
+
+/// Fits a regression from the rows' own joint moments, as two passes do, so that both paths give the
+/// same numbers; else from the rows.
+///
+/// # Errors
+/// As [`Gathered::of`], [`Stats::of`] and the two fits.
+pub(super) fn fit<F>(
+    train: &Train,
+    model: &str,
+    from_stats: impl FnOnce(&Stats) -> Result<F, Unfit>,
+    from_rows: impl FnOnce(&Gathered) -> Result<F>,
+) -> Result<F> {
+    values(train, model)?;
+    weights(train)?;
+    features(train, model)?;
+    match from_stats(&Stats::of(train, Needs::JOINT)?) {
+        Ok(fitted) => Ok(fitted),
+        Err(Unfit::Rows(_)) => from_rows(&Gathered::of(train, model)?),
+        Err(Unfit::Failed(error)) => Err(error),
+    }
 }
 
 /// The class that a parameter means: a label as the data spells it, a number of the same value, or
