@@ -48,3 +48,4 @@ fn load_names(loader: &Loader) -> Result<Vec<Arc<str>>> {
     let names: Vec<String> = loader.json("names")?;
     Ok(names.into_iter().map(Into::into).collect())
 }
+

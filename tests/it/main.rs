@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
+mod accuracy;
 mod processes;
 mod redis;
 mod server;
 mod stores;
-mod accuracy;
