@@ -73,7 +73,8 @@ impl<T: LinfaTarget> FittedForLinfa<T> {
     /// As [`FittedModel::predict`](crate::contract::FittedModel::predict).
     pub fn try_predict<D: Data<Elem = f64>>(&self, records: &ArrayBase<D, Ix2>) -> Result<T> {
         let prediction = self.fitted.predict(&frame(records, &[]))?;
-        T::of(prediction, &self.classes).ok_or_else(|| Code::Bug.error("a prediction of another kind than the target"))
+        T::of(prediction, &self.classes)
+            .ok_or_else(|| Code::Bug.error("a prediction of another kind than the target"))
     }
 }
 
@@ -84,7 +85,8 @@ impl<D: Data<Elem = f64>, T: LinfaTarget> Fit<ArrayBase<D, Ix2>, T, Diagnostic> 
         let records = dataset.records();
         let rows = records.nrows();
         let (target, classes) = dataset.targets().target();
-        let weights = dataset.weights().map(|weights| weights.iter().map(|w| f64::from(*w)).collect::<Vec<_>>());
+        let weights =
+            dataset.weights().map(|weights| weights.iter().map(|w| f64::from(*w)).collect::<Vec<_>>());
         if target.rows() != rows || weights.as_ref().is_some_and(|weights| weights.len() != rows) {
             let message = format!("{rows} records do not fit {} targets or their weights", target.rows());
             return Err(Code::EmptyData.error(message));

@@ -60,7 +60,8 @@ pub(super) fn from_stats(stats: &Stats, fit_intercept: bool, model: &str) -> Res
 /// # Errors
 /// `Rows` where they have overflown; `BadTarget` without a target, `BadWeight` without weight.
 pub(super) fn joint<'a>(stats: &'a Stats, model: &str) -> Result<&'a Joint, Unfit> {
-    let joint = stats.joint.as_ref().ok_or_else(|| Code::Bug.error(format!("{model} got no joint moments")))?;
+    let joint =
+        stats.joint.as_ref().ok_or_else(|| Code::Bug.error(format!("{model} got no joint moments")))?;
     if joint.targets == 0 {
         return Err(Code::BadTarget.error(format!("{model} learns a target, and there is none")).into());
     }
@@ -72,14 +73,18 @@ pub(super) fn joint<'a>(stats: &'a Stats, model: &str) -> Result<&'a Joint, Unfi
     }
     let finite = |values: &[f64]| values.iter().all(|value| value.is_finite());
     if !finite(joint.moments.gram.values()) || !finite(&joint.moments.mean) {
-        return Err(Unfit::Rows("the values are so great that their squares overflow: QR of the rows".into()));
+        return Err(Unfit::Rows(
+            "the values are so great that their squares overflow: QR of the rows".into(),
+        ));
     }
     Ok(joint)
 }
 
 /// Why moments of this condition gave no fit.
 pub(super) fn too_ill(condition: f64, greatest: f64) -> Unfit {
-    Unfit::Rows(format!("the condition of the Gram matrix is {condition:.0e}, beyond {greatest:.0e}: QR of the rows"))
+    Unfit::Rows(format!(
+        "the condition of the Gram matrix is {condition:.0e}, beyond {greatest:.0e}: QR of the rows"
+    ))
 }
 
 /// How many features vary: the rank, where the condition is fit for moments. The bound is

@@ -63,7 +63,8 @@ impl Checks for Ridge {
             faults.push(fault.help("an infinite penalty leaves the mean alone: use `DummyRegressor`"));
         }
         if self.solver == RidgeSolver::Lbfgs {
-            let fault = Fault::of("solver", "`solver: lbfgs` is for `positive: true`, which is not supported");
+            let fault =
+                Fault::of("solver", "`solver: lbfgs` is for `positive: true`, which is not supported");
             faults.push(fault.help("leave `solver` out"));
         }
         faults

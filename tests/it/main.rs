@@ -1,1 +1,3 @@
 mod accuracy;
+mod conformance_models;
+mod models;
