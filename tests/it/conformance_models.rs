@@ -122,7 +122,7 @@ fn assert_close(a: &Prediction, b: &Prediction, what: &str) {
 }
 
 fn each(check: impl Fn(&dyn ModelKind, &Data)) {
-    assert!(models::ALL.len() >= 4);
+    assert!(models::ALL.len() >= 5);
     for kind in models::ALL {
         check(*kind, &Data::easy(kind.make().task(), 60));
     }
