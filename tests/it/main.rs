@@ -7,3 +7,5 @@ mod processes;
 mod redis;
 mod server;
 mod stores;
+mod conformance_models;
+mod models;
