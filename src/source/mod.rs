@@ -1,1 +1,3 @@
 //! The user's data: keys, formats and layouts.
+
+pub mod formats;
