@@ -1,1 +1,3 @@
+//! Integration tests, one file for each intent.
 
+mod formats;

@@ -1,6 +1,6 @@
 //! A table while its cells come in, from whatever layout.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::diag::{Code, Diagnostic, Result};
 use crate::table::{Column, Field, Kind, Schema, Table};
@@ -22,6 +22,7 @@ pub struct Slot(usize);
 /// value there.
 pub struct Builder<'a> {
     options: &'a ReadOptions,
+    wanted: Option<HashSet<&'a str>>,
     place: &'a Place<'a>,
     columns: Vec<Growing>,
     /// All columns of the data, wanted or not, in order of appearance.
@@ -51,6 +52,7 @@ impl<'a> Builder<'a> {
     fn new(options: &'a ReadOptions, place: &'a Place<'a>) -> Self {
         Self {
             options,
+            wanted: options.columns.as_ref().map(|names| names.iter().map(String::as_str).collect()),
             place,
             columns: Vec::new(),
             known: Vec::new(),
@@ -153,8 +155,7 @@ impl<'a> Builder<'a> {
     }
 
     fn add(&mut self, name: &str, at: usize) -> Result<Slot> {
-        let wanted =
-            self.options.columns.as_ref().is_none_or(|names| names.iter().any(|known| known == name));
+        let wanted = self.wanted.as_ref().is_none_or(|names| names.contains(name));
         let column = wanted.then_some(self.columns.len());
         if wanted {
             let asked = self.options.schema.get(name).copied();

@@ -54,38 +54,6 @@ pub(super) fn feed_lines(text: &str, builder: &mut Builder<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The text with Python's bare `NaN` and `Infinity` in quotes, if it has any outside of strings:
-/// `json.dumps` writes them, and `pandas.read_json` reads them.
-pub(super) fn quote_bare_words(text: &str) -> Option<String> {
-    let bytes = text.as_bytes();
-    let mut quoted = String::new();
-    let (mut copied, mut at, mut inside) = (0, 0, false);
-    while at < bytes.len() {
-        match bytes[at] {
-            b'\\' if inside => at += 1,
-            b'"' => inside = !inside,
-            b'N' | b'I' | b'-' if !inside => {
-                let word = ["NaN", "Infinity", "-Infinity"]
-                    .into_iter()
-                    .find(|w| bytes[at..].starts_with(w.as_bytes()));
-                if let Some(word) = word {
-                    quoted.push_str(&text[copied..at]);
-                    quoted.extend(["\"", word, "\""]);
-                    at += word.len();
-                    copied = at;
-                    continue;
-                }
-            }
-            _ => {}
-        }
-        at += 1;
-    }
-    (copied > 0).then(|| {
-        quoted.push_str(&text[copied..]);
-        quoted
-    })
-}
-
 struct Context<'t, 'b, 'o> {
     text: &'t str,
     builder: &'b mut Builder<'o>,
@@ -307,7 +275,6 @@ impl<'de> Visitor<'de> for Record<'_, '_, '_, '_> {
 
 #[cfg(test)]
 mod tests {
-    use super::quote_bare_words;
     use crate::diag::{Code, Place, Result};
     use crate::source::formats::{Format, Read, ReadOptions, read};
     use crate::table::{Column, Kind};
@@ -367,8 +334,6 @@ mod tests {
         .expect("a table");
         assert_eq!(kinds(&read), [("a", Kind::Number), ("b", Kind::Category)]);
         assert_eq!((read.table.columns()[0].missing(), read.suspects[0].row), (1, 3));
-        assert_eq!(quote_bare_words("[\"\\\\\", NaN]").as_deref(), Some("[\"\\\\\", \"NaN\"]"));
-        assert_eq!(quote_bare_words("[\"NaN\"]"), None);
     }
 
     #[test]

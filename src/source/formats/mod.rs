@@ -10,10 +10,12 @@
 //!   any case, else category, its labels as the data spells them. Numbers and text together are a
 //!   category, as in pandas. A column without any cell is numbers.
 //! - `schema` overrides this: categories of numbers sort by value and spellings of one number are
-//!   one level; a cell that is not of the type asked for is an error with its row and line.
+//!   one level; `number` takes true and false as 1 and 0, `bool` takes 1 and 0; any other cell that
+//!   is not of the type asked for is an error with its row and line.
 //! - Infinity and integers beyond 2^53 do not fail the reading: they are [`Suspect`]s, for the
 //!   caller to raise where the column is used.
 
+mod bare;
 mod build;
 mod cell;
 mod column;

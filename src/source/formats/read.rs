@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::diag::{Code, Diagnostic, Result};
 use crate::table::{Kind, Table};
 
+use super::bare::quote_bare_words;
 use super::{Format, Suspect, delimited, detect, gather, json};
 
 /// What to read, and as what.
@@ -50,7 +51,7 @@ pub fn read(bytes: &[u8], format: Format, name: &str, options: &ReadOptions) -> 
     let result = read(text);
     match &result {
         Err(error) if format.is_json() && error.code() == Code::UnreadableValue => {
-            json::quote_bare_words(text).map_or(result, |text| read(&text))
+            quote_bare_words(text).map_or(result, |text| read(&text))
         }
         _ => result,
     }
