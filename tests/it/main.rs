@@ -9,3 +9,6 @@ mod server;
 mod stores;
 mod conformance_models;
 mod models;
+//! Integration tests, one file for each intent.
+
+mod formats;
