@@ -10,10 +10,11 @@
 //! and a key without braces is hashed whole.
 
 use super::link::Link;
+use super::wire::Wire;
 use super::{Commit, Store, blob_is_missing, checked};
 use crate::diag::{Code, Result};
 use crate::table::Digest;
-use ::redis::{Connection, RedisResult, cmd, pipe};
+use ::redis::{RedisResult, cmd, pipe};
 use std::sync::Arc;
 
 /// The bytes of a chunk. The commit script divides by it too.
@@ -111,7 +112,7 @@ impl RedisStore {
         self.link.ask("repair an artifact", |connection| request.query::<()>(connection))
     }
 
-    fn run_commit(&self, commit: &Commit, connection: &mut Connection) -> RedisResult<i64> {
+    fn run_commit(&self, commit: &Commit, connection: &mut Wire) -> RedisResult<i64> {
         let mut request = cmd("EVAL");
         request.arg(COMMIT).arg(1 + commit.blobs.len() + commit.with.len()).arg(self.link.own(commit.record));
         for (digest, _) in commit.blobs {
@@ -267,6 +268,7 @@ impl Store for RedisStore {
                 "nothing is written to disk, so nothing survives a restart"
             }
             Ok(_) => "a crash loses what was written since the last snapshot",
+            Err(error) if error.code() != Code::StoreRefused => return Err(error.clone()),
             Err(_) => {
                 let info: String = self.link.ask("read the server's state", |connection| {
                     cmd("INFO").arg("persistence").query(connection)

@@ -2,8 +2,8 @@
 
 use super::{Keys, Kind, Listed, wrong_kind};
 use crate::diag::{Code, Diagnostic, Result};
-use crate::store::{Link, is_wrong_type};
-use ::redis::{Connection, RedisResult, Value, cmd, pipe};
+use crate::store::{Link, Wire, is_wrong_type};
+use ::redis::{RedisResult, Value, cmd, pipe};
 use std::sync::Arc;
 
 /// The most that a Redis string holds (`proto-max-bulk-len` as it is delivered): beyond it the server hangs up.
@@ -144,7 +144,7 @@ impl Keys for RedisKeys {
 /// A value of less than one piece in one round trip. A longer one in pieces, each a reply of its own: the client
 /// holds a reply twice while it parses it, which for a whole large value would double the memory of a run.
 /// `Ok(None)` is a value that was changed between its pieces.
-fn read_string(connection: &mut Connection, key: &str) -> RedisResult<Option<Option<Vec<u8>>>> {
+fn read_string(connection: &mut Wire, key: &str) -> RedisResult<Option<Option<Vec<u8>>>> {
     let piece: Vec<u8> = cmd("GETRANGE").arg(key).arg(0).arg(PIECE - 1).query(connection)?;
     match piece.len() {
         // A range of what is absent is empty as well.
@@ -163,7 +163,7 @@ fn read_string(connection: &mut Connection, key: &str) -> RedisResult<Option<Opt
     }
 }
 
-fn read_pieces(connection: &mut Connection, key: &str) -> RedisResult<Vec<u8>> {
+fn read_pieces(connection: &mut Wire, key: &str) -> RedisResult<Vec<u8>> {
     let length: usize = cmd("STRLEN").arg(key).query(connection)?;
     // What a server says about a length is believed only as far as it sends the bytes.
     let mut bytes = Vec::with_capacity(length.min(LARGEST));
