@@ -230,7 +230,7 @@ fn present(codes: &[u32], weights: Option<&[f64]>, labels: &Levels) -> Result<(V
             let only = labels.label(*only).unwrap_or_default();
             let message =
                 format!("the training rows are all of class `{only}`, and LogisticRegression needs two");
-            Err(Code::BadTarget
+            Err(Code::FitFailed
                 .error(message)
                 .help("use folds that hold every class, as `StratifiedKFold` does"))
         }

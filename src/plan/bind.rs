@@ -143,7 +143,8 @@ fn learnable(graph: &Graph, table: &Table, j: usize) -> Result<Target> {
         }
         (Task::Regression, Column::Number(values)) => {
             if let Some(row) = values.iter().position(|v| v.is_infinite()) {
-                return Err(bad(format!("target `{name}` is {} in row {}", values[row], row + 1)));
+                let message = format!("target `{name}` is {} in row {}", values[row], row + 1);
+                return Err(bad(message).help("drop or replace these rows before they are read"));
             }
             if values.len() > 1 && values.iter().all(|v| *v == values[0]) {
                 let message = format!("target `{name}` is {} in every row", values[0]);
@@ -159,13 +160,12 @@ fn learnable(graph: &Graph, table: &Table, j: usize) -> Result<Target> {
                     format!("target `{name}` is `{only}` in every row: a classifier needs two classes");
                 return Err(bad(message).help("there is nothing to learn; name another column"));
             }
-            if let Column::Number(values) = column
-                && let Some(row) = values.iter().position(|v| v.fract() != 0.0)
-            {
-                let message = format!("target `{name}` is {} in row {}: not a class", values[row], row + 1);
-                return Err(
-                    bad(message).help("use a regression, such as `Ridge`, or `schema: {NAME: category}`")
-                );
+            let meant = graph.source.schema.iter().any(|(column, _)| column.name == *name);
+            if let Some((row, value)) = first_measure(column).filter(|_| !meant) {
+                let message = format!("target `{name}` is {value} in row {}: not a class", row + 1);
+                let help =
+                    format!("use a regression, such as `Ridge`, or say `schema: {{{name}: category}}`");
+                return Err(bad(message).help(help));
             }
             Ok(Target::Classes { codes: codes.into(), labels: Arc::new(labels) })
         }
@@ -176,6 +176,27 @@ fn first_missing(column: &Column) -> Option<usize> {
     match column {
         Column::Number(values) => values.iter().position(|v| v.is_nan()),
         Column::Codes { codes, .. } => codes.iter().position(|c| *c == MISSING),
+    }
+}
+
+/// The first value with a fraction, and its row: such numbers measure, and count no classes.
+fn first_measure(column: &Column) -> Option<(usize, String)> {
+    match column {
+        Column::Number(values) => {
+            let row = values.iter().position(|value| value.fract() != 0.0)?;
+            Some((row, values[row].to_string()))
+        }
+        // A classifier's target keeps the spelling of its labels, so that numbers come as levels.
+        Column::Codes { codes, levels } if levels.numeric() => {
+            let measures: Vec<bool> = levels
+                .labels()
+                .iter()
+                .map(|label| label.trim().parse::<f64>().is_ok_and(|value| value.fract() != 0.0))
+                .collect();
+            let row = codes.iter().position(|code| measures.get(*code as usize) == Some(&true))?;
+            Some((row, levels.label(codes[row]).unwrap_or_default().to_owned()))
+        }
+        Column::Codes { .. } => None,
     }
 }
 
@@ -212,14 +233,16 @@ fn weights(name: &Option<ColumnName>, column: &Column) -> Result<Vec<f64>> {
         name.as_ref().map_or(error.clone(), |column| error.at(&column.span))
     };
     let Column::Number(values) = column else {
-        return Err(bad(format!("weight column `{column_name}` is a category, not numbers")));
+        return Err(bad(format!("weight column `{column_name}` is a category, not numbers"))
+            .help("`pipefit data show KEY` lists the columns with their types"));
     };
     if let Some(row) = values.iter().position(|v| !v.is_finite() || *v < 0.0) {
         return Err(bad(format!("weight `{column_name}` is {} in row {}", values[row], row + 1))
             .help("weights are finite numbers that are not negative"));
     }
     if values.iter().all(|v| *v == 0.0) {
-        return Err(bad(format!("weight `{column_name}` is 0 in every row")));
+        return Err(bad(format!("weight `{column_name}` is 0 in every row"))
+            .help("some row must count; leave out `roles.weight` if all count the same"));
     }
     Ok(values.to_vec())
 }
