@@ -137,7 +137,10 @@ impl Work<'_> {
 fn judged(metric: &str, score: Score, notes: &mut Vec<Diagnostic>) -> Result<f64> {
     match score {
         Score::Value(value) if value.is_finite() => Ok(value),
-        Score::Value(value) => Err(Code::NotFinite.error(format!("`{metric}` is {value}"))),
+        Score::Value(value) => {
+            let error = Code::NotFinite.error(format!("`{metric}` is {value}"));
+            Err(error.help("look for huge values in the target and the features; use another unit"))
+        }
         Score::Convention(value, why) => {
             let message =
                 format!("`{metric}` is undefined ({why}) and counts as {value}, as in scikit-learn");
@@ -156,7 +159,10 @@ fn finite(facts: &crate::contract::Facts) -> Result<()> {
     let coef = facts.coef.iter().flat_map(|coef| coef.values());
     let mut all = coef.chain(facts.intercept.iter().flatten());
     match all.find(|value| !value.is_finite()) {
-        Some(value) => Err(Code::NotFinite.error(format!("the model has a coefficient of {value}"))),
+        Some(value) => {
+            let error = Code::NotFinite.error(format!("the model has a coefficient of {value}"));
+            Err(error.help("look for huge values in the features; use another unit"))
+        }
         None => Ok(()),
     }
 }

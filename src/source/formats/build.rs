@@ -203,7 +203,8 @@ impl<'a> Builder<'a> {
                 true => "the data has no columns",
                 false => "the data has a header, but no rows",
             };
-            return Err(Code::EmptyData.error(message).within(name, None, None));
+            let help = "put a table with at least one row there";
+            return Err(Code::EmptyData.error(message).within(name, None, None).help(help));
         }
         for column in &mut self.columns {
             column.pad(self.rows);

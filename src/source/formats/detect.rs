@@ -31,7 +31,10 @@ pub fn detect(bytes: &[u8], name: &str) -> Result<Format> {
     refuse(bytes, name)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
     match bytes.first() {
-        None => Err(Code::EmptyData.error("the value is empty").within(name, None, None)),
+        None => Err(Code::EmptyData
+            .error("the value is empty")
+            .within(name, None, None)
+            .help("put a table with at least one row there")),
         Some(b'[') => Ok(Format::JsonRecords),
         Some(b'{') => Ok(object(bytes)),
         Some(_) => Ok(if has_tabs(bytes) { Format::Tsv } else { Format::Csv }),
