@@ -3,11 +3,18 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 mod accuracy;
+mod cli;
+mod command;
+mod conformance_models;
+mod determinism;
+mod faults;
+mod kills;
+mod models;
 mod processes;
+mod proxy;
 mod redis;
 mod server;
+mod store_faults;
 mod stores;
-mod conformance_models;
-mod models;
 
 mod formats;
