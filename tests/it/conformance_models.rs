@@ -406,6 +406,23 @@ fn statistics_and_rows_give_the_same() {
     });
 }
 
+/// From n p^2 = 1e8 on, LinearRegression is fitted from moments, on the general path too.
+#[test]
+fn a_large_fit_is_the_one_from_statistics() {
+    let (n, p) = (4000, 160);
+    let columns: Vec<Vec<f64>> = (0..p).map(|j| (0..n).map(|i| noise(i, j)).collect()).collect();
+    let y = Target::Values(Matrix::from_fn(n, 1, |i, _| columns[3][i] - columns[8][i] + 0.1 * noise(i, p)));
+    let (frame, rows) = (frame(&columns), Rows::all(n));
+    let train = Train { x: &frame, y: Some(&y), weight: None, rows: &rows };
+    let model = models::named("LinearRegression").unwrap().make();
+    let stats = Stats::of(&train, model.needs()).unwrap();
+    let from_stats = model.fit_grid(&[&*model], &stats).pop().unwrap().unwrap();
+    let general = model.fit(&train, &mut Rng::seeded(0)).unwrap();
+    assert_eq!(saved(&*from_stats), saved(&*general));
+    let coef = general.facts().coef.unwrap();
+    assert!((coef[(0, 3)] - 1.0).abs() < 0.01 && (coef[(0, 8)] + 1.0).abs() < 0.01);
+}
+
 #[test]
 fn every_model_beats_the_dummy_on_an_easy_set() {
     each(|kind, data| {
