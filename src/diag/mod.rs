@@ -5,6 +5,8 @@
 
 mod code;
 mod diagnostic;
+mod json;
+mod password;
 mod render;
 mod span;
 mod suggest;
@@ -12,6 +14,8 @@ mod watch;
 
 pub use code::Code;
 pub use diagnostic::{Diagnostic, Place, Severity};
+pub use json::to_json;
+pub use password::without_passwords;
 pub use render::render;
 pub use span::{Source, Span};
 pub use suggest::suggest;
