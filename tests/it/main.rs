@@ -1,14 +1,13 @@
-//! Integration tests, by intent.
+//! Integration tests, one file for each intent.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 mod accuracy;
+mod conformance_models;
+mod easy;
+mod formats;
+mod models;
 mod processes;
 mod redis;
 mod server;
 mod stores;
-mod conformance_models;
-mod models;
-//! Integration tests, one file for each intent.
-
-mod formats;
