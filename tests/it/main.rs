@@ -7,7 +7,13 @@ mod conformance_models;
 mod easy;
 mod formats;
 mod models;
+mod folds;
+mod metrics;
+mod models;
+mod parity;
 mod processes;
 mod redis;
 mod server;
 mod stores;
+
+mod formats;
