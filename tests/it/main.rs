@@ -1,9 +1,12 @@
-//! Integration tests, by intent.
+//! Integration tests, one file for each intent.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 mod accuracy;
 mod conformance_models;
+mod easy;
+mod formats;
+mod models;
 mod folds;
 mod metrics;
 mod models;
