@@ -5,6 +5,8 @@
 
 mod code;
 mod diagnostic;
+mod json;
+mod password;
 mod render;
 mod span;
 mod suggest;
@@ -12,10 +14,12 @@ mod watch;
 
 pub use code::Code;
 pub use diagnostic::{Diagnostic, Place, Severity};
+pub use json::to_json;
+pub use password::without_passwords;
 pub use render::render;
 pub use span::{Source, Span};
 pub use suggest::suggest;
 pub use watch::{Silent, Watch};
 
-/// The result of anything that can fail with one diagnostic.
-pub type Result<T> = std::result::Result<T, Diagnostic>;
+/// The result of anything that can fail, mostly with one diagnostic.
+pub type Result<T, E = Diagnostic> = std::result::Result<T, E>;

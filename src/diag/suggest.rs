@@ -6,10 +6,17 @@ pub fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     let fold = |s: &str| -> Vec<char> {
         s.chars().filter(|c| !matches!(c, '_' | '-')).flat_map(char::to_lowercase).collect()
     };
+    // No name is that long, and the distance takes time and memory in proportion to both.
+    if word.len() > 256 {
+        return None;
+    }
     let wanted = fold(word);
     let near = |candidate: &'a str| {
         let letters = fold(candidate);
         let limit = wanted.len().max(letters.len()).div_ceil(3);
+        if wanted.len().abs_diff(letters.len()) > limit {
+            return None;
+        }
         let distance = distance(&wanted, &letters);
         (distance <= limit).then_some((distance, candidate))
     };
@@ -48,5 +55,6 @@ mod tests {
         assert_eq!(suggest("StandardScalar", names), Some("StandardScaler"));
         assert_eq!(suggest("one_hot_encoder", names), Some("OneHotEncoder"));
         assert_eq!(suggest("RandomForest", names), None);
+        assert_eq!(suggest(&"x".repeat(1 << 20), names), None);
     }
 }

@@ -1,1 +1,23 @@
 //! Tables: typed columns, rows, targets, and the scan that produces them.
+
+mod column;
+mod digest;
+mod fingerprint;
+mod labels;
+mod levels;
+mod rows;
+mod scan;
+mod schema;
+mod tabular;
+mod target;
+
+pub use column::Column;
+pub use digest::Digest;
+pub use fingerprint::fingerprint;
+pub use labels::label_of;
+pub use levels::{Levels, MISSING};
+pub use rows::Rows;
+pub use scan::{RUN_ROWS, Scan};
+pub use schema::{Field, Kind, Schema};
+pub use tabular::Table;
+pub use target::Target;

@@ -1,1 +1,14 @@
+//! Integration tests, by intent.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
 mod accuracy;
+mod processes;
+mod redis;
+mod server;
+mod stores;
+mod conformance_models;
+mod models;
+//! Integration tests, one file for each intent.
+
+mod formats;

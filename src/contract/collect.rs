@@ -1,0 +1,217 @@
+//! Statistics from rows: the general path's producer of [`Stats`].
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::{Block, FeatureStats, Joint, Needs, NumberStats, Stats, Summary, TargetStats, Train};
+use crate::diag::{Code, Result};
+use crate::linalg::{BLOCK, Matrix, Moments};
+use crate::table::{MISSING, Rows, Target};
+
+/// Below this many cells a thread pool costs more than it saves.
+const PARALLEL_CELLS: usize = 1_000_000;
+
+impl Stats {
+    /// The statistics of the training rows that `needs` names. Sums run over fixed blocks in row
+    /// order, so the bits do not depend on the number of threads.
+    ///
+    /// # Errors
+    /// `NotFinite` for an infinite value, with feature and row; `BadCell` or `TypeMismatch` when
+    /// joint moments are needed of a missing value or a category.
+    pub fn of(train: &Train, needs: Needs) -> Result<Stats> {
+        let indicators =
+            if needs.has(Needs::TARGET) { train.y.map(|y| columns(y, train.rows)) } else { None };
+        let indicators = indicators.unwrap_or_default();
+        let frame = train.x.unpacked();
+        let one = |block: &Block| feature(block, train.rows, needs, &indicators);
+        let blocks = frame.blocks();
+        let features: Vec<Result<FeatureStats>> = if train.rows.len() * blocks.len() > PARALLEL_CELLS {
+            blocks.par_iter().map(one).collect()
+        } else {
+            blocks.iter().map(one).collect()
+        };
+        let target = needs.has(Needs::TARGET).then(|| train.y.map(|y| target(y, train.rows))).flatten();
+        let joint = if needs.has(Needs::JOINT) { Some(joint(train)?) } else { None };
+        let features = features.into_iter().collect::<Result<_>>()?;
+        Ok(Stats { rows: train.rows.len(), features, target, joint })
+    }
+}
+
+/// The target's columns at some rows: its numbers, or an indicator a class.
+fn columns(target: &Target, rows: &Rows) -> Vec<Vec<f64>> {
+    match target {
+        Target::Values(values) => (0..values.columns()).map(|j| rows.gather(values.column(j))).collect(),
+        Target::Classes { codes, labels } => {
+            let indicator =
+                |class: u32| rows.iter().map(move |row| f64::from(u8::from(codes[row as usize] == class)));
+            (0..labels.len() as u32).map(|class| indicator(class).collect()).collect()
+        }
+    }
+}
+
+fn target(target: &Target, rows: &Rows) -> TargetStats {
+    match target {
+        Target::Values(values) => {
+            let spreads = (0..values.columns()).map(|j| {
+                let column = rows.gather(values.column(j));
+                let mean = mean(&column);
+                (mean, products(&column, mean, &column, mean))
+            });
+            let (means, squares) = spreads.unzip();
+            TargetStats::Values { means, squares }
+        }
+        Target::Classes { codes, labels } => {
+            let mut counts = vec![0; labels.len()];
+            rows.iter().for_each(|row| counts[codes[row as usize] as usize] += 1);
+            TargetStats::Classes(counts)
+        }
+    }
+}
+
+fn feature(block: &Block, rows: &Rows, needs: Needs, targets: &[Vec<f64>]) -> Result<FeatureStats> {
+    match block {
+        Block::Number { name, values } => {
+            let values = rows.gather(values);
+            if let Some(i) = values.iter().position(|v| v.is_infinite()) {
+                let row = rows.iter().nth(i).map_or(0, |row| row + 1);
+                let message = format!("feature `{name}` is {} in row {row}", values[i]);
+                return Err(Code::NotFinite
+                    .error(message)
+                    .help("replace or drop infinite values before they are read"));
+            }
+            Ok(FeatureStats {
+                name: Arc::clone(name),
+                summary: Summary::Number(number(values, needs, targets)),
+            })
+        }
+        Block::Codes { name, codes, levels } => {
+            let mut counts = vec![0; levels.len()];
+            let mut missing = 0;
+            for row in rows.iter() {
+                match codes[row as usize] {
+                    MISSING => missing += 1,
+                    code => counts[code as usize] += 1,
+                }
+            }
+            let summary = Summary::Category { levels: Arc::clone(levels), counts, missing };
+            Ok(FeatureStats { name: Arc::clone(name), summary })
+        }
+        // `Frame::unpacked` left none.
+        Block::OneHot { .. } => Err(Code::Bug.error("an indicator block among unpacked features")),
+    }
+}
+
+/// The statistics of one number feature over gathered values.
+fn number(values: Vec<f64>, needs: Needs, targets: &[Vec<f64>]) -> NumberStats {
+    let all = values.len();
+    let whole = !values.iter().any(|v| v.is_nan());
+    let present = if whole { values } else { values.into_iter().filter(|v| !v.is_nan()).collect() };
+    let mut stats = NumberStats {
+        present: present.len() as u64,
+        missing: (all - present.len()) as u64,
+        mean: f64::NAN,
+        squares: f64::NAN,
+        extremes: None,
+        sorted: None,
+        with_target: Vec::new(),
+    };
+    if needs.has(Needs::SPREAD) || needs.has(Needs::TARGET) {
+        stats.mean = mean(&present);
+        stats.squares = products(&present, stats.mean, &present, stats.mean);
+    }
+    if whole {
+        let with = |target: &Vec<f64>| products(&present, stats.mean, target, mean(target));
+        stats.with_target = targets.iter().map(with).collect();
+    }
+    if needs.has(Needs::EXTREMES) {
+        let widen = |range: Option<(f64, f64)>, v: &f64| match range {
+            Some((low, high)) => Some((low.min(*v), high.max(*v))),
+            None => Some((*v, *v)),
+        };
+        stats.extremes = present.iter().fold(None, widen);
+    }
+    if needs.has(Needs::ORDER) || needs.has(Needs::COUNTS) {
+        let mut sorted = present;
+        sorted.sort_unstable_by(f64::total_cmp);
+        stats.sorted = Some(sorted.into());
+    }
+    stats
+}
+
+/// The mean by block sums in order; 0 of nothing.
+fn mean(values: &[f64]) -> f64 {
+    let sum: f64 = values.chunks(BLOCK).map(|block| block.iter().sum::<f64>()).sum();
+    if values.is_empty() {
+        return 0.0;
+    };
+    let rough = sum / values.len() as f64;
+    // A second sweep over deviations takes back the rounding of the first.
+    let rest: f64 = values.chunks(BLOCK).map(|block| block.iter().map(|v| v - rough).sum::<f64>()).sum();
+    rough + rest / values.len() as f64
+}
+
+/// The sum of products of deviations from the means.
+fn products(a: &[f64], mean_a: f64, b: &[f64], mean_b: f64) -> f64 {
+    let block =
+        |(a, b): (&[f64], &[f64])| a.iter().zip(b).map(|(x, y)| (x - mean_a) * (y - mean_b)).sum::<f64>();
+    a.chunks(BLOCK).zip(b.chunks(BLOCK)).map(block).sum()
+}
+
+/// Joint moments of the features and the targets, about the first block's means.
+fn joint(train: &Train) -> Result<Joint> {
+    let design = train.x.design(train.rows)?;
+    let targets = train.y.map(|y| columns(y, train.rows)).unwrap_or_default();
+    let weight = train.weight.map(|weight| train.rows.gather(weight));
+    let moments = weighted(&design, &targets, weight.as_deref());
+    Ok(Joint { moments, targets: targets.len() })
+}
+
+/// The moments of blocks, merged in order.
+fn weighted(design: &Matrix, targets: &[Vec<f64>], weight: Option<&[f64]>) -> Moments {
+    let features = (0..design.columns()).map(|j| design.column(j));
+    let all: Vec<&[f64]> = features.chain(targets.iter().map(Vec::as_slice)).collect();
+    let rows = design.rows();
+    let block = |start: usize| {
+        let end = (start + BLOCK).min(rows);
+        let columns: Vec<&[f64]> = all.iter().map(|column| &column[start..end]).collect();
+        Moments::of(&columns, weight.map(|weight| &weight[start..end]))
+    };
+    let starts: Vec<usize> = (0..rows).step_by(BLOCK).collect();
+    let blocks: Vec<Moments> = if rows * all.len() > PARALLEL_CELLS {
+        starts.into_par_iter().map(block).collect()
+    } else {
+        starts.into_iter().map(block).collect()
+    };
+    let mut total = Moments::zero(all.len());
+    blocks.iter().for_each(|block| total.merge(block));
+    total
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Frame;
+    use super::*;
+
+    fn frame(values: &[f64]) -> Frame {
+        Frame::new(values.len(), vec![Block::Number { name: "x".into(), values: values.to_vec().into() }])
+    }
+
+    #[test]
+    fn missing_values_are_counted_and_left_out() {
+        let frame = frame(&[1.0, f64::NAN, 3.0, 100.0]);
+        let train = Train { x: &frame, y: None, weight: None, rows: &Rows::Range(0..3) };
+        let stats = Stats::of(&train, Needs::SPREAD.and(Needs::EXTREMES)).unwrap();
+        let Summary::Number(number) = &stats.features[0].summary else { panic!("a number") };
+        assert_eq!((number.present, number.missing, number.mean, number.squares), (2, 1, 2.0, 2.0));
+        assert_eq!(number.extremes, Some((1.0, 3.0)));
+    }
+
+    #[test]
+    fn infinity_is_an_error_with_its_row() {
+        let frame = frame(&[1.0, f64::INFINITY]);
+        let train = Train { x: &frame, y: None, weight: None, rows: &Rows::Range(0..2) };
+        let error = Stats::of(&train, Needs::SPREAD).unwrap_err();
+        assert_eq!((error.code(), error.message()), (Code::NotFinite, "feature `x` is inf in row 2"));
+    }
+}

@@ -1,0 +1,124 @@
+//! What a model is.
+
+use std::sync::Arc;
+
+use super::params::Checks;
+use super::{Frame, Needs, Params, Rng, State, Stats, Task, Train};
+use crate::diag::{Diagnostic, Result};
+use crate::linalg::Matrix;
+use crate::table::Levels;
+
+/// Why statistics gave no fit.
+#[derive(Clone, Debug)]
+pub enum Unfit {
+    /// Too few digits would survive, or the case is small: the rows are needed. With the reason,
+    /// for `plan` and the report.
+    Rows(String),
+    /// It cannot be fitted at all.
+    Failed(Diagnostic),
+}
+
+impl From<Diagnostic> for Unfit {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Unfit::Failed(diagnostic)
+    }
+}
+
+/// A model: hyperparameters only.
+pub trait Model: Params + Checks {
+    /// What it learns.
+    const TASK: Task;
+    /// Whether it takes sample weights.
+    const WEIGHTS: bool;
+    /// What it learns.
+    type Fitted: FittedModel;
+
+    /// What it is fitted from; [`Needs::ROWS`] when statistics will not do.
+    fn needs(&self) -> Needs;
+
+    /// Fits from training rows.
+    ///
+    /// # Errors
+    /// A diagnostic that names the feature, and the row where one is to blame.
+    fn fit(&self, train: &Train, rng: &mut Rng) -> Result<Self::Fitted>;
+
+    /// Fits a grid of candidates from the same statistics at once; one outcome a candidate.
+    fn fit_stats(grid: &[&Self], _stats: &Stats) -> Vec<Result<Self::Fitted, Unfit>> {
+        grid.iter().map(|_| Err(Unfit::Rows(format!("{} reads the rows", Self::NAME)))).collect()
+    }
+}
+
+/// A fitted model.
+pub trait FittedModel: State + Send + Sync + 'static {
+    /// Predicts every row. Equal rows give equal bits, whatever the batch.
+    ///
+    /// # Errors
+    /// A diagnostic that names feature and row.
+    fn predict(&self, frame: &Frame) -> Result<Prediction>;
+
+    /// What was learned, for people.
+    fn facts(&self) -> Facts;
+
+    /// The linear form inside, if the model is a link of one.
+    fn linear(&self) -> Option<Linear> {
+        None
+    }
+
+    /// The prediction from the linear form's values, n x t. Only called where `linear` is `Some`.
+    fn link(&self, values: Matrix) -> Prediction {
+        Prediction::Values(values)
+    }
+
+    /// Warnings about the fit: not converged, ill-conditioned and the like.
+    fn notes(&self) -> Vec<Diagnostic> {
+        Vec::new()
+    }
+}
+
+/// A linear form: intercept plus features times coefficients.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Linear {
+    /// Features x outputs.
+    pub coef: Matrix,
+    /// One an output.
+    pub intercept: Vec<f64>,
+}
+
+/// What a model says of rows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Prediction {
+    /// Numbers, n x t.
+    Values(Matrix),
+    /// Classes, as codes into the labels of the training table.
+    Classes {
+        /// The class of each row.
+        codes: Vec<u32>,
+        /// Probabilities, n x classes.
+        proba: Option<Matrix>,
+        /// Decision values: n x 1 for two classes (the second is positive), else n x classes.
+        decision: Option<Matrix>,
+    },
+}
+
+impl Prediction {
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        match self {
+            Prediction::Values(values) => values.rows(),
+            Prediction::Classes { codes, .. } => codes.len(),
+        }
+    }
+}
+
+/// What a model learned, in the shapes of scikit-learn's attributes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    /// `coef_`: outputs x features; one row for a single target and for two classes.
+    pub coef: Option<Matrix>,
+    /// `intercept_`: one an output.
+    pub intercept: Option<Vec<f64>>,
+    /// `classes_`.
+    pub classes: Option<Arc<Levels>>,
+    /// Anything else worth telling: rank, condition, iterations, in this order.
+    pub more: Vec<(&'static str, serde_json::Value)>,
+}

@@ -1,0 +1,124 @@
+//! What a step is.
+
+use super::params::Checks;
+use super::{Frame, Map, Needs, Params, Rng, State, Stats};
+use crate::diag::{Diagnostic, Result};
+use crate::table::{Rows, Target};
+
+/// What a fit may look at: a frame of all rows, of which only `rows` are to be read. Nothing is
+/// gathered beforehand; target and weights are those of all rows too.
+#[derive(Clone, Copy, Debug)]
+pub struct Train<'a> {
+    /// The features of all rows.
+    pub x: &'a Frame,
+    /// The target of all rows.
+    pub y: Option<&'a Target>,
+    /// The weights of all rows; steps get none.
+    pub weight: Option<&'a [f64]>,
+    /// The training rows.
+    pub rows: &'a Rows,
+}
+
+/// The types that a set of features may have: what flows on an edge of the graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Types {
+    /// There may be numbers.
+    pub numbers: bool,
+    /// There may be categories.
+    pub categories: bool,
+    /// There may be missing values among the numbers. A missing category is a category.
+    pub missing: bool,
+}
+
+impl Types {
+    /// Numbers, none missing.
+    pub const NUMBERS: Types = Types { numbers: true, categories: false, missing: false };
+    /// Numbers, some missing.
+    pub const HOLEY_NUMBERS: Types = Types { numbers: true, categories: false, missing: true };
+    /// Categories.
+    pub const CATEGORIES: Types = Types { numbers: false, categories: true, missing: false };
+    /// Everything.
+    pub const ANY: Types = Types { numbers: true, categories: true, missing: true };
+
+    /// Either.
+    pub fn or(self, other: Types) -> Types {
+        Types {
+            numbers: self.numbers || other.numbers,
+            categories: self.categories || other.categories,
+            missing: self.missing || other.missing,
+        }
+    }
+}
+
+/// A preprocessing step or selector: hyperparameters only.
+pub trait Step: Params + Checks {
+    /// What it learns.
+    type Fitted: FittedStep;
+
+    /// The types of features it takes.
+    fn accepts(&self) -> Types;
+
+    /// The types of features it gives, for types that it accepts.
+    fn emits(&self, input: Types) -> Types;
+
+    /// What it is fitted from; [`Needs::ROWS`] when statistics will not do.
+    fn needs(&self) -> Needs;
+
+    /// Whether [`FittedStep::map`] will be there for features of these types, whatever the data:
+    /// what the two-pass path asks.
+    fn maps(&self, _input: Types) -> bool {
+        false
+    }
+
+    /// Fits from statistics: what every step with other needs than `ROWS` defines.
+    ///
+    /// # Errors
+    /// A diagnostic that names the feature.
+    fn fit_stats(&self, stats: &Stats) -> Result<Self::Fitted>;
+
+    /// Fits from training rows. A step that needs only statistics keeps this default, so that all
+    /// modes give the same state.
+    ///
+    /// # Errors
+    /// A diagnostic that names the feature, and the row where one is to blame.
+    fn fit(&self, train: &Train, _rng: &mut Rng) -> Result<Self::Fitted> {
+        self.fit_stats(&Stats::of(train, self.needs())?)
+    }
+
+    /// Fits and gives the features of the training rows' frame as the next step is to see them in
+    /// training; differs from `fit`, then `apply` for cross-fitted encoders only.
+    ///
+    /// # Errors
+    /// As [`Step::fit`] and [`FittedStep::apply`].
+    fn fit_apply(&self, train: &Train, rng: &mut Rng) -> Result<(Self::Fitted, Frame)> {
+        let fitted = self.fit(train, rng)?;
+        let frame = fitted.apply(train.x)?;
+        Ok((fitted, frame))
+    }
+}
+
+/// A fitted step.
+pub trait FittedStep: State + Send + Sync + 'static {
+    /// The features of all rows after the step. Row by row: a row's outcome depends on it alone.
+    ///
+    /// # Errors
+    /// A diagnostic that names feature and row, e.g. for a category that training did not have.
+    fn apply(&self, frame: &Frame) -> Result<Frame>;
+
+    /// The step as a linear map of its input features, if it is one.
+    fn map(&self) -> Option<Map> {
+        None
+    }
+
+    /// Why rounding may have decided what was learned, if it may have: two scores at the cut of a
+    /// selection that agree to 9 digits, say. Statistics merged from moments and those of the rows
+    /// could differ there, so the two-pass path leaves such a fold to the general one.
+    fn doubt(&self) -> Option<String> {
+        None
+    }
+
+    /// Warnings about the fit: features that were dropped and the like.
+    fn notes(&self) -> Vec<Diagnostic> {
+        Vec::new()
+    }
+}
