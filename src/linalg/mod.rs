@@ -3,8 +3,6 @@
 //! Rows are summed in blocks of [`BLOCK`], blocks merge in their order, and nothing depends on
 //! the number of threads: equal input gives equal bits.
 
-#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on may panic"))]
-
 mod accumulator;
 mod affine;
 mod cholesky;
