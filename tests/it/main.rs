@@ -9,6 +9,5 @@ mod server;
 mod stores;
 mod conformance_models;
 mod models;
-//! Integration tests, one file for each intent.
 
 mod formats;
