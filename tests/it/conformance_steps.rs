@@ -316,11 +316,11 @@ fn odd_data_gives_an_error_with_a_name_or_a_result() {
             for rows in [Rows::all(ROWS), Rows::Range(3..4), Rows::Range(0..0)] {
                 let told = format!("{} on {name}, {} rows", variant.told, rows.len());
                 let outcome = fit(&variant, frame, &rows).and_then(|fitted| fitted.apply(frame));
-                assert!(outcome.is_err() || rows.len() > 0, "{told}");
+                assert!(outcome.is_err() || !rows.is_empty(), "{told}");
                 assert!(outcome.is_err() || !refused, "{told}");
                 if let Err(error) = outcome {
                     let says =
-                        error.message().contains("`x`") || error.message().contains(&*variant.kind.name());
+                        error.message().contains("`x`") || error.message().contains(variant.kind.name());
                     let says = says
                         || error.message().contains("training row")
                         || error.message().contains("no feature");

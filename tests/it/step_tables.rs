@@ -112,7 +112,7 @@ pub fn tables() -> Vec<(&'static str, Frame, Types)> {
     };
     let indicators = || {
         let names: Arc<[Arc<str>]> = ["o_0", "o_1", "o_2"].map(Arc::from).into();
-        let code = |row: usize| if row % 7 == 0 { MISSING } else { row as u32 % 3 };
+        let code = |row: usize| if row.is_multiple_of(7) { MISSING } else { row as u32 % 3 };
         vec![Block::OneHot { names, codes: (0..ROWS).map(code).collect() }]
     };
     let frame = |blocks: Vec<Vec<Block>>| Frame::new(ROWS, blocks.concat());
