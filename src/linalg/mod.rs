@@ -3,14 +3,33 @@
 //! Rows are summed in blocks of [`BLOCK`], blocks merge in their order, and nothing depends on
 //! the number of threads: equal input gives equal bits.
 
+mod accumulator;
 mod affine;
+mod cholesky;
+mod faer_view;
+mod householder;
+mod least_squares;
+mod logistic;
+mod logistic_pass;
 mod matrix;
 mod moments;
+mod predict;
+mod refined;
+mod ridge;
+mod ridge_rows;
+mod scaling;
+mod spectrum;
 mod sums;
 mod univariate;
 
+pub use accumulator::Accumulator;
 pub use affine::Affine;
+pub use least_squares::{LeastSquares, inverse_gram_diagonal, least_squares};
+pub use logistic::{Logistic, LogisticOptions, logistic};
 pub use matrix::Matrix;
-pub use moments::{Accumulator, BLOCK, Moments, RUN};
+pub use moments::{BLOCK, Moments, RUN};
+pub use predict::{linear, linear_into, linear_many};
+pub use ridge::{Solution, ridge};
+pub use ridge_rows::ridge_rows;
 pub use sums::{dot, product_sum, sum, two_prod, two_sum};
 pub use univariate::Univariate;

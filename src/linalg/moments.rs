@@ -3,7 +3,7 @@
 use faer::linalg::matmul::triangular::{BlockStructure, matmul};
 use faer::{Accum, MatMut, MatRef, Par};
 
-use super::{Affine, Matrix, sums};
+use super::{Accumulator, Affine, Matrix, sums};
 
 /// Rows in a block: the unit of every sum over rows, cut on the global row index.
 pub const BLOCK: usize = 2048;
@@ -74,7 +74,7 @@ impl Moments {
 
     /// Moves weight and means to include rows of `weight` and `mean`; gives how far those means lie
     /// from the old ones and the factor of the product of two such distances.
-    fn move_mean(&mut self, mean: &[f64], weight: f64) -> (Vec<f64>, f64) {
+    pub(super) fn move_mean(&mut self, mean: &[f64], weight: f64) -> (Vec<f64>, f64) {
         let total = self.weight + weight;
         let share = weight / total;
         let delta: Vec<f64> = mean.iter().zip(&self.mean).map(|(theirs, ours)| theirs - ours).collect();
@@ -196,90 +196,8 @@ impl Moments {
     }
 }
 
-/// Adds up the [`Moments`] of blocks of rows, in the order in which they are given, without allocating
-/// for each block.
-#[derive(Clone, Debug)]
-pub struct Accumulator {
-    /// Only the lower triangle of its Gram matrix is kept up.
-    moments: Moments,
-    centred: Vec<f64>,
-    roots: Vec<f64>,
-}
-
-impl Accumulator {
-    /// An accumulator of `p` columns that has seen nothing.
-    pub fn new(p: usize) -> Self {
-        Self { moments: Moments::zero(p), centred: Vec::new(), roots: Vec::new() }
-    }
-
-    /// Adds a block of equally long columns (at most [`BLOCK`] rows, so that the sums are those of
-    /// every other way to the same rows), shifted by the caller. The block is centred on its own
-    /// mean, its Gram matrix is one product, and one update of rank one merges it.
-    ///
-    /// # Panics
-    /// When the number of columns or a length differs.
-    pub fn add(&mut self, columns: &[&[f64]], weight: Option<&[f64]>) {
-        let p = self.moments.columns();
-        assert_eq!(p, columns.len());
-        let n = columns.first().map_or_else(|| weight.map_or(0, <[f64]>::len), |column| column.len());
-        let total = weight.map_or(n as f64, sums::sum);
-        self.moments.rows += n as u64;
-        if total == 0.0 {
-            return;
-        }
-        self.roots.clear();
-        if let Some(weight) = weight {
-            assert_eq!(weight.len(), n);
-            self.roots.extend(weight.iter().map(|w| w.sqrt()));
-        }
-        let mean = self.centre(columns, weight, total);
-        let centred = MatRef::from_column_major_slice(&self.centred[..n * p], n, p);
-        lower_product(&mut self.moments.gram, centred, centred, Accum::Add);
-        self.merge_mean(&mean, total);
-    }
-
-    /// Writes sqrt(w) (x - mean) of the block to `centred` and gives the means.
-    fn centre(&mut self, columns: &[&[f64]], weight: Option<&[f64]>, total: f64) -> Vec<f64> {
-        let n = columns.first().map_or(0, |column| column.len());
-        self.centred.resize(self.centred.len().max(n * columns.len()), 0.0);
-        let mut means = Vec::with_capacity(columns.len());
-        for (column, into) in columns.iter().zip(self.centred.chunks_exact_mut(n.max(1))) {
-            assert_eq!(column.len(), n);
-            let sum = weight.map_or_else(|| sums::sum(column), |weight| sums::product_sum(weight, column));
-            let mean = sum / total;
-            means.push(mean);
-            let into = into.iter_mut().zip(*column);
-            if weight.is_some() {
-                into.zip(&self.roots).for_each(|((into, x), root)| *into = (x - mean) * root);
-            } else {
-                into.for_each(|(into, x)| *into = x - mean);
-            }
-        }
-        means
-    }
-
-    fn merge_mean(&mut self, mean: &[f64], weight: f64) {
-        if self.moments.weight == 0.0 {
-            self.moments.weight = weight;
-            self.moments.mean.copy_from_slice(mean);
-            return;
-        }
-        let (delta, factor) = self.moments.move_mean(mean, weight);
-        for (j, &step) in delta.iter().enumerate() {
-            let lower = &mut self.moments.gram.column_mut(j)[j..];
-            lower.iter_mut().zip(&delta[j..]).for_each(|(into, d)| *into += factor * (d * step));
-        }
-    }
-
-    /// The moments of all blocks.
-    pub fn finish(mut self) -> Moments {
-        mirror_lower(&mut self.moments.gram);
-        self.moments
-    }
-}
-
 /// The lower triangle of `a^T b`, where the product is known to be symmetric.
-fn lower_product(into: &mut Matrix, a: MatRef<'_, f64>, b: MatRef<'_, f64>, accumulate: Accum) {
+pub(super) fn lower_product(into: &mut Matrix, a: MatRef<'_, f64>, b: MatRef<'_, f64>, accumulate: Accum) {
     let p = into.rows();
     matmul(
         MatMut::from_column_major_slice_mut(into.values_mut(), p, p),
@@ -294,7 +212,7 @@ fn lower_product(into: &mut Matrix, a: MatRef<'_, f64>, b: MatRef<'_, f64>, accu
     );
 }
 
-fn mirror_lower(gram: &mut Matrix) {
+pub(super) fn mirror_lower(gram: &mut Matrix) {
     for j in 0..gram.columns() {
         for i in j + 1..gram.rows() {
             gram[(j, i)] = gram[(i, j)];

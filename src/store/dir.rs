@@ -2,8 +2,9 @@
 
 use super::names::{file_name, name_of};
 use super::root::{Flush, Root, files_in, flush_folder, read_file};
-use super::{Commit, Digest, Store, blob_is_missing, checked};
+use super::{Commit, Store, blob_is_missing, checked};
 use crate::diag::Result;
+use crate::table::Digest;
 use std::fs;
 
 /// Blobs, records and counters as files ([`Root`] has the layout).
@@ -112,7 +113,8 @@ impl Store for DirStore {
 #[cfg(test)]
 mod tests {
     use super::{DirStore, Root};
-    use crate::store::{Digest, Store};
+    use crate::store::Store;
+    use crate::table::Digest;
     use std::fs;
 
     #[test]

@@ -1,7 +1,8 @@
 //! The store in this process, for tests and for trying things out.
 
-use super::{Commit, Digest, Store, blob_is_missing, checked};
+use super::{Commit, Store, blob_is_missing, checked};
 use crate::diag::Result;
+use crate::table::Digest;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

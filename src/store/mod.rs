@@ -4,7 +4,6 @@
 //! of `source` (the user's). Nothing here knows what a model or a run is.
 
 mod address;
-mod digest;
 mod dir;
 mod folder;
 mod link;
@@ -14,8 +13,7 @@ mod redis;
 mod root;
 
 pub use address::{Address, Server, Target};
-pub use digest::{Digest, NotADigest};
-pub use folder::{Exchanged, publish_folder};
+pub use folder::{Exchanged, publish_folder, replace_file};
 pub use link::Link;
 pub(crate) use link::is_wrong_type;
 pub use memory::Memory;
@@ -24,6 +22,7 @@ pub use root::{Flush, Root};
 pub(crate) use root::{fault, files_in, flush_folder, read_file};
 
 use crate::diag::{Code, Diagnostic, Result};
+use crate::table::Digest;
 use std::path::Path;
 use std::sync::Arc;
 

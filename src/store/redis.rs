@@ -10,8 +10,9 @@
 //! and a key without braces is hashed whole.
 
 use super::link::Link;
-use super::{Commit, Digest, Store, blob_is_missing, checked};
+use super::{Commit, Store, blob_is_missing, checked};
 use crate::diag::{Code, Result};
+use crate::table::Digest;
 use ::redis::{Connection, RedisResult, cmd, pipe};
 use std::sync::Arc;
 

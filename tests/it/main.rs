@@ -3,7 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 mod conformance_steps;
+mod accuracy;
+mod conformance_models;
+mod folds;
+mod metrics;
+mod models;
+mod parity;
+mod processes;
+mod redis;
 mod server;
 mod step_tables;
 mod steps;
 mod stores;
+
+mod formats;

@@ -1,9 +1,12 @@
 //! A real Redis server for tests: on a free port, in a folder of its own, gone when dropped.
 
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+/// The socket file that it listens on too.
+const SOCKET: &str = "redis.sock";
 
 /// A running server.
 pub struct Server {
@@ -18,7 +21,7 @@ impl Server {
         Self::with(&[])
     }
 
-    /// Starts a server with more options, such as `["--requirepass", "secret"]`.
+    /// Starts a server with more options, such as `["--requirepass", "secret"]`; `["--user", "ann on"]` are three.
     pub fn with(options: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         // Another process may take the port between our look and the server's start: then the next one.
@@ -35,14 +38,14 @@ impl Server {
                     "--loglevel",
                     "warning",
                 ])
-                .args(["--enable-debug-command", "yes", "--unixsocket", "redis.sock", "--dir"])
+                .args(["--enable-debug-command", "yes", "--unixsocket", SOCKET, "--dir"])
                 .arg(folder.path())
-                .args(options)
+                .args(options.iter().flat_map(|option| option.split(' ')))
                 .current_dir(folder.path())
                 .stdout(Stdio::null())
                 .spawn();
             let mut child = child.expect("redis-server does not start: is it installed?");
-            if answers(&mut child, port) {
+            if answers(&mut child, port, &folder.path().join(SOCKET)) {
                 return Self { child, port, folder };
             }
         }
@@ -56,7 +59,7 @@ impl Server {
 
     /// Its socket file.
     pub fn socket(&self) -> PathBuf {
-        self.folder.path().join("redis.sock")
+        self.folder.path().join(SOCKET)
     }
 
     /// Its store URL, with what follows the port.
@@ -89,14 +92,14 @@ fn free_port() -> u16 {
     listener.local_addr().expect("its address").port()
 }
 
-/// Waits until the server takes connections; false if it has ended.
-fn answers(child: &mut Child, port: u16) -> bool {
+/// Waits until the server takes connections on both ways; false if it has ended.
+fn answers(child: &mut Child, port: u16, socket: &Path) -> bool {
     let deadline = Instant::now() + Duration::from_secs(20);
     while Instant::now() < deadline {
         if child.try_wait().expect("a child's state").is_some() {
             return false;
         }
-        if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
+        if socket.exists() && std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
             return true;
         }
         std::thread::sleep(Duration::from_millis(10));

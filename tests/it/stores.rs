@@ -2,10 +2,12 @@
 
 use crate::server::Server;
 use pipefit::diag::Code;
+use pipefit::registry::{Draft, MODEL_FILE, Registry};
 use pipefit::source::keys::{self, Keys, Kind};
-use pipefit::store::{Backing, Commit, Digest, Store, connect};
+use pipefit::store::{Backing, Commit, Store, connect};
+use pipefit::table::Digest;
+use serde_json::{Map, json};
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -13,7 +15,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 type Damage<'a> = &'a dyn Fn(&Digest);
 
 /// The suite. Each part uses names of its own, so that one store serves all.
-fn every_store_keeps_its_promises(store: &dyn Store, damage: Option<Damage>) {
+fn every_store_keeps_its_promises(store: &Arc<dyn Store>, damage: Option<Damage>) {
+    runs_at_once_publish_a_version_each(store);
+    let store = &**store;
     blobs_come_back_whole(store, damage);
     a_blob_may_be_large(store);
     a_record_changes_only_from_what_was_expected(store);
@@ -170,6 +174,57 @@ fn a_reader_never_sees_a_torn_record(store: &dyn Store) {
     });
 }
 
+/// Eight runs at once, ten times each; a reader takes `latest` all the while and never finds a part of it missing.
+fn runs_at_once_publish_a_version_each(store: &Arc<dyn Store>) {
+    let registry = Registry::new(store.clone());
+    let left = AtomicUsize::new(8);
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let (registry, left) = (&registry, &left);
+            scope.spawn(move || {
+                for round in 0..10 {
+                    let version = registry.reserve("busy").unwrap();
+                    let (model, run) = (version.to_string().repeat(1000), format!("busy-{thread}-{round}"));
+                    let draft = Draft {
+                        name: "busy",
+                        version,
+                        run: &run,
+                        created: "2026-01-01T00:00:00Z",
+                        rows: 1,
+                        scores: &Map::new(),
+                        files: &[(MODEL_FILE, model.as_bytes()), ("report.md", b"shared by all")],
+                        record: &json!({"version": version}),
+                    };
+                    registry.publish(&draft).unwrap();
+                }
+                left.fetch_sub(1, Ordering::Relaxed);
+            });
+        }
+        scope.spawn(|| {
+            let mut last = 0;
+            while left.load(Ordering::Relaxed) > 0 {
+                let Ok(latest) = registry.resolve("busy") else {
+                    assert_eq!(last, 0, "a published model is gone");
+                    continue;
+                };
+                let version = latest.version.version;
+                assert!(version >= last, "version {version} came after {last}");
+                assert!(
+                    registry.file(&latest, MODEL_FILE).unwrap()
+                        == version.to_string().repeat(1000).as_bytes()
+                );
+                assert_eq!(registry.run(&latest.version.run).unwrap().record, json!({"version": version}));
+                last = version;
+            }
+        });
+    });
+    let model = registry.model("busy").unwrap();
+    let versions: Vec<_> = model.versions.iter().map(|version| version.version).collect();
+    assert_eq!(versions, (1..=80).collect::<Vec<_>>());
+    assert_eq!(registry.runs().unwrap().len(), 80);
+    assert_eq!(registry.verify("busy", &|_, _| Ok(())).unwrap().problems, []);
+}
+
 /// The keys' part of the suite.
 fn every_store_keeps_the_users_keys(keys: &dyn Keys) {
     assert_eq!(keys.ls().unwrap(), []);
@@ -223,7 +278,7 @@ fn flip(bytes: &mut [u8]) {
 fn memory_keeps_its_promises() {
     let backing = open("mem:");
     every_store_keeps_the_users_keys(&*keys::of(&backing));
-    every_store_keeps_its_promises(&*backing.store(), None);
+    every_store_keeps_its_promises(&backing.store(), None);
 }
 
 #[test]
@@ -232,7 +287,7 @@ fn a_folder_keeps_its_promises() {
     let backing = connect("dir:a/store", place.path()).unwrap();
     every_store_keeps_the_users_keys(&*keys::of(&backing));
     every_store_keeps_its_promises(
-        &*backing.store(),
+        &backing.store(),
         Some(&|digest| {
             let path = place.path().join("a/store/blobs").join(digest.to_string());
             let mut bytes = std::fs::read(&path).unwrap();
@@ -250,7 +305,7 @@ fn a_redis_server_keeps_its_promises() {
     let backing = open(&server.url("/0?prefix=test"));
     every_store_keeps_the_users_keys(&*keys::of(&backing));
     every_store_keeps_its_promises(
-        &*backing.store(),
+        &backing.store(),
         Some(&|digest| {
             let mut raw = server.raw();
             let key = format!("test:blob:{{test:model:blobs}}:{digest}");
@@ -275,205 +330,4 @@ fn a_redis_socket_is_a_store_too() {
     redis::cmd("SELECT").arg(3).exec(&mut raw).unwrap();
     let value: String = redis::cmd("GET").arg("pipefit:run:x").query(&mut raw).unwrap();
     assert_eq!(value, "{}");
-}
-
-/// Two processes race for a record in a folder: in each round exactly one of all their swaps wins.
-#[test]
-fn one_of_two_processes_wins_each_round() {
-    let place = tempfile::tempdir().unwrap();
-    let racers: Vec<_> = (0..2)
-        .map(|racer| {
-            Command::new(std::env::current_exe().unwrap())
-                .args(["--exact", "stores::race_for_a_record", "--ignored", "--nocapture"])
-                .env("PIPEFIT_TEST_STORE", place.path())
-                .env("PIPEFIT_TEST_RACER", racer.to_string())
-                .stdout(std::process::Stdio::piped())
-                .spawn()
-                .unwrap()
-        })
-        .collect();
-    for racer in racers {
-        let output = racer.wait_with_output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    }
-    let store = connect(place.path().to_str().unwrap(), Path::new("/")).unwrap().store();
-    let log = String::from_utf8(store.read("model:log").unwrap().unwrap()).unwrap();
-    // Every line was added to the very text that its writer had read, so none is lost and none is double.
-    let lines: Vec<_> = log.lines().collect();
-    let distinct: std::collections::BTreeSet<_> = lines.iter().collect();
-    assert_eq!((lines.len(), distinct.len()), (200, 200));
-    let numbers: std::collections::BTreeSet<_> = lines.iter().map(|line| line.split(' ').nth(2)).collect();
-    assert_eq!(numbers.len(), 200, "a number was given twice");
-}
-
-#[test]
-#[ignore = "a part of one_of_two_processes_wins_each_round, which starts it"]
-fn race_for_a_record() {
-    let place = std::env::var("PIPEFIT_TEST_STORE").unwrap();
-    let racer = std::env::var("PIPEFIT_TEST_RACER").unwrap();
-    let store = connect(&place, Path::new("/")).unwrap().store();
-    for round in 0..100 {
-        let number = store.next("model:log", 0).unwrap();
-        loop {
-            let before = store.read("model:log").unwrap();
-            let mut after = before.clone().unwrap_or_default();
-            after.extend_from_slice(format!("{racer} {round} {number}\n").as_bytes());
-            if store.swap("model:log", before.as_deref(), &after).unwrap() {
-                break;
-            }
-        }
-    }
-}
-
-/// SIGKILL at any moment of a publication leaves the old record or the new one, and all that it names.
-#[test]
-fn a_killed_process_leaves_the_old_or_the_new() {
-    let place = tempfile::tempdir().unwrap();
-    let store = connect(place.path().to_str().unwrap(), Path::new("/")).unwrap().store();
-    for kill in 0..40u64 {
-        let mut writer = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "stores::publish_for_ever", "--ignored"])
-            .env("PIPEFIT_TEST_STORE", place.path())
-            .stdout(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
-        // The process needs a while to start; after that every moment of a publication may be hit.
-        std::thread::sleep(std::time::Duration::from_micros(20_000 + kill * 1_370));
-        writer.kill().unwrap();
-        writer.wait().unwrap();
-        let Some(record) = store.read("model:killed").unwrap() else { continue };
-        let record = String::from_utf8(record).unwrap();
-        let (number, digest) = record.split_once(' ').unwrap();
-        let blob = store.get("model:killed", &digest.parse().unwrap()).unwrap().unwrap();
-        assert_eq!(blob, number.repeat(50_000).as_bytes());
-        assert_eq!(store.read(&format!("run:{number}")).unwrap().as_deref(), Some(number.as_bytes()));
-    }
-    assert!(store.read("model:killed").unwrap().is_some(), "no writer ever got as far as a publication");
-    // The next one is not held up by what the killed ones left.
-    let taken = store.next("model:killed", 0).unwrap();
-    assert!(store.next("model:killed", 0).unwrap() > taken);
-}
-
-#[test]
-#[ignore = "a part of a_killed_process_leaves_the_old_or_the_new, which starts it"]
-fn publish_for_ever() {
-    let place = std::env::var("PIPEFIT_TEST_STORE").unwrap();
-    let store = connect(&place, Path::new("/")).unwrap().store();
-    loop {
-        let number = store.next("model:killed", 0).unwrap().to_string();
-        let blob = number.repeat(50_000);
-        let digest = store.put("model:killed", &[blob.as_bytes()]).unwrap()[0];
-        let before = store.read("model:killed").unwrap();
-        let (after, run) = (format!("{number} {digest}"), format!("run:{number}"));
-        let commit = Commit {
-            record: "model:killed",
-            expected: before.as_deref(),
-            new: after.as_bytes(),
-            blobs: &[(digest, blob.len() as u64)],
-            with: &[(&run, number.as_bytes())],
-        };
-        assert!(store.commit(&commit).unwrap());
-    }
-}
-
-/// A full disk ends a publication with an error that names the file, and what was there before stays.
-#[test]
-#[expect(clippy::print_stderr, reason = "a test that cannot run must say so")]
-fn a_full_disk_leaves_what_was_published() {
-    let place = tempfile::tempdir().unwrap();
-    let mount = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=256k", "pipefit-test"])
-        .arg(place.path())
-        .stderr(std::process::Stdio::null())
-        .status();
-    if !mount.is_ok_and(|status| status.success()) {
-        eprintln!(
-            "SKIPPED a_full_disk_leaves_what_was_published: a small tmpfs cannot be mounted here (not root?)"
-        );
-        return;
-    }
-    let store = connect(place.path().to_str().unwrap(), Path::new("/")).unwrap().store();
-    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        let small = store.put("model:full", &[b"small"]).unwrap()[0];
-        assert!(store.swap("model:full", None, b"old").unwrap());
-        for _ in 0..5 {
-            let error = store.put("model:full", &[&vec![7; 1 << 20]]).unwrap_err();
-            assert_eq!(error.code(), Code::StoreIo);
-            assert!(error.message().contains("no space left"), "{error}");
-        }
-        let error = store.swap("model:full", Some(b"old"), &vec![7; 1 << 20]).unwrap_err();
-        assert!(error.message().contains(place.path().to_str().unwrap()), "{error}");
-        assert_eq!(store.read("model:full").unwrap().as_deref(), Some(&b"old"[..]));
-        assert_eq!(store.get("model:full", &small).unwrap().as_deref(), Some(&b"small"[..]));
-        assert!(
-            store.swap("model:full", Some(b"old"), b"new").unwrap(),
-            "what failed has taken up the space"
-        );
-    }));
-    assert!(Command::new("umount").arg(place.path()).status().unwrap().success());
-    outcome.unwrap();
-}
-
-#[test]
-fn other_kinds_of_keys_are_named_and_replaced() {
-    let server = Server::start();
-    let keys = keys::of(&open(&server.url("")));
-    let mut raw = server.raw();
-    for (command, key) in [("HSET", "h"), ("RPUSH", "l"), ("SADD", "s"), ("ZADD", "z"), ("XADD", "x")] {
-        let mut request = redis::cmd(command);
-        request.arg(key);
-        match command {
-            "HSET" => request.arg("f").arg(1),
-            "ZADD" => request.arg(1).arg("m"),
-            "XADD" => request.arg("*").arg("f").arg(1),
-            _ => request.arg("m"),
-        };
-        request.exec(&mut raw).unwrap();
-    }
-    let kinds: Vec<_> = keys.ls().unwrap().into_iter().map(|listed| (listed.key, listed.kind)).collect();
-    let expected =
-        [("h", Kind::Hash), ("l", Kind::List), ("s", Kind::Set), ("x", Kind::Stream), ("z", Kind::Zset)];
-    assert_eq!(kinds, expected.map(|(key, kind)| (key.to_owned(), kind)));
-    for (key, kind) in expected {
-        assert_eq!(keys.kind(key).unwrap(), Some(kind));
-        let error = keys.value(key).unwrap_err();
-        assert_eq!(error.code(), Code::WrongKind);
-        assert!(error.message().contains(&format!("`{key}` is a {kind}")), "{error}");
-        keys.write(key, b"1").unwrap();
-        assert_eq!(keys.value(key).unwrap().as_deref(), Some(&b"1"[..]));
-    }
-    for outcome in [keys.write("pipefit:run:1", b"").err(), keys.remove("pipefit:run:1").err()] {
-        assert_eq!(outcome.unwrap().code(), Code::StoreRefused);
-    }
-}
-
-#[test]
-fn store_and_keys_are_one_connection() {
-    let server = Server::start();
-    let (store, keys) = keys::open(&server.url("/0"), Path::new("/")).unwrap();
-    store.put("model:m", &[b"blob"]).unwrap();
-    keys.value("data:x").unwrap();
-    store.durability().unwrap();
-    let info: String = redis::cmd("INFO").arg("stats").query(&mut server.raw()).unwrap();
-    let received = info.lines().find_map(|line| line.strip_prefix("total_connections_received:")).unwrap();
-    // One to see that the server is up, one to ask here, one for all the work.
-    assert_eq!(received.trim(), "3");
-}
-
-#[test]
-fn what_is_staged_expires_and_what_is_published_does_not() {
-    let server = Server::start();
-    let store: Arc<dyn Store> = open(&server.url("")).store();
-    let mut raw = server.raw();
-    let mut seconds = |digest: &Digest| -> i64 {
-        redis::cmd("TTL").arg(format!("pipefit:blob:{{pipefit:model:m}}:{digest}")).query(&mut raw).unwrap()
-    };
-    let digest = store.put("model:m", &[b"blob"]).unwrap()[0];
-    assert!((1..=3600).contains(&seconds(&digest)));
-    let commit = Commit { record: "model:m", expected: None, new: b"1", blobs: &[(digest, 4)], with: &[] };
-    assert!(store.commit(&commit).unwrap());
-    assert_eq!(seconds(&digest), -1);
-    // The next version has the same bytes, and its run is killed before it commits.
-    store.put("model:m", &[b"blob"]).unwrap();
-    assert_eq!(seconds(&digest), -1, "a published artifact was given a time to live");
 }

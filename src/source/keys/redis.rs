@@ -3,11 +3,18 @@
 use super::{Keys, Kind, Listed, wrong_kind};
 use crate::diag::{Code, Diagnostic, Result};
 use crate::store::{Link, is_wrong_type};
-use ::redis::{Value, cmd, pipe};
+use ::redis::{Connection, RedisResult, Value, cmd, pipe};
 use std::sync::Arc;
 
 /// The most that a Redis string holds (`proto-max-bulk-len` as it is delivered): beyond it the server hangs up.
 const LARGEST: usize = 512 << 20;
+
+/// The bytes of a value that are asked for at once.
+const PIECE: usize = 1 << 20;
+/// Pieces under way at once: enough to keep the connection busy.
+const WINDOW: usize = 16;
+/// How often a large value is read again because it was changed meanwhile.
+const PATIENCE: usize = 5;
 
 /// Keys as they are in the server.
 pub struct RedisKeys {
@@ -64,14 +71,20 @@ impl Keys for RedisKeys {
     }
 
     fn value(&self, key: &str) -> Result<Option<Vec<u8>>> {
-        // One round trip where all is well; the kind is asked for only if the server says that it is another.
-        let value = self.link.ask(&format!("read key `{key}`"), |connection| {
-            match cmd("GET").arg(key).query::<Option<Vec<u8>>>(connection) {
-                Err(error) if is_wrong_type(&error) => Ok(None),
-                value => value.map(Some),
+        let doing = format!("read key `{key}`");
+        for _ in 0..PATIENCE {
+            let read = self.link.ask(&doing, |connection| match read_string(connection, key) {
+                Err(error) if is_wrong_type(&error) => Ok(Err(())),
+                read => read.map(Ok),
+            })?;
+            match read {
+                Ok(Some(value)) => return Ok(value),
+                Ok(None) => {}
+                Err(()) => return Err(self.not_a_string(key)),
             }
-        })?;
-        value.ok_or_else(|| self.not_a_string(key))
+        }
+        let message = format!("key `{key}` was changed each of the {PATIENCE} times that it was read");
+        Err(Code::StoreIo.error(message).help("run again when nobody writes it"))
     }
 
     fn write(&self, key: &str, bytes: &[u8]) -> Result<()> {
@@ -126,4 +139,45 @@ impl Keys for RedisKeys {
         }
         Ok(listed)
     }
+}
+
+/// A value of less than one piece in one round trip. A longer one in pieces, each a reply of its own: the client
+/// holds a reply twice while it parses it, which for a whole large value would double the memory of a run.
+/// `Ok(None)` is a value that was changed between its pieces.
+fn read_string(connection: &mut Connection, key: &str) -> RedisResult<Option<Option<Vec<u8>>>> {
+    let piece: Vec<u8> = cmd("GETRANGE").arg(key).arg(0).arg(PIECE - 1).query(connection)?;
+    match piece.len() {
+        // A range of what is absent is empty as well.
+        0 => cmd("GET").arg(key).query(connection).map(Some),
+        length if length < PIECE => Ok(Some(Some(piece))),
+        _ => {
+            cmd("WATCH").arg(key).exec(connection)?;
+            let read = read_pieces(connection, key);
+            // An empty transaction: its answer is nil if the key has changed since WATCH. It ends the watch, so it
+            // is asked for also after a refusal; after a broken connection its own error does not matter.
+            let unchanged =
+                cmd("MULTI").exec(connection).and_then(|()| cmd("EXEC").query::<Value>(connection));
+            let bytes = read?;
+            Ok((unchanged? != Value::Nil).then_some(Some(bytes)))
+        }
+    }
+}
+
+fn read_pieces(connection: &mut Connection, key: &str) -> RedisResult<Vec<u8>> {
+    let length: usize = cmd("STRLEN").arg(key).query(connection)?;
+    // What a server says about a length is believed only as far as it sends the bytes.
+    let mut bytes = Vec::with_capacity(length.min(LARGEST));
+    while bytes.len() < length {
+        let mut request = pipe();
+        for piece in 0..WINDOW {
+            let start = bytes.len() + piece * PIECE;
+            request.cmd("GETRANGE").arg(key).arg(start).arg(start + PIECE - 1);
+        }
+        let pieces: Vec<Vec<u8>> = request.query(connection)?;
+        if pieces.iter().all(Vec::is_empty) {
+            break;
+        }
+        pieces.iter().for_each(|piece| bytes.extend_from_slice(piece));
+    }
+    Ok(bytes)
 }
