@@ -2,8 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
+mod accuracy;
 mod processes;
 mod redis;
 mod server;
 mod stores;
-mod accuracy;
+mod tidy;
