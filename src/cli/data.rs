@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::output::Output;
 use super::{Done, Global};
 use crate::diag::{Code, Diagnostic, Result, suggest};
-use crate::source::formats::{self, Format, ReadOptions, Summary};
+use crate::source::formats::{self, Described, Format, ReadOptions};
 use crate::source::keys::{self, Keys};
 use crate::source::{read_file, write_file};
 use crate::table::{Table, fingerprint};
@@ -67,14 +67,19 @@ fn put(key: &str, file: &Path, keys: &dyn Keys, output: &Output) -> Result<()> {
             "columns": table.columns().len(), "sha256": fingerprint(&table),
         }));
     } else {
-        output.say(&format!("{key}: {} rows, {} columns, {} bytes", table.rows(), table.columns().len(), bytes.len()));
+        output.say(&format!(
+            "{key}: {} rows, {} columns, {} bytes",
+            table.rows(),
+            table.columns().len(),
+            bytes.len()
+        ));
     }
     Ok(())
 }
 
 fn get(key: &str, file: &Path, keys: &dyn Keys, output: &Output) -> Result<()> {
     let bytes = value(key, keys)?;
-    let stored = formats::detect(&bytes).map_err(|error| error.within(key, None, None))?;
+    let stored = formats::detect(&bytes, key)?;
     let wanted = if file == Path::new("-") { None } else { formats::format_of_path(file)? };
     // A table whose format stays keeps its bytes.
     let bytes = match wanted {
@@ -102,24 +107,27 @@ fn ls(keys: &dyn Keys, output: &Output) -> Result<()> {
         return Ok(());
     }
     let width = listed.iter().map(|item| item.key.chars().count()).max().unwrap_or(0);
-    let line = |item: &keys::Listed| format!("{:width$}  {:8} {:>12}\n", item.key, item.kind.to_string(), item.bytes);
+    let line = |item: &keys::Listed| {
+        format!("{:width$}  {:8} {:>12}\n", item.key, item.kind.to_string(), item.bytes)
+    };
     output.answer(&listed.iter().map(line).collect::<String>());
     Ok(())
 }
 
 fn show(key: &str, keys: &dyn Keys, output: &Output) -> Result<()> {
     let bytes = value(key, keys)?;
-    let format = formats::detect(&bytes).map_err(|error| error.within(key, None, None))?;
+    let format = formats::detect(&bytes, key)?;
     let table = parsed(&bytes, Some(format), key)?;
     let columns = formats::describe(&table);
     if output.json {
         output.object(&json!({
             "schema": "pipefit.data/1", "key": key, "format": format.name(), "rows": table.rows(),
-            "sha256": fingerprint(&table), "columns": columns,
+            "sha256": fingerprint(&table), "columns": columns.iter().map(object).collect::<Vec<_>>(),
         }));
         return Ok(());
     }
-    let mut text = format!("{key}: {}, {} rows, {} columns\n", format.name(), table.rows(), table.columns().len());
+    let mut text =
+        format!("{key}: {}, {} rows, {} columns\n", format.name(), table.rows(), table.columns().len());
     let width = columns.iter().map(|column| column.name.chars().count()).max().unwrap_or(0);
     for column in &columns {
         text.push_str(&format!("  {:width$}  {}\n", column.name, about(column)));
@@ -129,17 +137,19 @@ fn show(key: &str, keys: &dyn Keys, output: &Output) -> Result<()> {
 }
 
 /// A column in a line.
-fn about(column: &Summary) -> String {
+fn about(column: &Described) -> String {
     let missing = if column.missing > 0 { format!(", {} missing", column.missing) } else { String::new() };
-    let what = match (column.min, column.max) {
-        (Some(min), Some(max)) => format!("{min} to {max}"),
-        _ => {
-            let shown: Vec<String> = column.levels.iter().take(5).map(|(label, count)| format!("{label} ({count})")).collect();
-            let more = if column.distinct > shown.len() { format!(", {} more", column.distinct - shown.len()) } else { String::new() };
-            format!("{}{more}", shown.join(", "))
-        }
-    };
-    format!("{:8} {what}{missing}", column.kind.name())
+    format!("{:8} {}{missing}", column.kind.name(), column.values())
+}
+
+/// A column as JSON.
+fn object(column: &Described) -> Value {
+    let levels: Vec<Value> =
+        column.levels.iter().map(|(label, count)| json!({"label": label, "count": count})).collect();
+    json!({
+        "name": column.name, "type": column.kind, "missing": column.missing, "distinct": column.distinct,
+        "min": column.range.map(|(min, _)| min), "max": column.range.map(|(_, max)| max), "levels": levels,
+    })
 }
 
 fn rm(key: &str, keys: &dyn Keys, output: &Output) -> Result<()> {
@@ -174,7 +184,7 @@ fn missing(key: &str, keys: &dyn Keys) -> Result<Diagnostic> {
 fn parsed(bytes: &[u8], format: Option<Format>, name: &str) -> Result<Table> {
     let format = match format {
         Some(format) => format,
-        None => formats::detect(bytes).map_err(|error| error.within(name, None, None))?,
+        None => formats::detect(bytes, name)?,
     };
     Ok(formats::read(bytes, format, name, &ReadOptions::default())?.table)
 }

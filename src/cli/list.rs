@@ -25,7 +25,8 @@ pub fn run(arguments: &Arguments, output: &Output) -> Done {
         _ => crate::metrics::ALL.iter().map(|metric| (metric.name, metric.summary.to_owned())).collect(),
     };
     if output.json {
-        let items: Vec<_> = rows.iter().map(|(name, summary)| json!({"name": name, "summary": summary})).collect();
+        let items: Vec<_> =
+            rows.iter().map(|(name, summary)| json!({"name": name, "summary": summary})).collect();
         output.object(&json!({"schema": "pipefit.list/1", "what": arguments.what, "items": items}));
         return Ok(());
     }

@@ -42,7 +42,8 @@ pub fn run(command: &Command, global: &Global, output: &Output) -> Done {
 fn ls(registry: &Registry, output: &Output) -> Result<()> {
     let models = registry.models()?;
     if output.json {
-        let one = |model: &Model| json!({"name": model.name, "aliases": model.aliases, "versions": model.versions});
+        let one =
+            |model: &Model| json!({"name": model.name, "aliases": model.aliases, "versions": model.versions});
         let items: Vec<Value> = models.iter().map(one).collect();
         output.object(&json!({"schema": "pipefit.models/1", "models": items}));
         return Ok(());
@@ -51,13 +52,20 @@ fn ls(registry: &Registry, output: &Output) -> Result<()> {
     for model in &models {
         let Some(version) = model.versions.last() else { continue };
         let count = model.versions.len();
-        output.answer(&format!("{:width$}  {count} versions, latest {} of {}: {}\n", model.name, version.version, version.created, scores(version)));
+        output.answer(&format!(
+            "{:width$}  {count} versions, latest {} of {}: {}\n",
+            model.name,
+            version.version,
+            version.created,
+            scores(version)
+        ));
     }
     Ok(())
 }
 
 fn scores(version: &Version) -> String {
-    let score = |(name, value): (&String, &Value)| format!("{name} {:.4}", value.as_f64().unwrap_or(f64::NAN));
+    let score =
+        |(name, value): (&String, &Value)| format!("{name} {:.4}", value.as_f64().unwrap_or(f64::NAN));
     version.scores.iter().map(score).collect::<Vec<_>>().join(", ")
 }
 
@@ -70,7 +78,8 @@ fn show(reference: &str, registry: &Registry, output: &Output) -> Result<()> {
     let version = &published.version;
     if output.json {
         let coef = facts.coef.as_ref().map(|coef| {
-            let row = |i: usize| names.iter().cloned().zip(coef.row(i).into_iter().map(Value::from)).collect();
+            let row =
+                |i: usize| names.iter().cloned().zip(coef.row(i).into_iter().map(Value::from)).collect();
             (0..coef.rows()).map(|i| Value::Object(row(i))).collect::<Vec<_>>()
         });
         output.object(&json!({
@@ -83,7 +92,10 @@ fn show(reference: &str, registry: &Registry, output: &Output) -> Result<()> {
         return Ok(());
     }
     let mut text = format!("{} version {}: {}\n", published.name, version.version, artifact.fitted.class);
-    text.push_str(&format!("  sha256   {}\n  created  {} by run {}\n  rows     {}\n", version.sha256, version.created, version.run, version.rows));
+    text.push_str(&format!(
+        "  sha256   {}\n  created  {} by run {}\n  rows     {}\n",
+        version.sha256, version.created, version.run, version.rows
+    ));
     text.push_str(&format!("  scores   {}\n", scores(version)));
     let aliases: Vec<_> = model.aliases.iter().map(|(alias, number)| format!("{alias} {number}")).collect();
     text.push_str(&format!("  aliases  {}\n", aliases.join(", ")));

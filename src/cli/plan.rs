@@ -40,7 +40,11 @@ pub fn run(arguments: &Arguments, global: &Global, output: &Output) -> Done {
             let options = run::options(global, arguments.path.as_deref(), false);
             let as_json = format == "json" || output.json;
             let tell = |bound: &Bound, plan: &Plan, loaded: &Loaded| {
-                if as_json { format!("{}\n", object(&graph, bound, plan, loaded)) } else { text(&graph, bound, plan, loaded) }
+                if as_json {
+                    format!("{}\n", object(&graph, bound, plan, loaded))
+                } else {
+                    text(&graph, bound, plan, loaded)
+                }
             };
             let answer = job::plan(&graph, &options, &bars, tell)?;
             bars.clear();
@@ -54,7 +58,8 @@ fn object(graph: &Graph, bound: &Bound, plan: &Plan, loaded: &Loaded) -> serde_j
     let steps = plan.steps.iter().map(|step| {
         json!({"address": step.address, "class": step.class, "path": step.path.name(), "reason": step.reason})
     });
-    let folds = Plan::fold_sizes(bound).into_iter().map(|(train, test)| json!({"train": train, "test": test}));
+    let folds =
+        Plan::fold_sizes(bound).into_iter().map(|(train, test)| json!({"train": train, "test": test}));
     json!({
         "schema": "pipefit.plan/1",
         "pipeline": graph.name,
@@ -72,7 +77,8 @@ fn object(graph: &Graph, bound: &Bound, plan: &Plan, loaded: &Loaded) -> serde_j
 }
 
 fn text(graph: &Graph, bound: &Bound, plan: &Plan, loaded: &Loaded) -> String {
-    let mut text = format!("{}: {} rows, {} columns\n\n", graph.name, loaded.table.rows(), loaded.table.columns().len());
+    let mut text =
+        format!("{}: {} rows, {} columns\n\n", graph.name, loaded.table.rows(), loaded.table.columns().len());
     text.push_str(&Drawing::of(graph).text());
     text.push_str(&format!("\npath      {}: {}\n", plan.path.name(), plan.reason));
     text.push_str(&format!("passes    {} over the table\n", plan.passes));
@@ -84,7 +90,13 @@ fn text(graph: &Graph, bound: &Bound, plan: &Plan, loaded: &Loaded) -> String {
     text.push_str("steps\n");
     let width = plan.steps.iter().map(|step| step.address.len()).max().unwrap_or(0);
     for step in &plan.steps {
-        text.push_str(&format!("  {:width$}  {:9} {} {}\n", step.address, step.path.name(), step.class, step.reason));
+        text.push_str(&format!(
+            "  {:width$}  {:9} {} {}\n",
+            step.address,
+            step.path.name(),
+            step.class,
+            step.reason
+        ));
     }
     text
 }

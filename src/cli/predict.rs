@@ -92,9 +92,10 @@ fn input(arguments: &Arguments, artifact: &Artifact, keys: &dyn Keys) -> Result<
     };
     let format = match format {
         Some(format) => format,
-        None => formats::detect(&bytes).map_err(|error| error.within(&name, None, None))?,
+        None => formats::detect(&bytes, &name)?,
     };
-    let schema = artifact.manifest.schema.fields.iter().map(|field| (field.name.clone(), field.kind)).collect();
+    let schema =
+        artifact.manifest.schema.fields.iter().map(|field| (field.name.clone(), field.kind)).collect();
     let read = formats::read(&bytes, format, &name, &ReadOptions { schema, columns: None })?;
     let used = |suspect: &&formats::Suspect| artifact.manifest.schema.index(&suspect.column).is_some();
     match read.suspects.iter().find(used) {

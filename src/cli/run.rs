@@ -6,10 +6,10 @@ use std::time::Instant;
 use clap::Args;
 use serde_json::Value;
 
+use super::Global;
 use super::bars::Bars;
 use super::output::{Output, exit_code, failure};
 use super::signals::Interrupt;
-use super::Global;
 use crate::diag::{Code, Diagnostic, Severity};
 use crate::graph::{self, Graph};
 use crate::job::{self, Finished};
@@ -87,7 +87,8 @@ fn one(
 
 /// The job's options from the command line.
 pub fn options(global: &Global, path: Option<&str>, locked: bool) -> job::Options {
-    let path = path.map(|path| if path == "general" { crate::plan::Path::General } else { crate::plan::Path::TwoPass });
+    let path = path
+        .map(|path| if path == "general" { crate::plan::Path::General } else { crate::plan::Path::TwoPass });
     job::Options { store: global.store.clone(), threads: global.threads.map(usize::from), path, locked }
 }
 
@@ -99,7 +100,9 @@ pub fn checked(file: &Path, overrides: &[String], output: &Output) -> Result<Gra
             output.tell(&problems);
             Ok(graph)
         }
-        _ if problems.is_empty() => Err(vec![Code::Bug.error("a file without a graph and without a problem")]),
+        _ if problems.is_empty() => {
+            Err(vec![Code::Bug.error("a file without a graph and without a problem")])
+        }
         _ => Err(problems),
     }
 }
@@ -124,8 +127,14 @@ fn summary(finished: &Finished) -> String {
         lines.push_str(&format!("  {metric}: {mean:.4} +- {std:.4} over {folds} folds\n"));
     }
     let version = json.pointer("/artifact/version").and_then(Value::as_u64).unwrap_or_default();
-    lines.push_str(&format!("  published {} version {version} in {}\n", text("/artifact/name"), text("/store/address")));
-    if let Some(report) = json.pointer("/reports/html").or_else(|| json.pointer("/reports/md")).and_then(Value::as_str) {
+    lines.push_str(&format!(
+        "  published {} version {version} in {}\n",
+        text("/artifact/name"),
+        text("/store/address")
+    ));
+    if let Some(report) =
+        json.pointer("/reports/html").or_else(|| json.pointer("/reports/md")).and_then(Value::as_str)
+    {
         lines.push_str(&format!("  report: {report}\n"));
     }
     let total = number("/timing_s/total").unwrap_or_default();

@@ -52,5 +52,11 @@ fn line(run: &Run) -> String {
         format!("{name} {:.4}", scores.get("mean").and_then(Value::as_f64).unwrap_or(f64::NAN))
     };
     let scores: Vec<String> = scores.map(score).collect();
-    format!("{}  {}  {} version {version}  {}\n", run.id, text("/started"), text("/pipeline"), scores.join(", "))
+    format!(
+        "{}  {}  {} version {version}  {}\n",
+        run.id,
+        text("/started"),
+        text("/pipeline"),
+        scores.join(", ")
+    )
 }

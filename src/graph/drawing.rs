@@ -17,7 +17,7 @@ impl Drawing {
     /// The drawing of a graph.
     pub fn of(graph: &Graph) -> Self {
         let mut drawing = Self { boxes: Vec::new(), arrows: Vec::new(), text: String::new() };
-        let source = drawing.add("source", format!("key {}", graph.source.key));
+        let source = drawing.add("source", format!("key {}", graph.source.shown));
         let mut ends = Vec::new();
         for group in &graph.groups {
             let mut last = source;
@@ -73,23 +73,34 @@ impl Drawing {
     /// Graphviz.
     pub fn dot(&self) -> String {
         let escaped = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
-        let boxes = self.boxes.iter().enumerate().map(|(i, (_, label))| format!("  n{i} [label=\"{}\"];\n", escaped(label)));
+        let boxes = self
+            .boxes
+            .iter()
+            .enumerate()
+            .map(|(i, (_, label))| format!("  n{i} [label=\"{}\"];\n", escaped(label)));
         let arrows = self.arrows.iter().map(|(from, to)| format!("  n{from} -> n{to};\n"));
-        format!("digraph pipeline {{\n  rankdir=LR;\n  node [shape=box];\n{}{}}}\n", boxes.collect::<String>(), arrows.collect::<String>())
+        format!(
+            "digraph pipeline {{\n  rankdir=LR;\n  node [shape=box];\n{}{}}}\n",
+            boxes.collect::<String>(),
+            arrows.collect::<String>()
+        )
     }
 
     /// Mermaid.
     pub fn mermaid(&self) -> String {
         let escaped = |text: &str| text.replace('"', "#quot;");
-        let boxes = self.boxes.iter().enumerate().map(|(i, (_, label))| format!("  n{i}[\"{}\"]\n", escaped(label)));
+        let boxes =
+            self.boxes.iter().enumerate().map(|(i, (_, label))| format!("  n{i}[\"{}\"]\n", escaped(label)));
         let arrows = self.arrows.iter().map(|(from, to)| format!("  n{from} --> n{to}\n"));
         format!("flowchart LR\n{}{}", boxes.collect::<String>(), arrows.collect::<String>())
     }
 
     /// Boxes and arrows.
     pub fn json(&self) -> Value {
-        let boxes: Vec<Value> = self.boxes.iter().map(|(id, label)| json!({"id": id, "label": label})).collect();
-        let arrows: Vec<Value> = self.arrows.iter().map(|(from, to)| json!([self.boxes[*from].0, self.boxes[*to].0])).collect();
+        let boxes: Vec<Value> =
+            self.boxes.iter().map(|(id, label)| json!({"id": id, "label": label})).collect();
+        let arrows: Vec<Value> =
+            self.arrows.iter().map(|(from, to)| json!([self.boxes[*from].0, self.boxes[*to].0])).collect();
         json!({"nodes": boxes, "edges": arrows})
     }
 }
@@ -101,7 +112,11 @@ fn columns(group: &Group) -> String {
         Selector::Remainder => "the other columns".to_owned(),
         Selector::Chosen { kinds, names, except } => {
             let kinds: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
-            let mut words = if names.is_empty() { format!("columns of type {}", kinds.join(", ")) } else { names.join(", ") };
+            let mut words = if names.is_empty() {
+                format!("columns of type {}", kinds.join(", "))
+            } else {
+                names.join(", ")
+            };
             if !except.is_empty() {
                 words.push_str(&format!(" but {}", except.join(", ")));
             }

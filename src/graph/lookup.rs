@@ -8,30 +8,42 @@ use crate::spec::Written;
 use crate::yaml;
 
 /// A list of components, as lookup needs it.
-struct Room<'a, K: ?Sized> {
+struct Room<K: ?Sized + 'static> {
     /// What one is called in a message.
     what: &'static str,
     /// What `pipefit list` calls them.
     list: &'static str,
-    kinds: &'a [&'static K],
+    kinds: &'static [&'static K],
     /// Whether scikit-learn has one of this name.
     known_elsewhere: fn(&str) -> bool,
 }
 
 /// The step that was written.
 pub fn step(written: &Written, problems: &mut Vec<Diagnostic>) -> Option<Box<dyn AnyStep>> {
-    let room = Room { what: "step", list: "steps", kinds: crate::steps::ALL, known_elsewhere: crate::steps::known_elsewhere };
+    let room = Room {
+        what: "step",
+        list: "steps",
+        kinds: crate::steps::ALL,
+        known_elsewhere: crate::steps::known_elsewhere,
+    };
     let kind = room.find(written, |kind| kind.name(), problems)?;
     let mut made = kind.make();
-    fill(made.as_mut(), kind.parameters().iter().map(|p| p.name), kind.without_effect(), written, problems).then_some(made)
+    fill(made.as_mut(), kind.parameters().iter().map(|p| p.name), kind.without_effect(), written, problems)
+        .then_some(made)
 }
 
 /// The model that was written.
 pub fn model(written: &Written, problems: &mut Vec<Diagnostic>) -> Option<Box<dyn AnyModel>> {
-    let room = Room { what: "model", list: "models", kinds: crate::models::ALL, known_elsewhere: crate::models::known_elsewhere };
+    let room = Room {
+        what: "model",
+        list: "models",
+        kinds: crate::models::ALL,
+        known_elsewhere: crate::models::known_elsewhere,
+    };
     let kind = room.find(written, |kind| kind.name(), problems)?;
     let mut made = kind.make();
-    fill(made.as_mut(), kind.parameters().iter().map(|p| p.name), kind.without_effect(), written, problems).then_some(made)
+    fill(made.as_mut(), kind.parameters().iter().map(|p| p.name), kind.without_effect(), written, problems)
+        .then_some(made)
 }
 
 /// The splitter that was written.
@@ -44,14 +56,26 @@ pub fn splitter(written: &Written, problems: &mut Vec<Diagnostic>) -> Option<Box
     };
     let kind = room.find(written, |kind| kind.name(), problems)?;
     let mut made = kind.make();
-    fill(made.as_mut(), kind.parameters().iter().map(|p| p.name), kind.without_effect(), written, problems).then_some(made)
+    fill(made.as_mut(), kind.parameters().iter().map(|p| p.name), kind.without_effect(), written, problems)
+        .then_some(made)
 }
 
-impl<K: ?Sized> Room<'_, K> {
-    fn find(&self, written: &Written, name: fn(&K) -> &'static str, problems: &mut Vec<Diagnostic>) -> Option<&'static K> {
+impl<K: ?Sized> Room<K> {
+    fn find(
+        &self,
+        written: &Written,
+        name: fn(&K) -> &'static str,
+        problems: &mut Vec<Diagnostic>,
+    ) -> Option<&'static K> {
         let found = self.kinds.iter().find(|kind| name(kind) == written.name);
         if found.is_none() {
-            problems.push(unknown(self.what, self.list, written, self.kinds.iter().map(|kind| name(kind)), self.known_elsewhere));
+            problems.push(unknown(
+                self.what,
+                self.list,
+                written,
+                self.kinds.iter().map(|kind| name(kind)),
+                self.known_elsewhere,
+            ));
         }
         found.copied()
     }
@@ -115,7 +139,9 @@ fn fill<T: AnyParams + ?Sized>(
                 problems.push(Code::WarnNoEffect.warning(message).at(span));
             }
             Ok(false) => problems.push(unknown_parameter(&written.name, name, span, names.clone())),
-            Err(fault) => problems.push(placed(Code::BadValue.error(fault.message), fault.help).at(&node.span)),
+            Err(fault) => {
+                problems.push(placed(Code::BadValue.error(fault.message), fault.help).at(&node.span))
+            }
         }
     }
     for fault in made.check() {
@@ -137,7 +163,12 @@ fn placed(problem: Diagnostic, help: Option<String>) -> Diagnostic {
     }
 }
 
-fn unknown_parameter(class: &str, name: &str, span: &Span, names: impl Iterator<Item = &'static str>) -> Diagnostic {
+fn unknown_parameter(
+    class: &str,
+    name: &str,
+    span: &Span,
+    names: impl Iterator<Item = &'static str>,
+) -> Diagnostic {
     if let Some(today) = removed(class, name) {
         let message = format!("`{name}` of `{class}` was removed from scikit-learn");
         return Code::Removed.error(message).at(span).help(today);
@@ -146,7 +177,10 @@ fn unknown_parameter(class: &str, name: &str, span: &Span, names: impl Iterator<
     let help = match suggest(name, names.iter().copied()) {
         Some(near) => format!("did you mean `{near}`? `pipefit explain {class}` lists the parameters"),
         None if names.is_empty() => format!("`{class}` has no parameters"),
-        None => format!("it has {}; see `pipefit explain {class}`", names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")),
+        None => format!(
+            "it has {}; see `pipefit explain {class}`",
+            names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")
+        ),
     };
     Code::UnknownParameter.error(format!("`{class}` has no parameter `{name}`")).at(span).help(help)
 }

@@ -73,6 +73,8 @@ pub struct ColumnName {
 pub struct SourceNode {
     /// The key.
     pub key: String,
+    /// The key as reports may show it, with `${env:NAME}` as it was written.
+    pub shown: String,
     /// Where the key is written.
     pub span: Span,
     /// The format's name, `auto` when it is to be recognised.
@@ -83,6 +85,8 @@ pub struct SourceNode {
     pub columns: Option<Vec<ColumnName>>,
     /// The types that the file gives.
     pub schema: Vec<(ColumnName, Kind)>,
+    /// The column whose values are class labels, to be kept as they are spelled.
+    pub label: Option<String>,
 }
 
 /// What is left behind.
@@ -101,8 +105,8 @@ pub struct Graph {
     pub name: String,
     /// The seed of everything whose own is unwritten.
     pub seed: u32,
-    /// The store that the file names, resolved against the file's folder.
-    pub store: Option<String>,
+    /// The store that the file names, and the folder that a relative path in it starts from.
+    pub store: Option<(String, PathBuf)>,
     /// Where the data comes from.
     pub source: SourceNode,
     /// The column to learn.

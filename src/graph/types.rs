@@ -34,7 +34,12 @@ fn what(group: &Group) -> String {
 }
 
 /// The types after a list of steps; `None` once a problem was found.
-fn chain(steps: &[StepNode], mut types: Types, what: String, problems: &mut Vec<Diagnostic>) -> Option<Types> {
+fn chain(
+    steps: &[StepNode],
+    mut types: Types,
+    what: String,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<Types> {
     for node in steps {
         let accepts = node.step.accepts();
         if types.categories && !accepts.categories {
@@ -43,7 +48,12 @@ fn chain(steps: &[StepNode], mut types: Types, what: String, problems: &mut Vec<
         }
         if types.numbers && !accepts.numbers {
             let message = format!("{what} holds numbers, and `{}` takes categories", node.step.name());
-            problems.push(Code::TypeMismatch.error(message).at(&node.span).help("select columns by type in a column group"));
+            problems.push(
+                Code::TypeMismatch
+                    .error(message)
+                    .at(&node.span)
+                    .help("select columns by type in a column group"),
+            );
             return None;
         }
         types = node.step.emits(types);

@@ -5,10 +5,10 @@ use std::path::Path;
 use crate::diag::{Code, Diagnostic, Result, Watch, suggest};
 use crate::graph::Graph;
 use crate::plan::Bound;
-use crate::source::formats::{self, Format, ReadOptions, Suspect};
+use crate::source::formats::{self, ReadOptions, Suspect};
 use crate::source::keys::Keys;
 use crate::source::read_file;
-use crate::table::{Digest, Table, fingerprint};
+use crate::table::{Digest, Kind, Table, fingerprint};
 
 /// A table and what is known of its origin.
 pub struct Loaded {
@@ -38,13 +38,16 @@ pub fn load(graph: &Graph, keys: &dyn Keys, watch: &dyn Watch) -> Result<Loaded>
         }
         None => fill(graph, keys)?,
     };
-    let format = match Format::named(&source.format) {
-        Some(format) => format,
-        None => formats::detect(&bytes).map_err(|error| error.within(&source.key, None, None))?,
-    };
+    let format = formats::resolve(&source.format, &bytes, &source.key)?;
+    // Classes keep the spelling of the data, unless the file says what they are.
+    let labels = source.label.iter().map(|label| (label.clone(), Kind::Category));
+    let written = source.schema.iter().map(|(column, kind)| (column.name.clone(), *kind));
     let options = ReadOptions {
-        schema: source.schema.iter().map(|(column, kind)| (column.name.clone(), *kind)).collect(),
-        columns: source.columns.as_ref().map(|columns| columns.iter().map(|column| column.name.clone()).collect()),
+        schema: labels.chain(written).collect(),
+        columns: source
+            .columns
+            .as_ref()
+            .map(|columns| columns.iter().map(|column| column.name.clone()).collect()),
     };
     let read = formats::read(&bytes, format, &source.key, &options)?;
     watch.tick(1);
@@ -61,22 +64,31 @@ fn fill(graph: &Graph, keys: &dyn Keys) -> Result<Vec<u8>> {
         let names = listed.iter().map(|listed| listed.key.as_str());
         let help = match suggest(key, names) {
             Some(near) => format!("did you mean `{near}`? `pipefit data ls` lists the keys"),
-            None => format!("put it there with `pipefit data put {key} FILE`, or name a file in `load_if_missing`"),
+            None => format!(
+                "put it there with `pipefit data put {key} FILE`, or name a file in `load_if_missing`"
+            ),
         };
-        return Err(Code::MissingKeyOrFile.error(format!("no key `{key}` in the store")).at(&source.span).help(help));
+        return Err(Code::MissingKeyOrFile
+            .error(format!("no key `{key}` in the store"))
+            .at(&source.span)
+            .help(help));
     };
     let bytes = read_file(path).map_err(|error| {
         let message = format!("no key `{key}` in the store, and `load_if_missing` does not help: {error}");
-        Code::MissingKeyOrFile.error(message).at(&source.span).help("name an existing file, or put the key there")
+        Code::MissingKeyOrFile
+            .error(message)
+            .at(&source.span)
+            .help("name an existing file, or put the key there")
     })?;
     // What is no table must not become the key.
-    let format = formats::detect(&bytes).map_err(|error| error.within(path.display().to_string(), None, None))?;
+    let format = formats::detect(&bytes, &path.display().to_string())?;
     formats::read(&bytes, format, &path.display().to_string(), &ReadOptions::default())?;
     if keys.write_new(key, &bytes)? {
         return Ok(bytes);
     }
     // Another run was first; what it wrote stays.
-    keys.value(key)?.ok_or_else(|| Code::MissingKeyOrFile.error(format!("key `{key}` is gone again")).at(&source.span))
+    keys.value(key)?
+        .ok_or_else(|| Code::MissingKeyOrFile.error(format!("key `{key}` is gone again")).at(&source.span))
 }
 
 /// A warning when the file beside the key has other bytes.
@@ -84,7 +96,8 @@ fn other_file(graph: &Graph, bytes: &[u8]) -> Option<Diagnostic> {
     let path = graph.source.load_if_missing.as_ref()?;
     let file = std::fs::read(path).ok()?;
     (Digest::of(&file) != Digest::of(bytes)).then(|| {
-        let message = format!("key `{}` differs from `{}`; the key is used", graph.source.key, path.display());
+        let message =
+            format!("key `{}` differs from `{}`; the key is used", graph.source.key, path.display());
         let help = format!("`pipefit data put {} {}` replaces the key", graph.source.key, path.display());
         Code::WarnData.warning(message).help(help)
     })

@@ -77,8 +77,10 @@ impl Lock {
     pub fn of(bound: &Bound, loaded: &Loaded, outcome: &Outcome, artifact: &[u8]) -> Self {
         let graph = bound.graph;
         let folds = graph.splitter.as_ref().map(|splitter| {
-            let bytes = |rows: &crate::table::Rows| rows.iter().flat_map(u32::to_le_bytes).collect::<Vec<u8>>();
-            let pieces: Vec<_> = bound.folds.iter().flat_map(|fold| [bytes(&fold.train), bytes(&fold.test)]).collect();
+            let bytes =
+                |rows: &crate::table::Rows| rows.iter().flat_map(u32::to_le_bytes).collect::<Vec<u8>>();
+            let pieces: Vec<_> =
+                bound.folds.iter().flat_map(|fold| [bytes(&fold.train), bytes(&fold.test)]).collect();
             FoldsLock {
                 splitter: splitter.name().to_owned(),
                 n_splits: bound.folds.len(),
@@ -89,7 +91,7 @@ impl Lock {
             format: FORMAT.to_owned(),
             file: graph.resolved.clone(),
             source: SourceLock {
-                key: graph.source.key.clone(),
+                key: graph.source.shown.clone(),
                 rows: loaded.table.rows(),
                 columns: loaded.table.columns().len(),
                 sha256: loaded.fingerprint,
@@ -112,7 +114,8 @@ impl Lock {
         };
         let text = std::fs::read_to_string(path)
             .map_err(|error| differs(format!("lock `{}` cannot be read: {error}", path.display())))?;
-        serde_yaml::from_str(&text).map_err(|error| differs(format!("lock `{}` is none: {error}", path.display())))
+        serde_yaml::from_str(&text)
+            .map_err(|error| differs(format!("lock `{}` is none: {error}", path.display())))
     }
 
     /// Writes the lock beside its file, whole or not at all.
@@ -120,7 +123,8 @@ impl Lock {
     /// # Errors
     /// `StoreIo` when the folder cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let text = serde_yaml::to_string(self).map_err(|error| Code::Bug.error(format!("the lock has no YAML form: {error}")))?;
+        let text = serde_yaml::to_string(self)
+            .map_err(|error| Code::Bug.error(format!("the lock has no YAML form: {error}")))?;
         crate::source::write_file(path, text.as_bytes())
     }
 
@@ -142,7 +146,8 @@ impl Lock {
             Some(format!("the scores of `{metric}`"))
         } else {
             let artifact = same_machine && self.artifact != locked.artifact;
-            artifact.then(|| format!("the artifact: {}, locked {}", self.artifact.sha256, locked.artifact.sha256))
+            artifact
+                .then(|| format!("the artifact: {}, locked {}", self.artifact.sha256, locked.artifact.sha256))
         };
         match difference {
             None => Ok(()),
@@ -153,8 +158,12 @@ impl Lock {
     }
 
     fn score_that_differs<'a>(&'a self, locked: &Lock, exact: bool) -> Option<&'a str> {
-        let agrees = |a: f64, b: f64| if exact { a == b } else { (a - b).abs() <= 1e-9 * a.abs().max(b.abs()) + 1e-11 };
-        let same = |own: &Vec<f64>, other: &Vec<f64>| own.len() == other.len() && own.iter().zip(other).all(|(a, b)| agrees(*a, *b));
+        let agrees = |a: f64, b: f64| {
+            if exact { a == b } else { (a - b).abs() <= 1e-9 * a.abs().max(b.abs()) + 1e-11 }
+        };
+        let same = |own: &Vec<f64>, other: &Vec<f64>| {
+            own.len() == other.len() && own.iter().zip(other).all(|(a, b)| agrees(*a, *b))
+        };
         let differs = |(metric, own): (&'a String, &Vec<f64>)| match locked.scores.get(metric) {
             Some(other) if same(own, other) => None,
             _ => Some(metric.as_str()),

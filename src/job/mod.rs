@@ -8,6 +8,7 @@ mod publish;
 mod verify;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use serde_json::Value;
@@ -22,7 +23,8 @@ use crate::plan::{self, Bound, Plan};
 use crate::registry;
 use crate::report::Timing;
 use crate::run;
-use crate::source::keys;
+use crate::source::keys::{self, Keys};
+use crate::store::Store;
 
 /// How a pipeline file is to be run.
 #[derive(Clone, Debug, Default)]
@@ -51,16 +53,22 @@ pub struct Finished {
 ///
 /// # Errors
 /// Whatever the data, the learning, the store or the lock have to say; nothing is published then.
-pub fn run(file: &Path, graph: &Graph, options: &Options, start: Instant, watch: &dyn Watch) -> Result<Finished> {
-    let url = store_url(options.store.as_deref(), graph);
-    let (store, keys) = keys::open(&url, Path::new(""))?;
+pub fn run(
+    file: &Path,
+    graph: &Graph,
+    options: &Options,
+    start: Instant,
+    watch: &dyn Watch,
+) -> Result<Finished> {
+    let (store, keys) = open(options, graph)?;
     let reading = Instant::now();
     let loaded = data::load(graph, &*keys, watch)?;
     let read_s = reading.elapsed().as_secs_f64();
     let bound = plan::bind(graph, &loaded.table)?;
     loaded.refuse_suspects(&bound)?;
     let plan = plan::plan(&bound, options.path)?;
-    let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let threads =
+        options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let (outcome, timing) = within(threads, plan.parallel, || run::run(&bound, &plan, watch))?;
     let timing = Timing { read: read_s, cv: timing.cv_s, refit: timing.refit_s, publish: None, total: None };
     let artifact = crate::artifact::write(&bound, &outcome)?;
@@ -104,7 +112,7 @@ pub fn plan<T>(
     watch: &dyn Watch,
     tell: impl FnOnce(&Bound, &Plan, &Loaded) -> T,
 ) -> Result<T> {
-    let (_, keys) = keys::open(&store_url(options.store.as_deref(), graph), Path::new(""))?;
+    let (_, keys) = open(options, graph)?;
     let loaded = data::load(graph, &*keys, watch)?;
     let bound = plan::bind(graph, &loaded.table)?;
     loaded.refuse_suspects(&bound)?;
@@ -112,9 +120,13 @@ pub fn plan<T>(
     Ok(tell(&bound, &plan, &loaded))
 }
 
-/// The store: `--store`, else the file's, else `PIPEFIT_STORE`, else `dir:.pipefit`.
-fn store_url(option: Option<&str>, graph: &Graph) -> String {
-    option.map(str::to_owned).or_else(|| graph.store.clone()).unwrap_or_else(default_store)
+/// Opens the store: `--store`, else the file's, else `PIPEFIT_STORE`, else `dir:.pipefit`.
+fn open(options: &Options, graph: &Graph) -> Result<(Arc<dyn Store>, Arc<dyn Keys>)> {
+    match (&options.store, &graph.store) {
+        (Some(url), _) => keys::open(url, Path::new("")),
+        (None, Some((url, base))) => keys::open(url, base),
+        (None, None) => keys::open(&default_store(), Path::new("")),
+    }
 }
 
 /// The store of a command without a pipeline file.

@@ -74,8 +74,12 @@ pub fn publish(job: &Job, store: &Arc<dyn Store>) -> Result<Finished> {
         let message = format!("`{}` was there from another store and is replaced", folder.display());
         warnings.push(Code::WarnStore.warning(message).help("give each store its own `output.dir`"));
     }
-    let scores: Map<String, Value> =
-        job.outcome.scores.iter().map(|scores| (scores.metric.name.to_owned(), scores.mean().into())).collect();
+    let scores: Map<String, Value> = job
+        .outcome
+        .scores
+        .iter()
+        .map(|scores| (scores.metric.name.to_owned(), scores.mean().into()))
+        .collect();
     let draft = Draft {
         name,
         version,

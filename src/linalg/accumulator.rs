@@ -57,11 +57,9 @@ impl Accumulator {
             let sum = weight.map_or_else(|| sums::sum(column), |weight| sums::product_sum(weight, column));
             let mean = sum / total;
             means.push(mean);
-            let into = into.iter_mut().zip(*column);
+            sums::shift_and_scale(into, column, mean, 1.0);
             if weight.is_some() {
-                into.zip(&self.roots).for_each(|((into, x), root)| *into = (x - mean) * root);
-            } else {
-                into.for_each(|(into, x)| *into = x - mean);
+                into.iter_mut().zip(&self.roots).for_each(|(into, root)| *into *= root);
             }
         }
         means

@@ -35,6 +35,11 @@ impl Cholesky {
         solve_upper_triangular_in_place(view(&self.lower).transpose(), view_mut(b), Par::Seq);
     }
 
+    /// The least squared diagonal element of L: for A of unit diagonal, what the other columns leave of one.
+    pub(super) fn least_pivot(&self) -> f64 {
+        (0..self.lower.rows()).map(|j| self.lower[(j, j)].powi(2)).fold(f64::INFINITY, f64::min)
+    }
+
     /// A lower bound of the 1-norm of A^-1 that is rarely off by more than a factor of three: Higham, "FORTRAN codes
     /// for estimating the one-norm of a real or complex matrix", ACM TOMS 14 (1988), after Hager.
     pub(super) fn inverse_norm(&self) -> f64 {

@@ -313,6 +313,23 @@ mod tests {
     }
 
     #[test]
+    fn threads_do_not_change_a_bit() {
+        let a = pattern(45_000, 25);
+        let solve = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let mut b = pattern(45_000, 2);
+                let qr = Qr::new(a.clone());
+                qr.apply_transpose(&mut b);
+                (qr.r(), b)
+            })
+        };
+        let one = solve(1);
+        assert_eq!(one, solve(2));
+        assert_eq!(one, solve(8));
+    }
+
+    #[test]
     fn zero_columns_leave_zeros() {
         let mut a = pattern(20, 4);
         a.column_mut(1).fill(0.0);

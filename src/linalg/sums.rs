@@ -142,6 +142,30 @@ pub fn add_scaled(into: &mut [f64], column: &[f64], factor: f64) {
     );
 }
 
+/// `into = (column - shift) * factor`, element by element.
+///
+/// # Panics
+/// When the lengths differ.
+pub fn shift_and_scale(into: &mut [f64], column: &[f64], shift: f64, factor: f64) {
+    assert_eq!(into.len(), column.len());
+    vectorised(
+        #[inline(always)]
+        || into.iter_mut().zip(column).for_each(|(into, x)| *into = (x - shift) * factor),
+    );
+}
+
+/// `into = a * b`, element by element.
+///
+/// # Panics
+/// When the lengths differ.
+pub fn multiply(into: &mut [f64], a: &[f64], b: &[f64]) {
+    assert!(into.len() == a.len() && a.len() == b.len());
+    vectorised(
+        #[inline(always)]
+        || into.iter_mut().zip(a).zip(b).for_each(|((into, a), b)| *into = a * b),
+    );
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,5 +211,9 @@ mod tests {
         let mut into = vec![1.0; 19];
         add_scaled(&mut into, &[3.0; 19], 2.0);
         assert_eq!(into, vec![7.0; 19]);
+        shift_and_scale(&mut into, &[5.0; 19], 3.0, 0.5);
+        assert_eq!(into, vec![1.0; 19]);
+        multiply(&mut into, &[3.0; 19], &[2.0; 19]);
+        assert_eq!(into, vec![6.0; 19]);
     }
 }

@@ -64,7 +64,9 @@ impl FittedModel for FittedRegression {
     }
 
     fn notes(&self) -> Vec<Diagnostic> {
-        let Some(condition) = self.quality.condition.filter(|condition| *condition > Quality::GREATEST_CONDITION) else {
+        let Some(condition) =
+            self.quality.condition.filter(|condition| *condition > Quality::GREATEST_CONDITION)
+        else {
             return Vec::new();
         };
         let names: Vec<String> = self.quality.dependent.iter().map(|name| format!("`{name}`")).collect();

@@ -1,8 +1,8 @@
 //! `sklearn.linear_model.LinearRegression`.
 
 use super::fitted_regression::{FittedRegression, Quality};
-use super::training::{self, Gathered};
 use super::ordinary;
+use super::training::{self, Gathered};
 use crate::contract::{Checks, Model, Needs, Params, Rng, Stats, Task, Train, Unfit, choice, params};
 use crate::diag::{Code, Result};
 

@@ -73,7 +73,8 @@ impl<T: LinfaTarget> FittedForLinfa<T> {
     /// As [`FittedModel::predict`](crate::contract::FittedModel::predict).
     pub fn try_predict<D: Data<Elem = f64>>(&self, records: &ArrayBase<D, Ix2>) -> Result<T> {
         let prediction = self.fitted.predict(&frame(records, &[]))?;
-        T::of(prediction, &self.classes).ok_or_else(|| Code::Bug.error("a prediction of another kind than the target"))
+        T::of(prediction, &self.classes)
+            .ok_or_else(|| Code::Bug.error("a prediction of another kind than the target"))
     }
 }
 
@@ -84,7 +85,8 @@ impl<D: Data<Elem = f64>, T: LinfaTarget> Fit<ArrayBase<D, Ix2>, T, Diagnostic> 
         let records = dataset.records();
         let rows = records.nrows();
         let (target, classes) = dataset.targets().target();
-        let weights = dataset.weights().map(|weights| weights.iter().map(|w| f64::from(*w)).collect::<Vec<_>>());
+        let weights =
+            dataset.weights().map(|weights| weights.iter().map(|w| f64::from(*w)).collect::<Vec<_>>());
         if target.rows() != rows || weights.as_ref().is_some_and(|weights| weights.len() != rows) {
             let message = format!("{rows} records do not fit {} targets or their weights", target.rows());
             return Err(Code::EmptyData.error(message));
@@ -203,11 +205,12 @@ fn frame<D: Data<Elem = f64>>(records: &ArrayBase<D, Ix2>, names: &[String]) -> 
 }
 
 /// Ordinary least squares by linfa-linear: Householder QR of [X 1] without pivoting or scaling, one
-/// fit a target, on a copy of the rows. Nearly dependent columns are its weak spot: they get
-/// coefficients of 1e12 without a word.
+/// fit a target, on a copy of the rows. Dependent columns are its weak spot: they may get
+/// coefficients of 1e12 without a word. With fewer rows than columns its solution is that of least
+/// norm with the intercept counted in, which is not scikit-learn's.
 ///
 /// # Errors
-/// `FitFailed` where linfa fails: fewer rows than columns, or a column that is exactly dependent.
+/// `FitFailed` where linfa fails: it meets a zero on the diagonal.
 pub(super) fn least_squares(x: &Matrix, y: &Matrix, fit_intercept: bool) -> Result<Linear> {
     let mut form = Linear { coef: Matrix::zeros(x.columns(), y.columns()), intercept: Vec::new() };
     let model = linfa_linear::LinearRegression::new().with_intercept(fit_intercept);
@@ -226,4 +229,79 @@ fn failed(error: LinearError<f64>) -> Diagnostic {
     Code::FitFailed
         .error(format!("linfa's LinearRegression failed: {error}"))
         .help("`solver: auto` takes any columns, also dependent ones and more columns than rows")
+}
+
+#[cfg(test)]
+mod tests {
+    use linfa::traits::Predict;
+    use ndarray::array;
+
+    use super::*;
+    use crate::models::dummy_classifier::DummyClassifier;
+    use crate::models::linear_regression::{LeastSquaresSolver, LinearRegression};
+
+    fn noise(i: usize, j: usize) -> f64 {
+        ((i * 7919 + j * 104_729 + i * i * 31 * (j + 1)) % 1009) as f64 / 1009.0 - 0.5
+    }
+
+    fn dataset(x: impl Fn(usize, usize) -> f64) -> linfa::Dataset<f64, f64, ndarray::Ix1> {
+        let y = Array1::from_shape_fn(40, |i| x(i, 0) * 2.0 - x(i, 2) + noise(i, 9) + 5.0);
+        linfa::Dataset::new(Array2::from_shape_fn((40, 3), |(i, j)| x(i, j)), y)
+    }
+
+    #[test]
+    fn the_solver_of_linfa_agrees_on_easy_columns() {
+        let data = dataset(|i, j| noise(i, j) * (j + 1) as f64 + 2.0);
+        for fit_intercept in [true, false] {
+            let with = |solver| LinearRegression { fit_intercept, solver, ..LinearRegression::default() };
+            let ours = ForLinfa::new(with(LeastSquaresSolver::Auto)).fit(&data).unwrap().predict(&data);
+            let theirs = ForLinfa::new(with(LeastSquaresSolver::Linfa)).fit(&data).unwrap().predict(&data);
+            let own = linfa_linear::LinearRegression::new().with_intercept(fit_intercept).fit(&data).unwrap();
+            for ((a, b), c) in ours.iter().zip(&theirs).zip(&own.predict(&data)) {
+                assert!((a - b).abs() < 1e-9 && (b - c).abs() < 1e-12, "{a} {b} {c}");
+            }
+        }
+    }
+
+    /// Why it is a cross-check only: linfa-linear looks for an exact zero alone.
+    #[test]
+    fn the_solver_of_linfa_does_not_see_dependent_columns() {
+        let greatest = |x: &dyn Fn(usize, usize) -> f64, solver| {
+            let model = LinearRegression { solver, ..LinearRegression::default() };
+            let coef =
+                ForLinfa::new(model).fit(&dataset(x)).map(|fitted| fitted.model().facts().coef.unwrap());
+            coef.map(|coef| coef.values().iter().fold(0.0, |a: f64, b| a.max(b.abs())))
+        };
+        let multiple = |i: usize, j: usize| if j == 1 { noise(i, 0) * 3.0 } else { noise(i, j) };
+        let zero = |i: usize, j: usize| if j == 1 { 0.0 } else { noise(i, j) };
+        assert!(greatest(&multiple, LeastSquaresSolver::Linfa).unwrap() > 1e10);
+        let error = greatest(&zero, LeastSquaresSolver::Linfa).unwrap_err();
+        assert_eq!(error.code(), Code::FitFailed);
+        for x in [&multiple as &dyn Fn(usize, usize) -> f64, &zero] {
+            assert!(greatest(x, LeastSquaresSolver::Auto).unwrap() < 10.0);
+        }
+    }
+
+    #[test]
+    fn classes_and_several_targets_come_back_as_they_went() {
+        let records = array![[0.0], [1.0], [2.0], [3.0]];
+        let classes = DatasetBase::new(records.clone(), array![10usize, 9, 10, 9]);
+        let weighted = classes.with_weights(array![1.0f32, 2.0, 1.0, 1.0]);
+        let dummy = ForLinfa::new(DummyClassifier::default()).fit(&weighted).unwrap();
+        assert_eq!(dummy.try_predict(&records).unwrap(), array![9usize, 9, 9, 9]);
+
+        let lines =
+            DatasetBase::new(records.clone(), array![[1.0, 0.0], [2.0, -2.0], [3.0, -4.0], [4.0, -6.0]]);
+        let fitted =
+            ForLinfa::boxed(super::super::named("LinearRegression").unwrap().make()).fit(&lines).unwrap();
+        let values: Array2<f64> = fitted.predict(&array![[10.0]]);
+        assert!((values[(0, 0)] - 11.0).abs() < 1e-12 && (values[(0, 1)] + 20.0).abs() < 1e-12, "{values}");
+    }
+
+    #[test]
+    fn errors_come_through() {
+        let data = DatasetBase::new(array![[f64::NAN]], array![1.0]);
+        let error = ForLinfa::new(LinearRegression::default()).fit(&data).err().unwrap();
+        assert_eq!(error.code(), Code::BadCell);
+    }
 }

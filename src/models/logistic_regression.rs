@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::{linear, training};
 use crate::contract::{
-    Checks, Facts, Fault, FittedModel, Frame, Linear, Loader, Model, Needs, ParamValue, Prediction, Rng, Saver,
-    State, Task, Train, Value, choice, params,
+    Checks, Facts, Fault, FittedModel, Frame, Linear, Loader, Model, Needs, ParamValue, Params, Prediction,
+    Rng, Saver, State, Task, Train, Value, choice, params,
 };
 use crate::diag::{Code, Diagnostic, Result};
-use crate::linalg::Matrix;
+use crate::linalg::{LogisticOptions, Matrix, logistic};
 use crate::table::Levels;
 
 choice! {
@@ -72,9 +72,9 @@ impl ParamValue for ClassWeight {
     fn value(&self) -> Value {
         match self {
             Self::Balanced => Value::Text("balanced".into()),
-            Self::Each(each) => {
-                Value::Map(each.iter().map(|(class, weight)| (class.clone(), Value::Float(*weight))).collect())
-            }
+            Self::Each(each) => Value::Map(
+                each.iter().map(|(class, weight)| (class.clone(), Value::Float(*weight))).collect(),
+            ),
         }
     }
 }
@@ -113,6 +113,32 @@ impl Checks for LogisticRegression {
     }
 }
 
+impl Model for LogisticRegression {
+    const TASK: Task = Task::Classification;
+    const WEIGHTS: bool = true;
+    type Fitted = FittedLogisticRegression;
+
+    /// Newton's method reads the rows at every step.
+    fn needs(&self) -> Needs {
+        Needs::ROWS
+    }
+
+    fn fit(&self, train: &Train, _rng: &mut Rng) -> Result<FittedLogisticRegression> {
+        if let Some(fault) = self.unsupported() {
+            return Err(Code::NotSupported.error(fault.message));
+        }
+        let (codes, labels) = training::classes(train, Self::NAME)?;
+        let weights = self.weights(train, &codes, &labels)?;
+        let x = training::design(train, Self::NAME)?;
+        let (codes, present) = present(&codes, weights.as_deref(), &labels)?;
+        let fit = logistic(&x, &codes, present.len(), weights.as_deref(), &self.options(), None)?;
+        let coef = Matrix::from_fn(fit.coef.columns(), fit.coef.rows(), |j, k| fit.coef[(k, j)]);
+        let form = linear::finite(Linear { coef, intercept: fit.intercept }, Self::NAME)?;
+        let (iterations, converged) = (fit.iterations, fit.converged);
+        Ok(FittedLogisticRegression { labels, present, form, iterations, converged })
+    }
+}
+
 impl LogisticRegression {
     /// The L1 part of scikit-learn's penalty, if one is asked for.
     fn unsupported(&self) -> Option<Fault> {
@@ -126,9 +152,10 @@ impl LogisticRegression {
         some_l1.then(|| fault.help(HELP))
     }
 
-    /// 1 / C, the factor of half the sum of squared coefficients; 0 without a penalty.
-    fn strength(&self) -> f64 {
-        if self.penalty.is_none() { 0.0 } else { 1.0 / self.c }
+    /// What to minimize; `penalty: null` is an infinite `C`.
+    fn options(&self) -> LogisticOptions {
+        let c = if self.penalty.is_none() { f64::INFINITY } else { self.c };
+        LogisticOptions { c, fit_intercept: self.fit_intercept, ..LogisticOptions::default() }
     }
 
     /// The rows' weights times their classes'; `None` where all are 1.
@@ -201,8 +228,11 @@ fn present(codes: &[u32], weights: Option<&[f64]>, labels: &Levels) -> Result<(V
         [] => Err(Code::BadWeight.error("the weights of all training rows are 0")),
         [only] => {
             let only = labels.label(*only).unwrap_or_default();
-            let message = format!("the training rows are all of class `{only}`, and LogisticRegression needs two");
-            Err(Code::BadTarget.error(message).help("use folds that hold every class, as `StratifiedKFold` does"))
+            let message =
+                format!("the training rows are all of class `{only}`, and LogisticRegression needs two");
+            Err(Code::BadTarget
+                .error(message)
+                .help("use folds that hold every class, as `StratifiedKFold` does"))
         }
         _ => {
             // A class without weight takes part in nothing: any code will do.
@@ -248,15 +278,18 @@ impl FittedModel for FittedLogisticRegression {
         if let [first, second] = *self.present.as_slice() {
             for (i, z) in values.column(0).iter().enumerate() {
                 codes[i] = if *z > 0.0 { second } else { first };
-                proba[(i, first as usize)] = logistic(-z);
-                proba[(i, second as usize)] = logistic(*z);
+                proba[(i, first as usize)] = expit(-z);
+                proba[(i, second as usize)] = expit(*z);
             }
         } else {
             for (i, code) in codes.iter_mut().enumerate() {
                 let row = values.row(i);
                 let (best, shares) = softmax(&row);
                 *code = self.present[best];
-                self.present.iter().zip(shares).for_each(|(class, share)| proba[(i, *class as usize)] = share);
+                self.present
+                    .iter()
+                    .zip(shares)
+                    .for_each(|(class, share)| proba[(i, *class as usize)] = share);
             }
         }
         let decision = (self.present.len() == all).then_some(values);
@@ -274,7 +307,7 @@ impl FittedModel for FittedLogisticRegression {
 }
 
 /// 1 / (1 + exp(-z)), without overflow and with all digits of small values.
-fn logistic(z: f64) -> f64 {
+fn expit(z: f64) -> f64 {
     if z >= 0.0 {
         1.0 / (1.0 + (-z).exp())
     } else {
@@ -312,9 +345,129 @@ impl State for FittedLogisticRegression {
         let form = linear::load(loader)?;
         let outputs = if present.len() == 2 { 1 } else { present.len() };
         if form.intercept.len() != outputs {
-            return Err(loader.damaged("coef", &format!("has {} outputs, not {outputs}", form.intercept.len())));
+            return Err(
+                loader.damaged("coef", &format!("has {} outputs, not {outputs}", form.intercept.len()))
+            );
         }
         let (iterations, converged) = (loader.json("iterations")?, loader.json("converged")?);
         Ok(Self { labels: labels.into(), present, form, iterations, converged })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Block;
+    use crate::table::{Rows, Target};
+
+    fn labels() -> Arc<Levels> {
+        Arc::new(Levels::new(["a", "b", "c"].map(Into::into).to_vec(), false))
+    }
+
+    /// Ten rows of one feature.
+    fn frame() -> Frame {
+        let values = (0..10).map(|i| f64::from(i * 7 % 10)).collect();
+        Frame::new(10, vec![Block::Number { name: "x".into(), values }])
+    }
+
+    fn fit(
+        model: &LogisticRegression,
+        codes: [u32; 10],
+        weight: Option<&[f64]>,
+    ) -> Result<FittedLogisticRegression> {
+        let y = Target::Classes { codes: codes.into(), labels: labels() };
+        let train = Train { x: &frame(), y: Some(&y), weight, rows: &Rows::all(10) };
+        Model::fit(model, &train, &mut Rng::seeded(0))
+    }
+
+    const CODES: [u32; 10] = [0, 2, 0, 2, 2, 0, 0, 2, 0, 2];
+
+    #[test]
+    fn a_class_that_training_lacks_has_probability_0() {
+        let fitted = fit(&LogisticRegression::default(), CODES, None).unwrap();
+        let Prediction::Classes { codes, proba, decision } = fitted.predict(&frame()).unwrap() else {
+            panic!("classes")
+        };
+        let proba = proba.unwrap();
+        assert!(codes.iter().all(|code| *code != 1) && decision.is_none());
+        assert_eq!((proba.columns(), proba.column(1)), (3, [0.0; 10].as_slice()));
+        let sums = (0..10).all(|i| (proba[(i, 0)] + proba[(i, 2)] - 1.0).abs() < 1e-15);
+        assert!(sums);
+        assert_eq!(fitted.facts().more[2].1, serde_json::json!(["b"]));
+    }
+
+    #[test]
+    fn a_class_without_weight_is_one_that_training_lacks() {
+        let codes = [0, 2, 0, 2, 2, 0, 0, 2, 1, 1];
+        let mut weight = [1.0; 10];
+        weight[8..].fill(0.0);
+        assert_eq!(fit(&LogisticRegression::default(), codes, Some(&weight)).unwrap().present, [0, 2]);
+        let each = ClassWeight::Each(vec![("b".into(), 0.0)]);
+        let model = LogisticRegression { class_weight: Some(each), ..Default::default() };
+        assert_eq!(fit(&model, codes, None).unwrap().present, [0, 2]);
+        let error = fit(&LogisticRegression::default(), [2; 10], None).unwrap_err();
+        assert_eq!(error.code(), Code::BadTarget);
+        assert!(error.message().contains("`c`"), "{error}");
+    }
+
+    #[test]
+    fn class_weights_are_named_by_class() {
+        let with = |name: &str| {
+            let class_weight = Some(ClassWeight::Each(vec![(name.into(), 2.0)]));
+            fit(&LogisticRegression { class_weight, ..Default::default() }, CODES, None)
+        };
+        assert!(with("a").is_ok());
+        let error = with("d").unwrap_err();
+        assert_eq!(error.code(), Code::BadValue);
+        assert!(error.message().contains("`d`"), "{error}");
+    }
+
+    #[test]
+    fn separable_classes_without_a_penalty_do_not_converge() {
+        let codes = frame()
+            .design(&Rows::all(10))
+            .unwrap()
+            .column(0)
+            .iter()
+            .map(|x| u32::from(*x > 4.5))
+            .collect::<Vec<_>>();
+        let model = LogisticRegression { penalty: None, ..Default::default() };
+        let fitted = fit(&model, codes.try_into().unwrap(), None).unwrap();
+        assert_eq!(fitted.notes()[0].code(), Code::WarnConverge);
+        assert!(fitted.predict(&frame()).is_ok());
+    }
+
+    #[test]
+    fn an_l1_penalty_is_refused() {
+        let half = LogisticRegression { l1_ratio: Some(0.5), ..Default::default() };
+        let l1 = LogisticRegression { penalty: Some(Penalty::L1), ..Default::default() };
+        let null = LogisticRegression { l1_ratio: None, ..Default::default() };
+        let parameter = |model| Checks::check(&model).first().and_then(|fault: &Fault| fault.parameter);
+        assert_eq!(
+            (parameter(half.clone()), parameter(l1), parameter(null)),
+            (Some("l1_ratio"), Some("penalty"), None)
+        );
+        assert_eq!(fit(&half, CODES, None).unwrap_err().code(), Code::NotSupported);
+    }
+
+    #[test]
+    fn probabilities_survive_great_values() {
+        let fitted = |present: Vec<u32>| {
+            let outputs = if present.len() == 2 { 1 } else { present.len() };
+            let form = Linear { coef: Matrix::zeros(1, outputs), intercept: vec![0.0; outputs] };
+            FittedLogisticRegression { labels: labels(), present, form, iterations: 1, converged: true }
+        };
+        let link = |present: &[u32], values: &[f64]| {
+            let values = Matrix::from_columns(1, values.len(), values.to_vec());
+            let Prediction::Classes { codes, proba, .. } = fitted(present.to_vec()).link(values) else {
+                panic!("classes")
+            };
+            (codes[0], proba.unwrap().row(0))
+        };
+        assert_eq!(link(&[0, 1], &[1e300]), (1, vec![0.0, 1.0, 0.0]));
+        assert_eq!(link(&[0, 1], &[-1e300]), (0, vec![1.0, 0.0, 0.0]));
+        assert_eq!(link(&[0, 1], &[0.0]), (0, vec![0.5, 0.5, 0.0]));
+        assert_eq!(link(&[0, 1, 2], &[1e300, -1e300, 1e300]), (0, vec![0.5, 0.0, 0.5]));
+        assert_eq!(link(&[0, 1], &[-50.0]).1[1], (-50.0f64).exp());
     }
 }

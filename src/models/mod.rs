@@ -9,6 +9,7 @@ pub mod fitted_regression;
 mod linear;
 pub mod linear_regression;
 pub mod linfa;
+pub mod logistic_regression;
 mod ordinary;
 pub mod ridge;
 mod training;
@@ -19,6 +20,7 @@ pub use elsewhere::{deprecated, known_elsewhere, removed};
 pub const ALL: &[&dyn ModelKind] = &[
     &Kind::<linear_regression::LinearRegression>::NEW,
     &Kind::<ridge::Ridge>::NEW,
+    &Kind::<logistic_regression::LogisticRegression>::NEW,
     &Kind::<dummy_regressor::DummyRegressor>::NEW,
     &Kind::<dummy_classifier::DummyClassifier>::NEW,
 ];

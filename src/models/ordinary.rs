@@ -41,6 +41,11 @@ pub(super) fn from_stats(stats: &Stats, fit_intercept: bool, model: &str) -> Res
     if is_small(stats.rows, stats.features.len()) {
         return Err(Unfit::Rows("n p^2 under 1e8: QR of the rows".into()));
     }
+    from_moments(stats, fit_intercept, model)
+}
+
+/// Fits from joint moments of a case of any size, unless too few digits would survive.
+fn from_moments(stats: &Stats, fit_intercept: bool, model: &str) -> Result<FittedRegression, Unfit> {
     let joint = joint(stats, model)?;
     let fits = ridge(&joint.moments, joint.targets, &[0.0], fit_intercept)?;
     let fit = fits.into_iter().next().ok_or_else(|| Code::Bug.error("no fit for one penalty"))?;
@@ -60,7 +65,8 @@ pub(super) fn from_stats(stats: &Stats, fit_intercept: bool, model: &str) -> Res
 /// # Errors
 /// `Rows` where they have overflown; `BadTarget` without a target, `BadWeight` without weight.
 pub(super) fn joint<'a>(stats: &'a Stats, model: &str) -> Result<&'a Joint, Unfit> {
-    let joint = stats.joint.as_ref().ok_or_else(|| Code::Bug.error(format!("{model} got no joint moments")))?;
+    let joint =
+        stats.joint.as_ref().ok_or_else(|| Code::Bug.error(format!("{model} got no joint moments")))?;
     if joint.targets == 0 {
         return Err(Code::BadTarget.error(format!("{model} learns a target, and there is none")).into());
     }
@@ -72,14 +78,18 @@ pub(super) fn joint<'a>(stats: &'a Stats, model: &str) -> Result<&'a Joint, Unfi
     }
     let finite = |values: &[f64]| values.iter().all(|value| value.is_finite());
     if !finite(joint.moments.gram.values()) || !finite(&joint.moments.mean) {
-        return Err(Unfit::Rows("the values are so great that their squares overflow: QR of the rows".into()));
+        return Err(Unfit::Rows(
+            "the values are so great that their squares overflow: QR of the rows".into(),
+        ));
     }
     Ok(joint)
 }
 
 /// Why moments of this condition gave no fit.
 pub(super) fn too_ill(condition: f64, greatest: f64) -> Unfit {
-    Unfit::Rows(format!("the condition of the Gram matrix is {condition:.0e}, beyond {greatest:.0e}: QR of the rows"))
+    Unfit::Rows(format!(
+        "the condition of the Gram matrix is {condition:.0e}, beyond {greatest:.0e}: QR of the rows"
+    ))
 }
 
 /// How many features vary: the rank, where the condition is fit for moments. The bound is
@@ -115,4 +125,94 @@ fn squares(rows: &Gathered, j: usize, centred: bool) -> f64 {
     let moments = Moments::of(&[column], rows.weight.as_deref());
     let about_zero = if centred { 0.0 } else { moments.weight * moments.mean[0].powi(2) };
     moments.gram[(0, 0)] + about_zero
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::{Block, FittedModel, Needs, Train};
+    use crate::linalg::Matrix;
+    use crate::table::{Rows, Target};
+
+    /// A number in [-0.5, 0.5), without a pattern.
+    fn noise(i: usize, j: usize) -> f64 {
+        let x = (i as u64 + 7).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+            ^ (j as u64 + 1).wrapping_mul(0xD1B5_4A32_D192_ED03);
+        let x = (x ^ x >> 31).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        ((x ^ x >> 29) >> 11) as f64 / (1u64 << 53) as f64 - 0.5
+    }
+
+    fn table(rows: usize, p: usize, value: impl Fn(usize, usize) -> f64) -> (Frame, Target) {
+        let block = |j: usize| Block::Number {
+            name: format!("x{j}").into(),
+            values: (0..rows).map(|i| value(i, j)).collect(),
+        };
+        let y = Matrix::from_fn(rows, 2, |i, t| {
+            value(i, t) - 2.0 * value(i, p - 1) + 10.0 * noise(i, 1000 + t) + 3.0
+        });
+        (Frame::new(rows, (0..p).map(block).collect()), Target::Values(y))
+    }
+
+    /// The fits from moments and from rows.
+    fn both(
+        frame: &Frame,
+        y: &Target,
+        weight: Option<&[f64]>,
+        intercept: bool,
+    ) -> [Result<FittedRegression, Unfit>; 2] {
+        let train = Train { x: frame, y: Some(y), weight, rows: &Rows::all(frame.rows()) };
+        let moments = from_moments(&Stats::of(&train, Needs::JOINT).unwrap(), intercept, "OLS");
+        let rows = from_rows(&Gathered::of(&train, "OLS").unwrap(), intercept, frame, "OLS");
+        [moments, rows.map_err(Unfit::from)]
+    }
+
+    #[test]
+    fn moments_and_rows_agree() {
+        let (frame, y) =
+            table(3000, 6, |i, j| (noise(i, j) + 0.2 * j as f64) * [1.0, 1e4, 1e-3, 5.0, 0.0, 2.0][j]);
+        let weight: Vec<f64> = (0..3000).map(|i| noise(i, 77).abs()).collect();
+        for (weight, intercept) in
+            [(None, true), (Some(weight.as_slice()), true), (Some(weight.as_slice()), false)]
+        {
+            let [moments, rows] = both(&frame, &y, weight, intercept).map(|fit| fit.unwrap().facts());
+            let (ours, theirs) = (moments.coef.unwrap(), rows.coef.unwrap());
+            for (k, j) in (0..2).flat_map(|k| (0..6).map(move |j| (k, j))) {
+                let (a, b) = (ours[(k, j)], theirs[(k, j)]);
+                // sd(y) / sd(x_j)
+                let scale = [3.0, 3e3][k] / (0.3 * [1.0, 1e4, 1e-3, 5.0, 1.0, 2.0][j]);
+                assert!((a - b).abs() <= 1e-9 * a.abs().max(b.abs()) + 1e-11 * scale, "{k} {j}: {a:e} {b:e}");
+            }
+            assert_eq!(moments.more[0], rows.more[0], "the rank");
+            let condition = |facts: &[(_, serde_json::Value)]| facts[1].1.as_f64().unwrap();
+            let (a, b) = (condition(&moments.more), condition(&rows.more));
+            assert!((a / b - 1.0).abs() < 1e-6, "the condition: {a} {b}");
+        }
+    }
+
+    #[test]
+    fn moments_leave_nearly_dependent_columns_to_the_rows() {
+        let (frame, y) =
+            table(500, 3, |i, j| if j == 2 { noise(i, 0) + 1e-4 * noise(i, 2) } else { noise(i, j) });
+        let [moments, rows] = both(&frame, &y, None, true);
+        assert!(matches!(moments, Err(Unfit::Rows(why)) if why.contains("condition")));
+        assert!(rows.unwrap().notes().is_empty());
+    }
+
+    #[test]
+    fn a_note_names_the_nearly_dependent_features() {
+        let value = |i: usize, j: usize| if j == 2 { noise(i, 0) + 1e-13 * noise(i, 2) } else { noise(i, j) };
+        let (frame, y) = table(50, 4, value);
+        let fitted = both(&frame, &y, None, true)[1].as_ref().unwrap().notes();
+        let [note] = fitted.as_slice() else { panic!("one note: {fitted:?}") };
+        assert_eq!(note.code(), Code::WarnCondition);
+        assert!(note.message().starts_with("the columns of `x0`, `x2` have condition"), "{note}");
+    }
+
+    #[test]
+    fn overflowing_moments_are_left_to_the_rows() {
+        let (frame, y) = table(40, 2, |i, j| noise(i, j) * 1e200);
+        let [moments, rows] = both(&frame, &y, None, true);
+        assert!(matches!(moments, Err(Unfit::Rows(why)) if why.contains("overflow")));
+        assert!(rows.is_ok());
+    }
 }

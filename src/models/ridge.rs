@@ -63,7 +63,8 @@ impl Checks for Ridge {
             faults.push(fault.help("an infinite penalty leaves the mean alone: use `DummyRegressor`"));
         }
         if self.solver == RidgeSolver::Lbfgs {
-            let fault = Fault::of("solver", "`solver: lbfgs` is for `positive: true`, which is not supported");
+            let fault =
+                Fault::of("solver", "`solver: lbfgs` is for `positive: true`, which is not supported");
             faults.push(fault.help("leave `solver` out"));
         }
         faults
@@ -144,5 +145,75 @@ impl Ridge {
             return ordinary::from_rows(rows, self.fit_intercept, train.x, Self::NAME);
         }
         fitted(ridge_rows(&rows.x, &rows.y, rows.weight.as_deref(), self.alpha, self.fit_intercept)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::{Block, FittedModel, Frame};
+    use crate::linalg::Matrix;
+    use crate::table::{Rows, Target};
+
+    fn noise(i: usize, j: usize) -> f64 {
+        ((i * 7919 + j * 104_729 + i * i * 31 * (j + 1)) % 1009) as f64 / 1009.0 - 0.5
+    }
+
+    fn table(value: impl Fn(usize, usize) -> f64) -> (Frame, Target) {
+        let block = |j: usize| Block::Number {
+            name: format!("x{j}").into(),
+            values: (0..80).map(|i| value(i, j)).collect(),
+        };
+        let y = Matrix::from_fn(80, 1, |i, _| value(i, 0) - value(i, 2) + noise(i, 50));
+        (Frame::new(80, (0..3).map(block).collect()), Target::Values(y))
+    }
+
+    fn numbers(fitted: &FittedRegression) -> Vec<f64> {
+        let facts = fitted.facts();
+        facts.coef.unwrap().values().iter().copied().chain(facts.intercept.unwrap()).collect()
+    }
+
+    fn assert_agree(a: &FittedRegression, b: &FittedRegression) {
+        for (a, b) in numbers(a).iter().zip(numbers(b)) {
+            assert!((a - b).abs() <= 1e-9 * a.abs().max(b.abs()) + 1e-11, "{a:e} {b:e}");
+        }
+    }
+
+    #[test]
+    fn a_grid_gives_each_candidate_its_own_fit_in_order() {
+        let (frame, y) = table(|i, j| noise(i, j) * (1.0 + j as f64) + 3.0);
+        let train = Train { x: &frame, y: Some(&y), weight: None, rows: &Rows::all(80) };
+        let stats = Stats::of(&train, Needs::JOINT).unwrap();
+        let candidates = [(1.0, true), (0.0, true), (10.0, false), (0.01, true), (0.1, false)];
+        let grid =
+            candidates.map(|(alpha, fit_intercept)| Ridge { alpha, fit_intercept, ..Ridge::default() });
+        let fits = Ridge::fit_stats(&grid.iter().collect::<Vec<_>>(), &stats);
+        for (model, fit) in grid.iter().zip(fits) {
+            let general = Model::fit(model, &train, &mut Rng::seeded(0)).unwrap();
+            match fit {
+                Ok(fitted) => assert_agree(&fitted, &general),
+                Err(Unfit::Rows(why)) => assert!(model.alpha == 0.0 && why.contains("1e8"), "{why}"),
+                Err(Unfit::Failed(error)) => panic!("{error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_small_penalty_on_nearly_dependent_columns_takes_the_rows() {
+        let (frame, y) = table(|i, j| if j == 1 { noise(i, 0) + 1e-5 * noise(i, 1) } else { noise(i, j) });
+        let train = Train { x: &frame, y: Some(&y), weight: None, rows: &Rows::all(80) };
+        let model = Ridge { alpha: 1e-8, ..Ridge::default() };
+        let stats = Stats::of(&train, Needs::JOINT).unwrap();
+        let fits = Ridge::fit_stats(&[&model], &stats);
+        assert!(matches!(&fits[0], Err(Unfit::Rows(why)) if why.contains("beyond 1e6")));
+        let rows = model.fit_rows(&Gathered::of(&train, "Ridge").unwrap(), &train).unwrap();
+        assert_agree(&Model::fit(&model, &train, &mut Rng::seeded(0)).unwrap(), &rows);
+    }
+
+    #[test]
+    fn parameters_without_an_optimum_are_refused() {
+        let model = Ridge { alpha: f64::INFINITY, solver: RidgeSolver::Lbfgs, ..Ridge::default() };
+        let faults: Vec<_> = Checks::check(&model).iter().filter_map(|fault| fault.parameter).collect();
+        assert_eq!(faults, ["alpha", "solver"]);
     }
 }

@@ -2,10 +2,10 @@
 //! threads nor time choose a path.
 
 use super::Bound;
-use crate::contract::Needs;
+use crate::contract::{Needs, Types};
 use crate::diag::{Code, Result};
 use crate::graph::StepNode;
-use crate::table::Rows;
+use crate::table::{Column, Rows, Table};
 
 /// How the folds are fitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,9 +64,7 @@ const PARALLEL_WORK: usize = 4_000_000;
 /// # Errors
 /// `NotSupported` when the two-pass path is forced on a pipeline that it cannot run, with the reason.
 pub fn plan(bound: &Bound, forced: Option<Path>) -> Result<Plan> {
-    let graph = bound.graph;
-    let nodes = graph.groups.iter().flat_map(|group| &group.steps).chain(&graph.select);
-    let mut steps: Vec<StepPlan> = nodes.map(judge).collect();
+    let mut steps = judge_steps(bound);
     steps.push(judge_model(bound));
     let obstacle = steps
         .iter()
@@ -97,14 +95,45 @@ pub fn plan(bound: &Bound, forced: Option<Path>) -> Result<Plan> {
     Ok(Plan { path, reason, steps, passes, bytes: bytes(bound, path), parallel })
 }
 
-fn judge(node: &StepNode) -> StepPlan {
+/// Every step, with the types of features that reach it.
+fn judge_steps(bound: &Bound) -> Vec<StepPlan> {
+    let graph = bound.graph;
+    let mut plans = Vec::new();
+    let mut judged = |nodes: &[StepNode], input: Types| {
+        nodes.iter().fold(input, |input, node| {
+            plans.push(judge(node, input));
+            node.step.emits(input)
+        })
+    };
+    let mut after = Types { numbers: false, categories: false, missing: false };
+    for (group, columns) in graph.groups.iter().zip(&bound.groups) {
+        after = after.or(judged(&group.steps, types(&bound.x, columns)));
+    }
+    judged(&graph.select, after);
+    plans
+}
+
+/// The types of some columns.
+fn types(x: &Table, names: &[String]) -> Types {
+    let columns = names.iter().filter_map(|name| x.column(name));
+    columns.fold(Types { numbers: false, categories: false, missing: false }, |types, column| {
+        types.or(match column {
+            Column::Number(_) => Types { missing: column.missing() > 0, ..Types::NUMBERS },
+            Column::Codes { .. } => Types::CATEGORIES,
+        })
+    })
+}
+
+fn judge(node: &StepNode, input: Types) -> StepPlan {
     let needs = node.step.needs();
     let (path, reason) = if needs.has(Needs::ROWS) {
         (Path::General, "is fitted from rows")
-    } else if !node.step.maps() {
+    } else if !node.step.maps(input) {
         (Path::General, "is no linear map of its features")
     } else if needs.has(Needs::ORDER) {
         (Path::General, "needs sorted values, which do not merge")
+    } else if needs.has(Needs::COUNTS) && input.numbers {
+        (Path::General, "counts the values of numbers, which are not kept")
     } else {
         (Path::TwoPass, "is fitted from statistics, and is a linear map")
     };

@@ -53,7 +53,10 @@ pub fn predict(artifact: &Artifact, table: &Table, options: &Options) -> Result<
         fields.push(field.clone());
         columns.push(column.clone());
     }
-    Ok(Predicted { table: Table::new(Schema { fields }, columns)?, warnings: unused(artifact, table, options) })
+    Ok(Predicted {
+        table: Table::new(Schema { fields }, columns)?,
+        warnings: unused(artifact, table, options),
+    })
 }
 
 /// The prediction as columns.
@@ -77,7 +80,8 @@ fn columns_of(
             }
         }
         Prediction::Classes { codes, proba: probabilities, .. } => {
-            let levels = classes.ok_or_else(|| Code::Damaged.error("the artifact's classifier has no classes"))?;
+            let levels =
+                classes.ok_or_else(|| Code::Damaged.error("the artifact's classifier has no classes"))?;
             fields.push(Field { name: "prediction".to_owned(), kind: Kind::Category });
             columns.push(Column::Codes { codes: codes.clone().into(), levels: Arc::clone(&levels) });
             if !proba {
@@ -98,9 +102,12 @@ fn columns_of(
 fn unused(artifact: &Artifact, table: &Table, options: &Options) -> Vec<Diagnostic> {
     let manifest = &artifact.manifest;
     let known = |name: &&str| {
-        manifest.schema.index(name).is_some() || manifest.target == **name || options.keep.iter().any(|kept| kept == name)
+        manifest.schema.index(name).is_some()
+            || manifest.target == **name
+            || options.keep.iter().any(|kept| kept == name)
     };
-    let extra: Vec<_> = table.schema().names().filter(|name| !known(name)).map(|name| format!("`{name}`")).collect();
+    let extra: Vec<_> =
+        table.schema().names().filter(|name| !known(name)).map(|name| format!("`{name}`")).collect();
     if extra.is_empty() {
         return Vec::new();
     }

@@ -23,7 +23,7 @@ fn sections(report: &Report, text: &mut String) -> std::fmt::Result {
     writeln!(
         text,
         "| data | key `{}`: {} rows, {} features, target `{}` |",
-        graph.source.key,
+        graph.source.shown,
         report.table.rows(),
         bound.x.columns().len(),
         graph.target.name

@@ -134,7 +134,9 @@ impl<'a> View<'a> {
         }
         let holes = column.missing.and_then(|j| match &self.features[j as usize].1 {
             Seen::Number { holes, .. } => *holes,
-            Seen::Category { .. } => None,
+            Seen::Category { raw, levels, missing, .. } => {
+                missing.map(|at| Holes { at, count: self.cell.counts[*raw][levels.len()] })
+            }
         });
         // The value where present: the indicator of the missing rows is 0 there.
         terms.retain(|(at, _)| holes.is_none_or(|holes| holes.at != *at as usize));

@@ -20,7 +20,9 @@ impl Place {
     /// An argument to read from: as [`Place::to_write`], and what exists as a file is one.
     pub fn to_read(argument: &str) -> Self {
         match Self::to_write(argument) {
-            Self::Key(key) if !argument.starts_with("key:") && PathBuf::from(&key).is_file() => Self::File(key.into()),
+            Self::Key(key) if !argument.starts_with("key:") && PathBuf::from(&key).is_file() => {
+                Self::File(key.into())
+            }
             place => place,
         }
     }

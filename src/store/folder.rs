@@ -17,6 +17,24 @@ pub enum Exchanged {
     Replaced,
 }
 
+/// Writes one file by a temporary sibling and a rename, so that a reader sees the old one or the new one. It is a
+/// copy or an answer, which can be made again, and is not flushed.
+pub fn replace_file(dest: &Path, bytes: &[u8]) -> Result<()> {
+    let parent = match dest.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let staged = sibling(parent, dest, "new");
+    let written = write_new(&staged, bytes, Mode::Shared, Flush::Later);
+    let renamed =
+        written.and_then(|()| fs::rename(&staged, dest).map_err(|error| fault("write", dest, &error)));
+    if renamed.is_err() {
+        // The first error is the one to tell.
+        let _ = fs::remove_file(&staged);
+    }
+    renamed
+}
+
 /// Writes `files` (name, bytes) as the folder `dest`, and the folders above it. What was there is exchanged whole:
 /// renamed away, the new one renamed in, the old one removed. A process killed between the two renames leaves no
 /// folder under that name for the moment, never a mixed one; the next publication puts it right.

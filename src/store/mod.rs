@@ -13,7 +13,7 @@ mod redis;
 mod root;
 
 pub use address::{Address, Server, Target};
-pub use folder::{Exchanged, publish_folder};
+pub use folder::{Exchanged, publish_folder, replace_file};
 pub use link::Link;
 pub(crate) use link::is_wrong_type;
 pub use memory::Memory;

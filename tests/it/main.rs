@@ -8,3 +8,8 @@ mod redis;
 mod server;
 mod stores;
 mod tidy;
+mod conformance_models;
+mod models;
+//! Integration tests, one file for each intent.
+
+mod formats;
