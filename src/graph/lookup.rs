@@ -2,7 +2,7 @@
 //! place where it was written.
 
 use crate::contract::Value;
-use crate::contract::erased::{AnyModel, AnyParams, AnySplitter, AnyStep, Declared};
+use crate::contract::erased::{AnyModel, AnyParams, AnySplitter, AnyStep};
 use crate::diag::{Code, Diagnostic, Span, suggest};
 use crate::spec::Written;
 use crate::yaml;

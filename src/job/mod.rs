@@ -62,7 +62,7 @@ pub fn run(
 ) -> Result<Finished> {
     let (store, keys) = open(options, graph)?;
     let reading = Instant::now();
-    let loaded = data::load(graph, &*keys, watch)?;
+    let loaded = load(graph, &*keys, watch)?;
     let read_s = reading.elapsed().as_secs_f64();
     let bound = plan::bind(graph, &loaded.table)?;
     loaded.refuse_suspects(&bound)?;
@@ -113,7 +113,7 @@ pub fn plan<T>(
     tell: impl FnOnce(&Bound, &Plan, &Loaded) -> T,
 ) -> Result<T> {
     let (_, keys) = open(options, graph)?;
-    let loaded = data::load(graph, &*keys, watch)?;
+    let loaded = load(graph, &*keys, watch)?;
     let bound = plan::bind(graph, &loaded.table)?;
     loaded.refuse_suspects(&bound)?;
     let plan = plan::plan(&bound, options.path)?;

@@ -1,6 +1,6 @@
 //! From an outcome to a published version: disk first, then one commit in the store.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -124,9 +124,4 @@ fn texts(report: &Report, json: &Value) -> Vec<(String, String)> {
         (format!("report.{format}"), text)
     };
     report.published.formats.iter().map(text).collect()
-}
-
-/// The folder of the disk copy when the file names none: in the working directory.
-pub fn default_dir() -> PathBuf {
-    PathBuf::from("artifacts")
 }

@@ -56,11 +56,6 @@ impl<'a> View<'a> {
         Self { layout, cell, target, features }
     }
 
-    /// The number of features.
-    pub fn len(&self) -> usize {
-        self.features.len()
-    }
-
     /// The features' names.
     pub fn names(&self) -> Vec<String> {
         self.features.iter().map(|(name, _)| name.to_string()).collect()

@@ -92,4 +92,3 @@ mod tests {
         assert!(known_elsewhere("PCA") && !known_elsewhere("StandardScalar"));
     }
 }
-

@@ -10,6 +10,5 @@ mod stores;
 mod tidy;
 mod conformance_models;
 mod models;
-//! Integration tests, one file for each intent.
 
 mod formats;

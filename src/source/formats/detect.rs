@@ -34,16 +34,33 @@ pub fn detect(bytes: &[u8], name: &str) -> Result<Format> {
         None => Err(Code::EmptyData.error("the value is empty").within(name, None, None)),
         Some(b'[') => Ok(Format::JsonRecords),
         Some(b'{') => Ok(object(bytes)),
-        Some(_) => {
-            let line = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or(bytes);
-            let tabs = line.contains(&b'\t') && !line.contains(&b',');
-            Ok(if tabs { Format::Tsv } else { Format::Csv })
-        }
+        Some(_) => Ok(if has_tabs(bytes) { Format::Tsv } else { Format::Csv }),
     }
 }
 
+/// Whether tabs part the fields: the header has some, and no commas, or commas that the next line
+/// does not have in the same number.
+fn has_tabs(bytes: &[u8]) -> bool {
+    let mut lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|line| !line.is_empty());
+    let (header, next) = (lines.next().unwrap_or(b""), lines.next().unwrap_or(b""));
+    let (tabs, commas) = (count(header, b'\t'), count(header, b','));
+    let even = |byte: u8, expected: usize| count(next, byte) == expected;
+    tabs > 0 && (commas == 0 || even(b'\t', tabs) && !even(b',', commas))
+}
+
+/// How often a byte stands outside of quotes.
+fn count(line: &[u8], wanted: u8) -> usize {
+    let mut inside = false;
+    line.iter()
+        .filter(|byte| {
+            inside ^= **byte == b'"';
+            !inside && **byte == wanted
+        })
+        .count()
+}
+
 /// Names formats that are refused or not in this version.
-pub(super) fn refuse(bytes: &[u8], name: &str) -> Result<()> {
+fn refuse(bytes: &[u8], name: &str) -> Result<()> {
     if is_pickle(bytes) {
         return Err(refused("pickle", PICKLE).within(name, None, None));
     }
@@ -125,6 +142,9 @@ mod tests {
             (&b"a,b\n1,2\n"[..], Format::Csv),
             (b"a\n1\n", Format::Csv),
             (b"a\tb\n1\t2\n", Format::Tsv),
+            (b"price, usd\tn\n1\t2\n", Format::Tsv),
+            (b"\"a,b\"\tn\n1,5\t2\n", Format::Tsv),
+            (b"a,\"b\tc\"\n1,2\n", Format::Csv),
             (b"\xef\xbb\xbf a,b\tc\n1,2\n", Format::Csv),
             (b"\n {\"x\\\"1\" : [1]}", Format::JsonColumns),
             (b"{\"x\": {\"0\": 1}}", Format::JsonColumns),

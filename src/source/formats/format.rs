@@ -38,6 +38,16 @@ impl Format {
         }
     }
 
+    /// The ending of its files, which the two layouts of JSON share.
+    pub fn ending(self) -> &'static str {
+        match self {
+            Format::Csv => "csv",
+            Format::Tsv => "tsv",
+            Format::JsonColumns | Format::JsonRecords => "json",
+            Format::Jsonl => "jsonl",
+        }
+    }
+
     /// Whether it is one of the JSON formats.
     pub fn is_json(self) -> bool {
         matches!(self, Format::JsonColumns | Format::JsonRecords | Format::Jsonl)
@@ -78,8 +88,8 @@ pub fn resolve(format: &str, bytes: &[u8], name: &str) -> Result<Format> {
     }
 }
 
-/// The format that a file's ending names, for writing; `None` for an ending that names none. A file
-/// that is read is better asked for its content with [`detect`](super::detect()).
+/// The format that a file's ending names; `None` for an ending that names none. For `.json` that is
+/// columns, which is what is written; [`read`](super::read()) takes records as well.
 ///
 /// # Errors
 /// `UnreadableValue` for a format that is known but not in this version.
@@ -126,6 +136,10 @@ mod tests {
         assert_eq!(of("b.tsv"), Ok(Some(Format::Tsv)));
         assert_eq!(of("b.json"), Ok(Some(Format::JsonColumns)));
         assert_eq!(of("csv"), Ok(None));
+        for format in Format::ALL {
+            let named = of(&format!("a.{}", format.ending())).map(|named| named.map(Format::ending));
+            assert_eq!(named, Ok(Some(format.ending())));
+        }
         for path in ["a.parquet", "a.arrow", "a.npy", "a.csv.gz", "a.csv.zst"] {
             assert_eq!(of(path).expect_err(path).code(), Code::UnreadableValue);
         }

@@ -316,6 +316,13 @@ mod tests {
     }
 
     #[test]
+    fn a_file_named_json_may_hold_any_of_them() {
+        for text in ["{\"a\": [1]}", "[{\"a\": 1}]", "{\"a\": 1}\n"] {
+            assert_eq!(json(text, Format::JsonColumns).expect(text).table.rows(), 1);
+        }
+    }
+
+    #[test]
     fn numbers_keep_their_spelling_where_they_are_labels() {
         let read = json(r#"{"a": [1.0, "x", 1, true]}"#, Format::JsonColumns).expect("a table");
         let Column::Codes { levels, .. } = &read.table.columns()[0] else { panic!("a category") };

@@ -28,14 +28,18 @@ pub struct Read {
     pub suspects: Vec<Suspect>,
 }
 
-/// Reads a table; `name` is the key or file, for messages.
+/// Reads a table; `name` is the key or file, for messages. Which of the JSON formats the bytes of
+/// [`Format::JsonColumns`] and [`Format::JsonRecords`] are, the content says, since a file's ending
+/// does not.
 ///
 /// # Errors
 /// `EmptyData` without a row or column; `UnreadableValue` for what is not in the format, with the
 /// line; `RefusedFormat` for pickle and Java values; `MissingColumn` for a name of the options that
 /// is not in the data; `BadCell` for a cell that is not of the type that `schema` asks for.
 pub fn read(bytes: &[u8], format: Format, name: &str, options: &ReadOptions) -> Result<Read> {
-    detect::refuse(bytes, name)?;
+    let found = detect(bytes, name)?;
+    let is_any_json = matches!(format, Format::JsonColumns | Format::JsonRecords) && found.is_json();
+    let format = if is_any_json { found } else { format };
     let text = text(bytes, name)?;
     let read = |text: &str| {
         let lines = Lines { text, last: Cell::new((0, 1)) };
@@ -82,11 +86,7 @@ impl Lines<'_> {
 /// The bytes as text, without a byte order mark.
 fn text<'a>(bytes: &'a [u8], name: &str) -> Result<&'a str> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let text = std::str::from_utf8(bytes).map_err(|error| not_utf8(bytes, error.valid_up_to(), name))?;
-    if text.trim_ascii().is_empty() {
-        return Err(Code::EmptyData.error("the value is empty").within(name, None, None));
-    }
-    Ok(text)
+    std::str::from_utf8(bytes).map_err(|error| not_utf8(bytes, error.valid_up_to(), name))
 }
 
 fn not_utf8(bytes: &[u8], at: usize, name: &str) -> Diagnostic {
