@@ -18,5 +18,8 @@ mod server;
 mod step_tables;
 mod steps;
 mod stores;
+mod tidy;
+mod conformance_models;
+mod models;
 
 mod formats;
