@@ -1,1 +1,29 @@
 //! What was written: the typed pipeline file, with spans; knows no component.
+//!
+//! The way of a file: [`crate::yaml`] makes a tree of its text, `overrides` sets what the command
+//! line asks for, `references` replaces `${params.x}` and `${env:NAME}`, and the sections read
+//! their part of the tree. Every problem is collected; a part that cannot be read gets its default,
+//! so that the rooms below can go on and report theirs.
+
+mod columns;
+mod component;
+mod data;
+mod evaluation;
+mod output;
+mod overrides;
+mod parsed;
+mod pipeline;
+mod preprocess;
+mod reader;
+mod references;
+mod resolved;
+mod text;
+
+pub use component::Written;
+pub use data::{Roles, SourceSection};
+pub use evaluation::Cv;
+pub use output::Output;
+pub use parsed::{Parsed, parse, read};
+pub use pipeline::Spec;
+pub use preprocess::{Group, Preprocess, Remainder, Selector};
+pub use text::{FilePath, Text, is_name};

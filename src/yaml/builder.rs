@@ -172,7 +172,7 @@ impl Builder {
             self.report(
                 Code::YamlSyntax
                     .error("merge keys (`<<`) are not part of YAML 1.2")
-                    .help("write the keys out; whole files are shared with `extends`")
+                    .help("write the keys out")
                     .at(&span),
             );
         }

@@ -14,6 +14,7 @@ mod syntax;
 
 pub use node::{Entry, Node, Value, shorten};
 pub use parse::{parse, parse_from};
+pub use scalar::plain;
 
 /// The longest text, in bytes.
 pub const MAX_BYTES: usize = 1 << 20;

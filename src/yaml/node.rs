@@ -108,20 +108,20 @@ impl Node {
         }
     }
 
-    /// What was found, for a message: a scalar in backticks as it may be shown, else its kind.
+    /// What was found, for a message: a scalar as it may be shown ("the number `5`"), else its kind.
     pub fn found(&self) -> String {
         if let Some(text) = &self.unexpanded {
-            return format!("`{}`", shorten(text));
+            return format!("the text `{}`", shorten(text));
         }
         match &self.value {
             Value::Bool(value) => format!("`{value}`"),
-            Value::Int(value) => format!("`{value}`"),
-            Value::Float(value) if value.is_nan() => "`.nan`".to_owned(),
+            Value::Int(value) => format!("the number `{value}`"),
+            Value::Float(value) if value.is_nan() => "the number `.nan`".to_owned(),
             Value::Float(value) if value.is_infinite() => {
-                (if *value > 0.0 { "`.inf`" } else { "`-.inf`" }).to_owned()
+                (if *value > 0.0 { "the number `.inf`" } else { "the number `-.inf`" }).to_owned()
             }
-            Value::Float(value) => format!("`{value:?}`"),
-            Value::Text(value) => format!("`{}`", shorten(value)),
+            Value::Float(value) => format!("the number `{value:?}`"),
+            Value::Text(value) => format!("the text `{}`", shorten(value)),
             Value::Null | Value::List(_) | Value::Map(_) => self.kind().to_owned(),
         }
     }

@@ -62,7 +62,7 @@ fn check_text(source: &Arc<Source>, start: usize) -> Result<(), Diagnostic> {
             limit -= 1;
         }
         return Err(Code::YamlSyntax
-            .error(format!("the file is longer than 1 MiB ({} bytes)", text.len()))
+            .error("the file is longer than 1 MiB")
             .help("data does not belong into a pipeline file")
             .at(&at(limit, limit)));
     }

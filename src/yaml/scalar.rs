@@ -4,7 +4,7 @@ use super::Value;
 
 /// The value of a plain (unquoted) scalar without a tag. `Err` is a message: a number that no
 /// 64-bit float can hold.
-pub(super) fn plain(text: &str) -> Result<Value, String> {
+pub fn plain(text: &str) -> Result<Value, String> {
     Ok(match text {
         "" | "~" | "null" | "Null" | "NULL" => Value::Null,
         "true" | "True" | "TRUE" => Value::Bool(true),

@@ -1,0 +1,166 @@
+//! Where the data comes from, and what its columns are.
+
+use super::reader::{Keys, Reader, entry, not_yet, quoted, value, wrong};
+use super::{FilePath, Text};
+use crate::diag::Span;
+use crate::table::Kind;
+use crate::yaml::{Entry, Node};
+
+/// The section `source`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SourceSection {
+    /// The key that holds the table; `None` if it is not written, which is reported.
+    pub key: Option<Text>,
+    /// The format: `auto`, `csv`, `json` or `jsonl`.
+    pub format: String,
+    /// A file that fills the key where the store does not have it.
+    pub load_if_missing: Option<FilePath>,
+    /// The columns to read; all where it is `None`.
+    pub columns: Option<Vec<Text>>,
+    /// Where the section was written.
+    pub span: Span,
+}
+
+/// Columns that are never features.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Roles {
+    /// Columns that identify rows.
+    pub id: Vec<Text>,
+    /// The column of sample weights.
+    pub weight: Option<Text>,
+}
+
+const SOURCE: Keys = Keys {
+    name: "`source`",
+    known: &["key", "format", "load_if_missing", "columns"],
+    later: &["pattern", "index", "stream", "file", "pin"],
+};
+const FORMATS: &[&str] = &["auto", "csv", "json", "jsonl"];
+const LATER_FORMATS: &[&str] = &["parquet", "arrow", "npy"];
+const KINDS: &[&str] = &["number", "category", "bool"];
+const LATER_KINDS: &[&str] = &["datetime", "text"];
+const TARGET: Keys = Keys { name: "`target`", known: &["column"], later: &["transform"] };
+const ROLES: Keys = Keys { name: "`roles`", known: &["id", "weight"], later: &["group", "time"] };
+
+impl Reader<'_> {
+    /// The section `source`.
+    pub(super) fn source(&mut self, root: &[Entry], start: &Span) -> SourceSection {
+        let format = || "auto".to_owned();
+        let Some(section) = entry(root, "source") else {
+            self.missing(
+                "source",
+                "the file",
+                start,
+                "`source: {key: \"data:...\"}`, the key that holds the table",
+            );
+            return SourceSection {
+                key: None,
+                format: format(),
+                load_if_missing: None,
+                columns: None,
+                span: start.clone(),
+            };
+        };
+        let before = self.problems.len();
+        let entries = self.entries(&section.value, &SOURCE);
+        let readable = self.problems.len() == before;
+        let key = value(entries, "key");
+        if key.is_none() && readable {
+            self.missing("key", "`source`", &section.key_span, "`key:`, the key that holds the table");
+        }
+        let columns = value(entries, "columns").map(|node| self.names(node, "`source.columns`"));
+        SourceSection {
+            key: key.and_then(|node| self.text(node, "`source.key`")),
+            format: value(entries, "format").and_then(|node| self.format(node)).unwrap_or_else(format),
+            load_if_missing: value(entries, "load_if_missing")
+                .and_then(|node| self.path(node, "`source.load_if_missing`")),
+            columns: columns.filter(|columns| !columns.is_empty()),
+            span: section.value.span.clone(),
+        }
+    }
+
+    fn format(&mut self, node: &Node) -> Option<String> {
+        let text = self.text(node, "`source.format`")?;
+        if LATER_FORMATS.contains(&text.value.as_str()) {
+            self.report(not_yet(
+                &format!("the format `{}`", text.shown()),
+                &text.span,
+                &format!("`source.format` can be {}", quoted(FORMATS)),
+            ));
+            return None;
+        }
+        self.word(&text, "`source.format`", FORMATS).then_some(text.value)
+    }
+
+    /// Names of columns, at least one.
+    pub(super) fn names(&mut self, node: &Node, name: &str) -> Vec<Text> {
+        self.at_least_one(node, name);
+        self.texts(node, name)
+    }
+
+    /// The section `schema`: types that the file gives to columns.
+    pub(super) fn schema(&mut self, root: &[Entry]) -> Vec<(Text, Kind)> {
+        let Some(node) = value(root, "schema") else { return Vec::new() };
+        let Some(entries) = node.as_map() else {
+            self.report(
+                wrong("`schema`", "a map", node)
+                    .help(format!("write `column: type`, a type of {}", quoted(KINDS))),
+            );
+            return Vec::new();
+        };
+        let mut columns = Vec::new();
+        for entry in entries {
+            if let Some(kind) = self.kind(&entry.value, "a type in `schema`") {
+                let name = Text { value: entry.key.clone(), span: entry.key_span.clone(), unexpanded: None };
+                columns.push((name, kind));
+            }
+        }
+        columns
+    }
+
+    /// The type of a column.
+    pub(super) fn kind(&mut self, node: &Node, name: &str) -> Option<Kind> {
+        let text = self.text(node, name)?;
+        if LATER_KINDS.contains(&text.value.as_str()) {
+            self.report(not_yet(
+                &format!("the type `{}`", text.shown()),
+                &text.span,
+                &format!("a type can be {}", quoted(KINDS)),
+            ));
+            return None;
+        }
+        if self.word(&text, name, KINDS) { Kind::named(&text.value) } else { None }
+    }
+
+    /// The section `target`: one column.
+    pub(super) fn target(&mut self, root: &[Entry], start: &Span) -> Option<Text> {
+        let Some(section) = entry(root, "target") else {
+            self.missing("target", "the file", start, "`target:`, the column to learn");
+            return None;
+        };
+        if section.value.as_map().is_none() {
+            return self.text(&section.value, "`target`");
+        }
+        let before = self.problems.len();
+        let entries = self.entries(&section.value, &TARGET);
+        match value(entries, "column") {
+            Some(node) => self.text(node, "`target.column`"),
+            None => {
+                if self.problems.len() == before {
+                    self.missing("column", "`target`", &section.key_span, "`column:`, the column to learn");
+                }
+                None
+            }
+        }
+    }
+
+    /// The section `roles`.
+    pub(super) fn roles(&mut self, root: &[Entry]) -> Roles {
+        let Some(node) = value(root, "roles") else { return Roles::default() };
+        let entries = self.entries(node, &ROLES);
+        Roles {
+            id: value(entries, "id").map(|node| self.texts(node, "`roles.id`")).unwrap_or_default(),
+            weight: value(entries, "weight").and_then(|node| self.text(node, "`roles.weight`")),
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The whole file.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::reader::{Keys, Reader, base_of, entry, value, wrong};
+use super::{Cv, Output, Preprocess, Roles, SourceSection, Text, Written};
+use crate::diag::{Code, Source, Span};
+use crate::table::Kind;
+use crate::yaml::{Entry, Node};
+
+/// A pipeline file as it was written, with `-S` and all references applied. Where a part could not
+/// be read it has its default, and the problem was reported.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spec {
+    /// The file's name and text.
+    pub file: Arc<Source>,
+    /// The file's folder, which relative paths start from; empty for the working directory.
+    pub base: PathBuf,
+    /// A place for what concerns the file as a whole: its first key.
+    pub span: Span,
+    /// The pipeline's name.
+    pub name: Text,
+    /// Values to refer to.
+    pub params: Vec<Entry>,
+    /// The seed of everything whose own is unwritten; 0 by default.
+    pub seed: u32,
+    /// The store, as written.
+    pub store: Option<Text>,
+    /// Where the data comes from.
+    pub source: SourceSection,
+    /// Types that the file gives to columns.
+    pub schema: Vec<(Text, Kind)>,
+    /// The column to learn.
+    pub target: Option<Text>,
+    /// Columns that are never features.
+    pub roles: Roles,
+    /// Steps and column groups.
+    pub preprocess: Preprocess,
+    /// Selectors behind them.
+    pub select: Vec<Written>,
+    /// The model.
+    pub model: Option<Written>,
+    /// The folds.
+    pub cv: Cv,
+    /// The metrics; the first decides. Empty for the model's default.
+    pub scoring: Vec<Text>,
+    /// What is left behind.
+    pub output: Output,
+}
+
+const FILE: Keys = Keys {
+    name: "the file",
+    known: &[
+        "version",
+        "name",
+        "params",
+        "seed",
+        "store",
+        "source",
+        "schema",
+        "target",
+        "roles",
+        "preprocess",
+        "select",
+        "model",
+        "cv",
+        "scoring",
+        "output",
+    ],
+    later: &["extends", "matrix", "clean", "expect", "search", "test", "promote", "schedule", "online"],
+};
+const FORMAT_VERSION: i64 = 1;
+
+impl Spec {
+    /// The folder that a path written at `span` is relative to: the file's, or the working directory
+    /// (empty) where it came from the command line.
+    pub fn base_of(&self, span: &Span) -> &Path {
+        base_of(span, &self.file, &self.base)
+    }
+}
+
+impl Reader<'_> {
+    /// The whole file; `None` if it is no map.
+    pub(super) fn pipeline(&mut self, root: &Node) -> Option<Spec> {
+        if root.as_map().is_none() {
+            let what = if root.is_null() {
+                "the file is empty".to_owned()
+            } else {
+                format!("the file is {}", root.kind())
+            };
+            let help = "a pipeline file is a map that begins with `version: 1`";
+            self.report(Code::MissingKey.error(what).help(help).at(&root.span));
+            return None;
+        }
+        let entries = self.entries(root, &FILE);
+        let span = entries.first().map_or(&root.span, |entry| &entry.key_span).clone();
+        self.version(entries, &span);
+        let name = self.pipeline_name(entries, &span);
+        let output = self.output(entries, &name);
+        let spec = Spec {
+            file: self.file.clone(),
+            base: self.base.to_owned(),
+            name,
+            params: self.params(entries),
+            seed: self.seed(entries),
+            store: value(entries, "store").and_then(|node| self.text(node, "`store`")),
+            source: self.source(entries, &span),
+            schema: self.schema(entries),
+            target: self.target(entries, &span),
+            roles: self.roles(entries),
+            preprocess: self.preprocess(entries),
+            select: value(entries, "select")
+                .map(|node| self.components(node, "a selector"))
+                .unwrap_or_default(),
+            model: self.model(entries, &span),
+            cv: self.cv(entries),
+            scoring: self.scoring(value(entries, "scoring")),
+            output,
+            span,
+        };
+        self.check_columns(&spec);
+        Some(spec)
+    }
+
+    fn version(&mut self, entries: &[Entry], start: &Span) {
+        let Some(node) = value(entries, "version") else {
+            self.missing("version", "the file", start, "`version: 1`, the version of the file's format");
+            return;
+        };
+        match node.as_i64() {
+            Some(FORMAT_VERSION) => {}
+            Some(version) if version > FORMAT_VERSION => {
+                let problem = Code::NotSupported
+                    .error(format!("this version of pipefit reads format 1, not {version}"));
+                self.report(problem.help("write `version: 1`, or use a newer pipefit").at(&node.span));
+            }
+            _ => self.report(wrong("`version`", "the number 1", node).help("write `version: 1`")),
+        }
+    }
+
+    fn pipeline_name(&mut self, entries: &[Entry], start: &Span) -> Text {
+        let name = match value(entries, "name") {
+            Some(node) => self.name(node, "`name`"),
+            None => {
+                self.missing("name", "the file", start, "`name:`, which runs and models are filed under");
+                None
+            }
+        };
+        name.unwrap_or_else(|| Text { value: "unnamed".to_owned(), span: start.clone(), unexpanded: None })
+    }
+
+    fn params(&mut self, entries: &[Entry]) -> Vec<Entry> {
+        let Some(node) = value(entries, "params") else { return Vec::new() };
+        match node.as_map() {
+            Some(params) => params.to_vec(),
+            None => {
+                self.report(
+                    wrong("`params`", "a map", node)
+                        .help("write `params: {k: 40}` and use it as `${params.k}`"),
+                );
+                Vec::new()
+            }
+        }
+    }
+
+    fn seed(&mut self, entries: &[Entry]) -> u32 {
+        let seed = value(entries, "seed").and_then(|node| self.whole(node, "`seed`", 0, i64::from(u32::MAX)));
+        seed.and_then(|seed| u32::try_from(seed).ok()).unwrap_or(0)
+    }
+
+    fn model(&mut self, entries: &[Entry], start: &Span) -> Option<Written> {
+        match entry(entries, "model") {
+            Some(entry) => self.component(&entry.value, "a model"),
+            None => {
+                self.missing("model", "the file", start, "`model:`, such as `model: LinearRegression`");
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The file as locks and artifacts hold it.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::{Cv, Group, Preprocess, Remainder, Spec, Text, Written};
+use crate::diag::without_passwords;
+use crate::yaml::{Node, Value};
+
+impl Spec {
+    /// The whole file with defaults, `-S` and `params` applied, in the order of the format.
+    ///
+    /// What came from the environment stays as `${env:NAME}`. What says where the work is done and
+    /// not what is done is left out (`store`, `source.load_if_missing`, `output.dir`), so that the
+    /// same pipeline has the same bytes anywhere. `scoring` is null for the model's default, and a
+    /// component has the parameters that were written: what depends on components, the rooms that
+    /// know them fill in. Infinite numbers are the texts `.inf`, `-.inf` and `.nan`.
+    pub fn resolved(&self) -> Json {
+        json!({
+            "version": 1,
+            "name": shown(&self.name),
+            "params": object(self.params.iter().map(|entry| (entry.key.clone(), node(&entry.value)))),
+            "seed": self.seed,
+            "source": {
+                "key": self.source.key.as_ref().map(shown),
+                "format": self.source.format,
+                "columns": self.source.columns.as_ref().map(|columns| texts(columns)),
+            },
+            "schema": object(self.schema.iter().map(|(name, kind)| (name.value.clone(), kind.name().into()))),
+            "target": self.target.as_ref().map(shown),
+            "roles": {"id": texts(&self.roles.id), "weight": self.roles.weight.as_ref().map(shown)},
+            "preprocess": preprocess(&self.preprocess),
+            "select": components(&self.select),
+            "model": self.model.as_ref().map(component),
+            "cv": match &self.cv {
+                Cv::Off(_) => Json::Null,
+                Cv::Folds { folds, .. } => json!(folds),
+                Cv::Splitter(splitter) => component(splitter),
+            },
+            "scoring": if self.scoring.is_empty() { Json::Null } else { texts(&self.scoring) },
+            "output": {"artifact": shown(&self.output.artifact), "report": self.output.report},
+        })
+    }
+}
+
+fn object(entries: impl Iterator<Item = (String, Json)>) -> Json {
+    Json::Object(entries.collect::<Map<_, _>>())
+}
+
+fn text(text: &str) -> Json {
+    Json::String(without_passwords(text).into_owned())
+}
+
+fn shown(value: &Text) -> Json {
+    text(value.shown())
+}
+
+fn texts(values: &[Text]) -> Json {
+    values.iter().map(shown).collect()
+}
+
+fn components(written: &[Written]) -> Json {
+    written.iter().map(component).collect()
+}
+
+fn component(written: &Written) -> Json {
+    let parameters = written.parameters.iter().map(|(name, _, value)| (name.clone(), node(value)));
+    json!({ &written.name: object(parameters) })
+}
+
+fn preprocess(written: &Preprocess) -> Json {
+    match written {
+        Preprocess::None => Json::Null,
+        Preprocess::Auto(_) => json!("auto"),
+        Preprocess::Steps(steps) => components(steps),
+        Preprocess::Groups { groups, remainder, .. } => {
+            let remainder = match remainder {
+                Remainder::Drop => "drop",
+                Remainder::Passthrough => "passthrough",
+            };
+            let groups = groups.iter().map(|group| (group.name.clone(), self::group(group)));
+            object(groups.chain([("remainder".to_owned(), remainder.into())]))
+        }
+    }
+}
+
+fn group(group: &Group) -> Json {
+    let selector = &group.columns;
+    let columns = if selector.names.is_empty() {
+        let mut chosen = Map::new();
+        if !selector.kinds.is_empty() {
+            chosen.insert("type".to_owned(), selector.kinds.iter().map(|kind| kind.name()).collect());
+        }
+        if !selector.except.is_empty() {
+            chosen.insert("except".to_owned(), texts(&selector.except));
+        }
+        Json::Object(chosen)
+    } else {
+        texts(&selector.names)
+    };
+    json!({"columns": columns, "steps": components(&group.steps)})
+}
+
+fn node(value: &Node) -> Json {
+    if let Some(unexpanded) = &value.unexpanded {
+        return text(unexpanded);
+    }
+    match &value.value {
+        Value::Null => Json::Null,
+        Value::Bool(value) => json!(value),
+        Value::Int(value) => json!(value),
+        Value::Float(value) if value.is_nan() => json!(".nan"),
+        Value::Float(value) if value.is_infinite() => json!(if *value > 0.0 { ".inf" } else { "-.inf" }),
+        Value::Float(value) => json!(value),
+        Value::Text(value) => text(value),
+        Value::List(items) => items.iter().map(node).collect(),
+        Value::Map(entries) => object(entries.iter().map(|entry| (entry.key.clone(), node(&entry.value)))),
+    }
+}
