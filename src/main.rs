@@ -1,1 +1,5 @@
-fn main() {}
+//! The command `pipefit`.
+
+fn main() -> std::process::ExitCode {
+    pipefit::cli::main()
+}

@@ -1,1 +1,13 @@
-//! A fitted pipeline to bytes and back.
+//! A fitted pipeline to bytes and back: one safetensors file with a manifest. Data only: reading one
+//! runs nothing, and whatever is not exactly as expected is refused.
+
+mod manifest;
+mod read;
+mod write;
+
+pub use manifest::{Category, Labels, Manifest, Structure};
+pub use read::{Artifact, read};
+pub use write::write;
+
+/// The form of the artifact. A change of it brings a new number, and old ones are still read.
+pub const FORMAT: &str = "pipefit.artifact/1";

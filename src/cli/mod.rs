@@ -1,1 +1,150 @@
-//! The command line: the only place that prints, draws bars, catches signals or exits.
+//! The command line: one file a subcommand; the only place that prints, draws bars, catches signals
+//! or exits.
+
+mod bars;
+mod check;
+mod data;
+mod explain;
+mod list;
+mod models;
+mod output;
+mod plan;
+mod predict;
+mod run;
+mod runs;
+mod signals;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::diag::{Code, Diagnostic, Result};
+use output::Output;
+
+/// Declarative machine-learning pipelines: a YAML file becomes a cross-validated, published model.
+#[derive(Debug, Parser)]
+#[command(name = "pipefit", version, propagate_version = true, disable_help_subcommand = false)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+struct Global {
+    /// The store: `dir:PATH`, a path, `redis://HOST:PORT/DB`, `redis+unix://PATH`
+    #[arg(long, global = true, value_name = "URL")]
+    store: Option<String>,
+    /// Print one JSON object on stdout
+    #[arg(long, global = true)]
+    json: bool,
+    /// How many threads to use; all cores by default
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run pipeline files: cross-validate, refit, publish
+    Run(run::Arguments),
+    /// Check pipeline files without reading anything else
+    Check(check::Arguments),
+    /// Tell how a pipeline file would be run, and why
+    Plan(plan::Arguments),
+    /// The data in the store
+    #[command(subcommand)]
+    Data(data::Command),
+    /// Predict with a published model
+    Predict(predict::Arguments),
+    /// Published models
+    #[command(subcommand)]
+    Models(models::Command),
+    /// Recorded runs
+    #[command(subcommand)]
+    Runs(runs::Command),
+    /// List steps, models, splitters or metrics
+    List(list::Arguments),
+    /// Explain a component or an error code
+    Explain(explain::Arguments),
+}
+
+/// Runs the command that the process was called with, and gives its exit code.
+pub fn main() -> ExitCode {
+    let start = Instant::now();
+    let quiet = std::panic::take_hook();
+    let result = std::panic::catch_unwind(|| {
+        // A panic is a bug of ours, which is told below in our own words.
+        std::panic::set_hook(Box::new(|_| {}));
+        called(start)
+    });
+    std::panic::set_hook(quiet);
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(panic) => {
+            let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+            let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+            let bug = Code::Bug.error(format!("pipefit met a state that should be impossible: {text}"));
+            let bug = bug.help("nothing was published; please report this with the command and the file");
+            ExitCode::from(Output::new(std::env::args().any(|a| a == "--json")).fail(&[bug]))
+        }
+    }
+}
+
+fn called(start: Instant) -> u8 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let output = Output::new(cli.global.json);
+    let global = &cli.global;
+    let done = match cli.command {
+        Command::Run(arguments) => return run::run(&arguments, global, &output, start),
+        Command::Check(arguments) => return check::run(&arguments, &output),
+        Command::Plan(arguments) => plan::run(&arguments, global, &output),
+        Command::Data(command) => data::run(&command, global, &output),
+        Command::Predict(arguments) => predict::run(&arguments, global, &output),
+        Command::Models(command) => models::run(&command, global, &output),
+        Command::Runs(command) => runs::run(&command, global, &output),
+        Command::List(arguments) => list::run(&arguments, &output),
+        Command::Explain(arguments) => explain::run(&arguments, &output),
+    };
+    match done {
+        Ok(()) => 0,
+        Err(problems) => output.fail(&problems),
+    }
+}
+
+/// Help and version go to stdout with exit 0; everything else that clap says is a usage error.
+fn usage(error: &clap::Error) -> u8 {
+    if !error.use_stderr() {
+        // A closed pipe is the reader's choice.
+        let _ = error.print();
+        return 0;
+    }
+    if std::env::args().any(|argument| argument == "--json") {
+        let text = error.to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        return Output::new(true).fail(&[Code::Usage.error(message).help("see `pipefit help`")]);
+    }
+    let _ = error.print();
+    Code::Usage.exit_code()
+}
+
+/// What a command that cannot go on says.
+type Done = Result<(), Vec<Diagnostic>>;
+
+impl Global {
+    /// The store of a command without a pipeline file.
+    fn store_url(&self) -> String {
+        self.store.clone().unwrap_or_else(crate::job::default_store)
+    }
+}
+
+impl From<Diagnostic> for Vec<Diagnostic> {
+    fn from(diagnostic: Diagnostic) -> Self {
+        vec![diagnostic]
+    }
+}

@@ -61,6 +61,8 @@ pub trait AnyStep: AnyParams {
     fn emits(&self, input: Types) -> Types;
     /// As [`Step::needs`].
     fn needs(&self) -> Needs;
+    /// As [`Step::maps`].
+    fn maps(&self, input: Types) -> bool;
     /// As [`Step::fit_stats`].
     ///
     /// # Errors
@@ -93,6 +95,10 @@ impl<T: Step> AnyStep for T {
         Step::needs(self)
     }
 
+    fn maps(&self, input: Types) -> bool {
+        Step::maps(self, input)
+    }
+
     fn fit_stats(&self, stats: &Stats) -> Result<Box<dyn AnyFittedStep>> {
         Ok(Box::new(Step::fit_stats(self, stats)?))
     }
@@ -120,6 +126,8 @@ pub trait AnyFittedStep: Send + Sync {
     fn apply(&self, frame: &Frame) -> Result<Frame>;
     /// As [`FittedStep::map`].
     fn map(&self) -> Option<Map>;
+    /// As [`FittedStep::doubt`].
+    fn doubt(&self) -> Option<String>;
     /// As [`FittedStep::notes`].
     fn notes(&self) -> Vec<Diagnostic>;
     /// As [`State::save`].
@@ -133,6 +141,10 @@ impl<T: FittedStep> AnyFittedStep for T {
 
     fn map(&self) -> Option<Map> {
         FittedStep::map(self)
+    }
+
+    fn doubt(&self) -> Option<String> {
+        FittedStep::doubt(self)
     }
 
     fn notes(&self) -> Vec<Diagnostic> {

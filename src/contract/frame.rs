@@ -118,6 +118,50 @@ impl Frame {
         self.blocks.iter().flat_map(Block::names).collect()
     }
 
+    /// The frame of some rows only.
+    pub fn take(&self, rows: &Rows) -> Self {
+        let block = |block: &Block| match (block, rows) {
+            (Block::Number { name, values }, Rows::Range(range)) => Block::Number {
+                name: Arc::clone(name),
+                values: values.slice(range.start as usize, range.len()),
+            },
+            (Block::Number { name, values }, _) => {
+                Block::Number { name: Arc::clone(name), values: rows.gather(values).into() }
+            }
+            (Block::Codes { name, codes, levels }, _) => Block::Codes {
+                name: Arc::clone(name),
+                codes: rows.gather(codes).into(),
+                levels: Arc::clone(levels),
+            },
+            (Block::OneHot { names, codes }, _) => {
+                Block::OneHot { names: Arc::clone(names), codes: rows.gather(codes).into() }
+            }
+        };
+        Self { rows: rows.len(), blocks: self.blocks.iter().map(block).collect() }
+    }
+
+    /// The blocks of the features with these names, in this order. Only for frames whose blocks
+    /// hold one feature each, as those of a table do.
+    ///
+    /// # Errors
+    /// `MissingColumn` for a name that is not there.
+    pub fn select(&self, names: &[String]) -> Result<Self> {
+        let find = |name: &String| {
+            let is = |block: &&Block| match block {
+                Block::Number { name: own, .. } | Block::Codes { name: own, .. } => **own == **name,
+                Block::OneHot { .. } => false,
+            };
+            let missing = || Code::MissingColumn.error(format!("no column `{name}` in the data"));
+            self.blocks.iter().find(is).cloned().ok_or_else(missing)
+        };
+        Ok(Self { rows: self.rows, blocks: names.iter().map(find).collect::<Result<_>>()? })
+    }
+
+    /// Frames side by side.
+    pub fn beside(rows: usize, frames: Vec<Frame>) -> Self {
+        Self { rows, blocks: frames.into_iter().flat_map(|frame| frame.blocks).collect() }
+    }
+
     /// The frame with every indicator a number feature of its own, for steps that work feature by
     /// feature.
     pub fn unpacked(&self) -> Self {

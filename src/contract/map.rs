@@ -42,4 +42,7 @@ impl MapColumn {
 pub struct Map {
     /// The output features, in order.
     pub columns: Vec<MapColumn>,
+    /// Terms that must be 0 in every row, else the step refuses the row: levels that training did
+    /// not have, for an encoder with `handle_unknown: error`.
+    pub refused: Vec<Term>,
 }

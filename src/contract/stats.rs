@@ -10,7 +10,7 @@ use crate::table::Levels;
 pub struct Needs(u8);
 
 impl Needs {
-    /// Nothing but the features' names and types.
+    /// Nothing but the features' names and types, and how many rows have a value.
     pub const NOTHING: Needs = Needs(0);
     /// The rows themselves: no statistics will do.
     pub const ROWS: Needs = Needs(1);

@@ -64,6 +64,12 @@ pub trait Step: Params + Checks {
     /// What it is fitted from; [`Needs::ROWS`] when statistics will not do.
     fn needs(&self) -> Needs;
 
+    /// Whether [`FittedStep::map`] will be there for features of these types, whatever the data:
+    /// what the two-pass path asks.
+    fn maps(&self, _input: Types) -> bool {
+        false
+    }
+
     /// Fits from statistics: what every step with other needs than `ROWS` defines.
     ///
     /// # Errors
@@ -101,6 +107,13 @@ pub trait FittedStep: State + Send + Sync + 'static {
 
     /// The step as a linear map of its input features, if it is one.
     fn map(&self) -> Option<Map> {
+        None
+    }
+
+    /// Why rounding may have decided what was learned, if it may have: two scores at the cut of a
+    /// selection that agree to 9 digits, say. Statistics merged from moments and those of the rows
+    /// could differ there, so the two-pass path leaves such a fold to the general one.
+    fn doubt(&self) -> Option<String> {
         None
     }
 

@@ -1,1 +1,146 @@
-//! The whole job: read, bind, plan, run, artifact, report, publish.
+//! The whole job: read, bind, plan, run, artifact, report, publish. What the command line calls, and
+//! whatever else wants a pipeline run.
+
+mod data;
+mod lock;
+mod publish;
+
+mod verify;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use serde_json::Value;
+
+pub use data::{Loaded, load};
+pub use lock::Lock;
+pub use verify::parse_part;
+
+use crate::diag::{Code, Diagnostic, Result, Watch};
+use crate::graph::Graph;
+use crate::plan::{self, Bound, Plan};
+use crate::registry;
+use crate::report::Timing;
+use crate::run;
+use crate::source::keys::{self, Keys};
+use crate::store::Store;
+
+/// How a pipeline file is to be run.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The store, instead of the file's.
+    pub store: Option<String>,
+    /// The number of threads; all cores when `None`.
+    pub threads: Option<usize>,
+    /// The path, instead of the one that the plan chooses.
+    pub path: Option<plan::Path>,
+    /// Whether to compare with the lock instead of writing it.
+    pub locked: bool,
+}
+
+/// What a finished run tells.
+pub struct Finished {
+    /// The object `pipefit.run/1`.
+    pub json: Value,
+    /// The report as markdown.
+    pub markdown: String,
+    /// Warnings from start to end.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Runs a checked pipeline: file and store in, a published version out.
+///
+/// # Errors
+/// Whatever the data, the learning, the store or the lock have to say; nothing is published then.
+pub fn run(
+    file: &Path,
+    graph: &Graph,
+    options: &Options,
+    start: Instant,
+    watch: &dyn Watch,
+) -> Result<Finished> {
+    let (store, keys) = open(options, graph)?;
+    let reading = Instant::now();
+    let loaded = load(graph, &*keys, watch)?;
+    let read_s = reading.elapsed().as_secs_f64();
+    let bound = plan::bind(graph, &loaded.table)?;
+    loaded.refuse_suspects(&bound)?;
+    let plan = plan::plan(&bound, options.path)?;
+    let threads =
+        options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let (outcome, timing) = within(threads, plan.parallel, || run::run(&bound, &plan, watch))?;
+    let timing = Timing { read: read_s, cv: timing.cv_s, refit: timing.refit_s, publish: None, total: None };
+    let artifact = crate::artifact::write(&bound, &outcome)?;
+    let lock = Lock::of(&bound, &loaded, &outcome, &artifact);
+    if options.locked {
+        lock.compare(&Lock::read(&lock::path(file))?)?;
+    }
+    if watch.stopped() {
+        return Err(Code::Interrupted.error("interrupted").help("nothing was published; run it again"));
+    }
+    let now = SystemTime::now();
+    let job = publish::Job {
+        file,
+        run: &registry::run_id(now),
+        started: &registry::rfc3339(now),
+        bound: &bound,
+        plan: &plan,
+        outcome: &outcome,
+        loaded: &loaded,
+        artifact: &artifact,
+        timing,
+        threads,
+        start,
+    };
+    let mut finished = publish::publish(&job, &store)?;
+    if !options.locked
+        && let Err(error) = lock.write(&lock::path(file))
+    {
+        finished.warnings.push(Code::WarnStore.warning(format!("the lock was not written: {error}")));
+    }
+    Ok(finished)
+}
+
+/// Reads the data of a checked pipeline and decides how it would be run.
+///
+/// # Errors
+/// Whatever the data or the store have to say.
+pub fn plan<T>(
+    graph: &Graph,
+    options: &Options,
+    watch: &dyn Watch,
+    tell: impl FnOnce(&Bound, &Plan, &Loaded) -> T,
+) -> Result<T> {
+    let (_, keys) = open(options, graph)?;
+    let loaded = load(graph, &*keys, watch)?;
+    let bound = plan::bind(graph, &loaded.table)?;
+    loaded.refuse_suspects(&bound)?;
+    let plan = plan::plan(&bound, options.path)?;
+    Ok(tell(&bound, &plan, &loaded))
+}
+
+/// Opens the store: `--store`, else the file's, else `PIPEFIT_STORE`, else `dir:.pipefit`.
+fn open(options: &Options, graph: &Graph) -> Result<(Arc<dyn Store>, Arc<dyn Keys>)> {
+    match (&options.store, &graph.store) {
+        (Some(url), _) => keys::open(url, Path::new("")),
+        (None, Some((url, base))) => keys::open(url, base),
+        (None, None) => keys::open(&default_store(), Path::new("")),
+    }
+}
+
+/// The store of a command without a pipeline file.
+pub fn default_store() -> String {
+    let variable = std::env::var("PIPEFIT_STORE").ok().filter(|url| !url.is_empty());
+    variable.unwrap_or_else(|| "dir:.pipefit".to_owned())
+}
+
+/// Runs work within a pool of its own size, if it is large enough for threads.
+fn within<T: Send>(threads: usize, parallel: bool, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    if !parallel {
+        return work();
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = pool.map_err(|error| Code::Bug.error(format!("no threads: {error}")))?;
+    pool.install(work)
+}

@@ -1,13 +1,35 @@
 //! Numbers only: matrices, moments, solvers, condition.
+//!
+//! Rows are summed in blocks of [`BLOCK`], blocks merge in their order, and nothing depends on
+//! the number of threads: equal input gives equal bits.
 
+mod accumulator;
+mod affine;
+mod cholesky;
+mod faer_view;
+mod householder;
+mod least_squares;
+mod logistic;
+mod logistic_pass;
 mod matrix;
 mod moments;
+mod predict;
+mod refined;
+mod ridge;
+mod ridge_rows;
+mod scaling;
+mod spectrum;
+mod sums;
+mod univariate;
 
+pub use accumulator::Accumulator;
+pub use affine::Affine;
+pub use least_squares::{LeastSquares, inverse_gram_diagonal, least_squares};
+pub use logistic::{Logistic, LogisticOptions, logistic};
 pub use matrix::Matrix;
-pub use moments::Moments;
-
-/// The rows of a block: the unit of summation, cut on the global row index.
-pub const BLOCK: usize = 2048;
-
-/// The blocks of a run: the unit of reading and of threads.
-pub const RUN: usize = 32;
+pub use moments::{BLOCK, Moments, RUN};
+pub use predict::{linear, linear_into, linear_many};
+pub use ridge::{Solution, ridge};
+pub use ridge_rows::ridge_rows;
+pub use sums::{dot, product_sum, sum, two_prod, two_sum};
+pub use univariate::Univariate;

@@ -1,1 +1,99 @@
-//! Metrics, one file each.
+//! Metrics under scikit-learn's scorer names, so that greater is always better. Adding one is its
+//! file and two lines here.
+
+use crate::contract::{Metric, Reads, Task};
+use crate::diag::{Code, Diagnostic};
+use crate::linalg::BLOCK;
+use crate::table::Levels;
+
+mod accuracy;
+mod elsewhere;
+mod errors;
+mod f1;
+mod log_loss;
+mod r2;
+mod roc_auc;
+
+pub use elsewhere::known_elsewhere;
+
+/// Every metric, in the order that `pipefit list metrics` prints.
+pub const ALL: &[&Metric] = &[
+    &r2::R2,
+    &errors::NEG_MEAN_SQUARED_ERROR,
+    &errors::NEG_ROOT_MEAN_SQUARED_ERROR,
+    &errors::NEG_MEAN_ABSOLUTE_ERROR,
+    &accuracy::ACCURACY,
+    &roc_auc::ROC_AUC,
+    &log_loss::NEG_LOG_LOSS,
+    &f1::F1,
+];
+
+/// The metric of this name.
+pub fn named(name: &str) -> Option<&'static Metric> {
+    ALL.iter().copied().find(|metric| metric.name == name)
+}
+
+/// The metric of a model's `score`, which is what an unwritten `scoring` means.
+pub fn default_for(task: Task) -> &'static Metric {
+    match task {
+        Task::Regression => &r2::R2,
+        Task::Classification => &accuracy::ACCURACY,
+    }
+}
+
+/// Why a metric cannot be had for these classes.
+pub fn refuses(metric: &Metric, labels: &Levels) -> Option<Diagnostic> {
+    let classes = labels.len();
+    match metric.reads {
+        Reads::PositiveClass if classes > 2 => {
+            let message = format!("`{}` is for two classes, and the target has {classes}", metric.name);
+            Some(
+                Code::BadTarget
+                    .error(message)
+                    .help("use `accuracy` or `neg_log_loss`; `f1_macro` is not in this version"),
+            )
+        }
+        Reads::PositiveClass if positive(labels).is_none() => {
+            let shown = labels.labels().join("`, `");
+            let message =
+                format!("`{}` cannot tell which of the classes `{shown}` is the positive one", metric.name);
+            let help = "write the target as 0/1 or false/true, or use a metric of all classes such as `f1_macro` (not in this version)";
+            Some(Code::BadTarget.error(message).help(help))
+        }
+        Reads::Ranking if classes > 2 => {
+            let message = format!("`{}` is for two classes, and the target has {classes}", metric.name);
+            Some(Code::BadTarget.error(message).help("use `accuracy` or `neg_log_loss`"))
+        }
+        _ => None,
+    }
+}
+
+/// The code of the positive class: the label 1 or true, as `pos_label=1` finds it.
+fn positive(labels: &Levels) -> Option<u32> {
+    let is_one =
+        |label: &String| label.eq_ignore_ascii_case("true") || (labels.numeric() && label.parse() == Ok(1.0));
+    labels.labels().iter().position(is_one).map(|place| place as u32)
+}
+
+/// The weight of row `i`.
+fn weight_of(weight: Option<&[f64]>, i: usize) -> f64 {
+    weight.map_or(1.0, |weight| weight[i])
+}
+
+/// The sum of `value(i)` over rows in blocks, in order.
+fn sum(rows: usize, value: impl Fn(usize) -> f64) -> f64 {
+    (0..rows).step_by(BLOCK).map(|start| (start..(start + BLOCK).min(rows)).map(&value).sum::<f64>()).sum()
+}
+
+/// The weighted mean of `value(i)` over rows; `None` when the weights are all 0.
+fn mean(rows: usize, weight: Option<&[f64]>, value: impl Fn(usize) -> f64) -> Option<f64> {
+    let total = sum(rows, |i| weight_of(weight, i));
+    (total > 0.0).then(|| sum(rows, |i| weight_of(weight, i) * value(i)) / total)
+}
+
+/// Why a score over rows of no weight is undefined.
+const NO_WEIGHT: &str = "the weights of all rows are 0";
+/// Why a score is undefined when a metric gets what it is not for.
+const NOT_FOR: &str = "the metric is for another kind of target";
+/// Why a score over probabilities is undefined in scikit-learn, which counts the classes on both sides.
+pub const LACKS_CLASS: &str = "the fold's training and test rows do not have the same classes";

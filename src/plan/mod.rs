@@ -1,1 +1,7 @@
-//! Binds a graph to a schema and a row count, and decides how it will be run, and why.
+//! Binds a graph to a table, and decides how it will be run, and why.
+
+mod bind;
+mod choose;
+
+pub use bind::{Bound, bind};
+pub use choose::{Path, Plan, StepPlan, plan};

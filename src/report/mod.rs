@@ -1,1 +1,82 @@
-//! An outcome as json, markdown and html.
+//! An outcome as json, markdown and html: one file a format. They return text; `job` writes it.
+
+mod html;
+mod json;
+mod markdown;
+
+use crate::plan::{Bound, Plan};
+use crate::run::Outcome;
+use crate::table::{Digest, Table};
+
+pub use html::html;
+pub use json::{json, labels};
+pub use markdown::markdown;
+
+/// Everything that a report tells of a run.
+pub struct Report<'a> {
+    /// The run's id.
+    pub run: &'a str,
+    /// When it started, RFC 3339 in UTC.
+    pub started: &'a str,
+    /// The pipeline file as it was given.
+    pub file: &'a str,
+    /// The table as it was read, target and roles included.
+    pub table: &'a Table,
+    /// Its digest.
+    pub fingerprint: Digest,
+    /// The bound graph.
+    pub bound: &'a Bound<'a>,
+    /// How it was run.
+    pub plan: &'a Plan,
+    /// What came out.
+    pub outcome: &'a Outcome,
+    /// What was published.
+    pub published: &'a Published,
+    /// How long the stages took.
+    pub timing: Timing,
+    /// The number of threads.
+    pub threads: usize,
+    /// Warnings from before the run, e.g. of the source.
+    pub warnings: &'a [crate::diag::Diagnostic],
+}
+
+/// Where a model was published.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// The model's name.
+    pub name: String,
+    /// Its version.
+    pub version: u64,
+    /// The digest of `model.safetensors`.
+    pub sha256: Digest,
+    /// The folder of the disk copy.
+    pub path: String,
+    /// The store's address, without a password.
+    pub store: String,
+    /// What the store promises of what it holds.
+    pub durability: String,
+    /// The report formats that are written.
+    pub formats: Vec<String>,
+}
+
+/// How long the stages of a run took, in seconds; `None` for what is not over yet.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Timing {
+    /// From the first request until the table and its fingerprint were complete.
+    pub read: f64,
+    /// The folds.
+    pub cv: f64,
+    /// The refit on all rows.
+    pub refit: f64,
+    /// Writing to disk and store.
+    pub publish: Option<f64>,
+    /// Since the process started.
+    pub total: Option<f64>,
+}
+
+impl Report<'_> {
+    /// All warnings, those from before the run first.
+    pub fn all_warnings(&self) -> impl Iterator<Item = &crate::diag::Diagnostic> {
+        self.warnings.iter().chain(&self.outcome.warnings)
+    }
+}

@@ -1,50 +1,94 @@
 //! Preprocessing steps and selectors, one file each. Adding one is its file and two lines here.
 
-use std::sync::Arc;
-
 use crate::contract::erased::{Kind, StepKind};
-use crate::contract::{Block, Frame, Loader};
-use crate::diag::{Code, Diagnostic, Result};
 
+pub mod categories;
+mod features;
+pub mod min_max_scaler;
+pub mod one_hot_encoder;
+pub mod ordinal_encoder;
+pub mod select_k_best;
+mod selection;
+pub mod simple_imputer;
 pub mod standard_scaler;
+pub mod variance_threshold;
+mod vocabulary;
 
 /// Every step, in the order that `pipefit list steps` prints.
-pub const ALL: &[&dyn StepKind] = &[&Kind::<standard_scaler::StandardScaler>::NEW];
+pub const ALL: &[&dyn StepKind] = &[
+    &Kind::<simple_imputer::SimpleImputer>::NEW,
+    &Kind::<standard_scaler::StandardScaler>::NEW,
+    &Kind::<min_max_scaler::MinMaxScaler>::NEW,
+    &Kind::<one_hot_encoder::OneHotEncoder>::NEW,
+    &Kind::<ordinal_encoder::OrdinalEncoder>::NEW,
+    &Kind::<variance_threshold::VarianceThreshold>::NEW,
+    &Kind::<select_k_best::SelectKBest>::NEW,
+];
 
 /// The step of this name.
 pub fn named(name: &str) -> Option<&'static dyn StepKind> {
     ALL.iter().copied().find(|kind| kind.name() == name)
 }
 
-/// The frame with each of its `features` number features put through `apply`.
-fn each_number(
-    frame: &Frame,
-    features: usize,
-    apply: impl Fn(usize, &Arc<str>, &[f64]) -> Result<Block>,
-) -> Result<Frame> {
-    let frame = frame.unpacked();
-    if frame.features() != features {
-        let message = format!("a step was fitted on {features} features and got {}", frame.features());
-        return Err(Code::Bug.error(message));
+/// Whether scikit-learn has a step of this name that is not here: a class of its preprocessing,
+/// impute, feature_selection or decomposition.
+pub fn known_elsewhere(name: &str) -> bool {
+    ELSEWHERE.binary_search(&name).is_ok()
+}
+
+/// scikit-learn 1.9's classes with a `fit` in those modules that [`ALL`] lacks, sorted.
+const ELSEWHERE: &[&str] = &[
+    "Binarizer",
+    "DictionaryLearning",
+    "FactorAnalysis",
+    "FastICA",
+    "FunctionTransformer",
+    "GenericUnivariateSelect",
+    "IncrementalPCA",
+    "IterativeImputer",
+    "KBinsDiscretizer",
+    "KNNImputer",
+    "KernelCenterer",
+    "KernelPCA",
+    "LabelBinarizer",
+    "LabelEncoder",
+    "LatentDirichletAllocation",
+    "MaxAbsScaler",
+    "MiniBatchDictionaryLearning",
+    "MiniBatchNMF",
+    "MiniBatchSparsePCA",
+    "MissingIndicator",
+    "MultiLabelBinarizer",
+    "NMF",
+    "Normalizer",
+    "PCA",
+    "PolynomialFeatures",
+    "PowerTransformer",
+    "QuantileTransformer",
+    "RFE",
+    "RFECV",
+    "RobustScaler",
+    "SelectFdr",
+    "SelectFpr",
+    "SelectFromModel",
+    "SelectFwe",
+    "SelectPercentile",
+    "SequentialFeatureSelector",
+    "SparseCoder",
+    "SparsePCA",
+    "SplineTransformer",
+    "TargetEncoder",
+    "TruncatedSVD",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::{ALL, ELSEWHERE, known_elsewhere};
+
+    #[test]
+    fn what_is_here_is_not_elsewhere() {
+        assert!(ELSEWHERE.is_sorted());
+        assert!(ALL.iter().all(|kind| !known_elsewhere(kind.name())));
+        assert!(known_elsewhere("PCA") && !known_elsewhere("StandardScalar"));
     }
-    let one = |(j, block): (usize, &Block)| match block {
-        Block::Number { name, values } => apply(j, name, values),
-        other => Err(not_a_number(&other.names()[0], "a numeric step")),
-    };
-    let blocks = frame.blocks().iter().enumerate().map(one).collect::<Result<_>>()?;
-    Ok(Frame::new(frame.rows(), blocks))
-}
-
-/// The error for a category where a step takes numbers.
-fn not_a_number(feature: &str, step: &str) -> Diagnostic {
-    let message = format!("feature `{feature}` is a category, and {step} takes numbers");
-    Code::TypeMismatch
-        .error(message)
-        .help("encode it, select columns by type in a column group, or try `preprocess: auto`")
-}
-
-/// The features' names from an artifact.
-fn load_names(loader: &Loader) -> Result<Vec<Arc<str>>> {
-    let names: Vec<String> = loader.json("names")?;
-    Ok(names.into_iter().map(Into::into).collect())
 }

@@ -3,6 +3,7 @@
 mod column;
 mod digest;
 mod fingerprint;
+mod labels;
 mod levels;
 mod rows;
 mod scan;
@@ -13,6 +14,7 @@ mod target;
 pub use column::Column;
 pub use digest::Digest;
 pub use fingerprint::fingerprint;
+pub use labels::label_of;
 pub use levels::{Levels, MISSING};
 pub use rows::Rows;
 pub use scan::{RUN_ROWS, Scan};

@@ -1,0 +1,105 @@
+//! Bytes to a fitted pipeline. The bytes may be anybody's.
+
+use std::collections::BTreeMap;
+
+use safetensors::{Dtype, SafeTensors};
+
+use super::manifest::{Manifest, NodeStructure};
+use super::write::group_name;
+use crate::contract::{Loader, Tensor};
+use crate::diag::{Code, Diagnostic, Result};
+use crate::run::{Fitted, FittedGroup, FittedNode, FittedSteps};
+
+/// The largest artifact that is read, in bytes.
+const LIMIT: usize = 4 << 30;
+
+/// A published pipeline: what it learned, and what it says of itself.
+pub struct Artifact {
+    /// What it says of itself.
+    pub manifest: Manifest,
+    /// What it learned.
+    pub fitted: Fitted,
+}
+
+/// Reads an artifact whose digest was checked.
+///
+/// # Errors
+/// `Damaged` for whatever is not exactly as [`write`](super::write) makes it: another format, an
+/// unknown field or class, a tensor missing, left over or of another shape.
+pub fn read(bytes: &[u8]) -> Result<Artifact> {
+    if bytes.len() > LIMIT {
+        return Err(damaged(&format!("has {} bytes, more than {LIMIT}", bytes.len())));
+    }
+    let not_safetensors = |error| damaged(&format!("is no safetensors file: {error:?}"));
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(not_safetensors)?;
+    let text = header.metadata().as_ref().and_then(|metadata| metadata.get("pipefit"));
+    let text = text.ok_or_else(|| damaged("has no manifest of pipefit"))?;
+    let form: serde_json::Value = serde_json::from_str(text)
+        .map_err(|error| damaged(&format!("has a manifest that is no JSON: {error}")))?;
+    let format = form.get("format").and_then(serde_json::Value::as_str).unwrap_or_default();
+    if format != super::FORMAT {
+        let message =
+            format!("the artifact has the format `{format}`; this version reads `{}`", super::FORMAT);
+        return Err(Code::Damaged
+            .error(message)
+            .help("use the version of pipefit that wrote it, or a newer one"));
+    }
+    let mut manifest: Manifest = serde_json::from_value(form)
+        .map_err(|error| damaged(&format!("has a manifest of another form: {error}")))?;
+    let tensors = SafeTensors::deserialize(bytes).map_err(not_safetensors)?;
+    let tensors = tensors.iter().map(|(name, view)| Ok((name.to_owned(), tensor(name, &view)?)));
+    let tensors = tensors.collect::<Result<BTreeMap<_, _>>>()?;
+    let loader = Loader::new(tensors, std::mem::take(&mut manifest.state));
+    let fitted = load(&manifest, &loader)?;
+    match loader.leftovers().first() {
+        Some(name) => Err(damaged(&format!("has a part `{name}` that nothing reads"))),
+        None => Ok(Artifact { manifest, fitted }),
+    }
+}
+
+fn damaged(what: &str) -> Diagnostic {
+    Code::Damaged.error(format!("the artifact {what}")).help("`pipefit models verify` checks every version")
+}
+
+fn tensor(name: &str, view: &safetensors::tensor::TensorView) -> Result<Tensor> {
+    let shape = view.shape().to_vec();
+    let data = view.data();
+    match view.dtype() {
+        Dtype::F64 => {
+            let values = data.as_chunks::<8>().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
+            Ok(Tensor::F64 { shape, values })
+        }
+        Dtype::U32 => {
+            let values = data.as_chunks::<4>().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect();
+            Ok(Tensor::U32 { shape, values })
+        }
+        other => Err(damaged(&format!("has a tensor `{name}` of type {other:?}"))),
+    }
+}
+
+fn load(manifest: &Manifest, loader: &Loader) -> Result<Fitted> {
+    let structure = &manifest.structure;
+    let mut groups = Vec::with_capacity(structure.groups.len());
+    for (i, group) in structure.groups.iter().enumerate() {
+        let steps = loader.child(&group_name(i), |loader| chain(&group.steps, loader))?;
+        groups.push(FittedGroup { name: group.name.clone(), columns: group.columns.clone(), steps });
+    }
+    let select = loader.child("select", |loader| chain(&structure.select, loader))?;
+    let kind = crate::models::named(&structure.model).ok_or_else(|| unknown(&structure.model))?;
+    let model = loader.child("model", |loader| kind.load(loader))?;
+    let names = manifest.features.clone();
+    Ok(Fitted { steps: FittedSteps { groups, select }, class: kind.name(), model, names })
+}
+
+fn chain(nodes: &[NodeStructure], loader: &Loader) -> Result<Vec<FittedNode>> {
+    let one = |node: &NodeStructure| {
+        let kind = crate::steps::named(&node.class).ok_or_else(|| unknown(&node.class))?;
+        let step = loader.child(&node.name, |loader| kind.load(loader))?;
+        Ok(FittedNode { class: kind.name(), name: node.name.clone(), step })
+    };
+    nodes.iter().map(one).collect()
+}
+
+fn unknown(class: &str) -> Diagnostic {
+    damaged(&format!("has a component `{class}` that this version does not know"))
+}

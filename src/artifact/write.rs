@@ -1,0 +1,119 @@
+//! A fitted pipeline to bytes.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use safetensors::Dtype;
+use safetensors::tensor::{TensorView, serialize};
+
+use super::manifest::{Category, GroupStructure, Labels, Manifest, NodeStructure, Structure};
+use crate::contract::{Saver, Tensor};
+use crate::diag::{Code, Result};
+use crate::plan::Bound;
+use crate::run::{Fitted, FittedGroup, FittedNode, Outcome};
+use crate::table::{Column, Target};
+
+/// The artifact of an outcome: the same bytes for the same file, data and seed.
+///
+/// # Errors
+/// `Bug` when the tensors cannot be laid out.
+pub fn write(bound: &Bound, outcome: &Outcome) -> Result<Vec<u8>> {
+    let mut saver = Saver::default();
+    save(&outcome.fitted, &mut saver);
+    let (tensors, state) = saver.finish();
+    let manifest = manifest(bound, outcome, state);
+    let manifest = serde_json::to_string(&manifest).map_err(|error| bug(&error.to_string()))?;
+    let bytes: Vec<(String, Vec<u8>)> =
+        tensors.iter().map(|(name, tensor)| (name.clone(), bytes(tensor))).collect();
+    let mut views = Vec::with_capacity(bytes.len());
+    for ((name, tensor), (_, bytes)) in tensors.iter().zip(&bytes) {
+        let (dtype, shape) = match tensor {
+            Tensor::F64 { shape, .. } => (Dtype::F64, shape),
+            Tensor::U32 { shape, .. } => (Dtype::U32, shape),
+        };
+        let view = TensorView::new(dtype, shape.clone(), bytes).map_err(|error| bug(&error.to_string()))?;
+        views.push((name.clone(), view));
+    }
+    // One key, since the format's map has no order.
+    let metadata = HashMap::from([("pipefit".to_owned(), manifest)]);
+    serialize(views, Some(metadata)).map_err(|error| bug(&error.to_string()))
+}
+
+fn bug(what: &str) -> crate::diag::Diagnostic {
+    Code::Bug.error(format!("the artifact cannot be written: {what}"))
+}
+
+fn bytes(tensor: &Tensor) -> Vec<u8> {
+    match tensor {
+        Tensor::F64 { values, .. } => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+        Tensor::U32 { values, .. } => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+    }
+}
+
+/// Saves every step and the model under its place.
+fn save(fitted: &Fitted, saver: &mut Saver) {
+    let chain = |saver: &mut Saver, nodes: &[FittedNode]| {
+        nodes.iter().for_each(|node| saver.child(&node.name, |saver| node.step.save(saver)));
+    };
+    for (i, group) in fitted.steps.groups.iter().enumerate() {
+        saver.child(&group_name(i), |saver| chain(saver, &group.steps));
+    }
+    saver.child("select", |saver| chain(saver, &fitted.steps.select));
+    saver.child("model", |saver| fitted.model.save(saver));
+}
+
+/// The name that a group's state is under: its place, since a group's own name may hold anything.
+pub(super) fn group_name(i: usize) -> String {
+    format!("preprocess.{i}")
+}
+
+fn manifest(bound: &Bound, outcome: &Outcome, state: BTreeMap<String, serde_json::Value>) -> Manifest {
+    let categories = bound.x.fields().filter_map(|(field, column)| match column {
+        Column::Codes { levels, .. } => {
+            Some(Category { column: field.name.clone(), levels: (**levels).clone() })
+        }
+        Column::Number(_) => None,
+    });
+    let classes = match &bound.y {
+        Target::Classes { labels, .. } => Some(Labels { levels: (**labels).clone() }),
+        Target::Values(_) => None,
+    };
+    let mut file = bound.graph.resolved.clone();
+    if let Some(file) = file.as_object_mut() {
+        ["source", "store", "output"].iter().for_each(|key| drop(file.shift_remove(*key)));
+    }
+    let scores = outcome.scores.iter().map(|scores| (scores.metric.name.to_owned(), scores.mean()));
+    Manifest {
+        format: super::FORMAT.to_owned(),
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        pipeline: bound.graph.name.clone(),
+        file,
+        schema: Arc::unwrap_or_clone(Arc::clone(bound.x.schema())),
+        categories: categories.collect(),
+        target: bound.graph.target.name.clone(),
+        classes,
+        structure: structure(&outcome.fitted),
+        features: outcome.fitted.names.clone(),
+        scores: scores.collect(),
+        state,
+    }
+}
+
+fn structure(fitted: &Fitted) -> Structure {
+    let chain = |nodes: &[FittedNode]| -> Vec<NodeStructure> {
+        nodes
+            .iter()
+            .map(|node| NodeStructure { class: node.class.to_owned(), name: node.name.clone() })
+            .collect()
+    };
+    let group = |group: &FittedGroup| GroupStructure {
+        name: group.name.clone(),
+        columns: group.columns.clone(),
+        steps: chain(&group.steps),
+    };
+    Structure {
+        groups: fitted.steps.groups.iter().map(group).collect(),
+        select: chain(&fitted.steps.select),
+        model: fitted.class.to_owned(),
+    }
+}

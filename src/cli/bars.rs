@@ -1,0 +1,59 @@
+//! Progress: a bar on a terminal, nothing on a pipe.
+
+use std::io::IsTerminal;
+use std::sync::Mutex;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::signals::Interrupt;
+use crate::diag::Watch;
+
+/// Draws one bar a stage, and stops when a signal comes.
+pub struct Bars {
+    interrupt: Interrupt,
+    bar: Mutex<Option<ProgressBar>>,
+    visible: bool,
+}
+
+impl Bars {
+    /// Bars on stderr, where that is a terminal.
+    pub fn new(interrupt: Interrupt) -> Self {
+        Self { interrupt, bar: Mutex::new(None), visible: std::io::stderr().is_terminal() }
+    }
+
+    /// Takes the bar away, before anything else is printed.
+    pub fn clear(&self) {
+        if let Some(bar) = self.bar.lock().ok().and_then(|mut bar| bar.take()) {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Watch for Bars {
+    fn stage(&self, name: &str, total: u64) {
+        self.clear();
+        if !self.visible {
+            return;
+        }
+        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+        // The template is a constant that parses.
+        let style = ProgressStyle::with_template("{msg:>10} [{bar:30}] {pos}/{len} {elapsed} left {eta}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
+        bar.set_message(name.to_owned());
+        if let Ok(mut slot) = self.bar.lock() {
+            *slot = Some(bar);
+        }
+    }
+
+    fn tick(&self, n: u64) {
+        if let Ok(slot) = self.bar.lock()
+            && let Some(bar) = &*slot
+        {
+            bar.inc(n);
+        }
+    }
+
+    fn stopped(&self) -> bool {
+        self.interrupt.raised()
+    }
+}

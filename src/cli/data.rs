@@ -1,0 +1,190 @@
+//! `pipefit data put|get|ls|show|rm`
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::output::Output;
+use super::{Done, Global};
+use crate::diag::{Code, Diagnostic, Result, suggest};
+use crate::source::formats::{self, Described, Format, ReadOptions};
+use crate::source::keys::{self, Keys};
+use crate::source::{read_file, write_file};
+use crate::table::{Table, fingerprint};
+
+/// What `data` does.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Put a file into a key, after making sure that it is a table
+    Put {
+        /// The key
+        key: String,
+        /// The file
+        file: PathBuf,
+    },
+    /// Write a key's table into a file, in the file's format
+    Get {
+        /// The key
+        key: String,
+        /// The file; `-` is stdout
+        file: PathBuf,
+    },
+    /// List the keys
+    Ls,
+    /// Show the columns of a key's table
+    Show {
+        /// The key
+        key: String,
+    },
+    /// Remove a key
+    Rm {
+        /// The key
+        key: String,
+    },
+}
+
+/// Runs one of them.
+pub fn run(command: &Command, global: &Global, output: &Output) -> Done {
+    let (_, keys) = keys::open(&global.store_url(), Path::new(""))?;
+    match command {
+        Command::Put { key, file } => put(key, file, &*keys, output)?,
+        Command::Get { key, file } => get(key, file, &*keys, output)?,
+        Command::Ls => ls(&*keys, output)?,
+        Command::Show { key } => show(key, &*keys, output)?,
+        Command::Rm { key } => rm(key, &*keys, output)?,
+    }
+    Ok(())
+}
+
+fn put(key: &str, file: &Path, keys: &dyn Keys, output: &Output) -> Result<()> {
+    let bytes = read_file(file)?;
+    let table = parsed(&bytes, formats::format_of_path(file)?, &file.display().to_string())?;
+    keys.write(key, &bytes)?;
+    if output.json {
+        output.object(&json!({
+            "schema": "pipefit.data/1", "key": key, "bytes": bytes.len(), "rows": table.rows(),
+            "columns": table.columns().len(), "sha256": fingerprint(&table),
+        }));
+    } else {
+        output.say(&format!(
+            "{key}: {} rows, {} columns, {} bytes",
+            table.rows(),
+            table.columns().len(),
+            bytes.len()
+        ));
+    }
+    Ok(())
+}
+
+fn get(key: &str, file: &Path, keys: &dyn Keys, output: &Output) -> Result<()> {
+    let bytes = value(key, keys)?;
+    let stored = formats::detect(&bytes, key)?;
+    let wanted = if file == Path::new("-") { None } else { formats::format_of_path(file)? };
+    // A table whose format stays keeps its bytes.
+    let bytes = match wanted {
+        Some(format) if format != stored => formats::write(&parsed(&bytes, Some(stored), key)?, format),
+        _ => bytes,
+    };
+    if file == Path::new("-") {
+        output.answer(&String::from_utf8_lossy(&bytes));
+        return Ok(());
+    }
+    write_file(file, &bytes)?;
+    output.say(&format!("{}: {} bytes", file.display(), bytes.len()));
+    if output.json {
+        output.object(&json!({"schema": "pipefit.data/1", "key": key, "file": file, "bytes": bytes.len()}));
+    }
+    Ok(())
+}
+
+fn ls(keys: &dyn Keys, output: &Output) -> Result<()> {
+    let listed = keys.ls()?;
+    if output.json {
+        let one = |item: &keys::Listed| json!({"key": item.key, "kind": item.kind.to_string(), "bytes": item.bytes});
+        let items: Vec<Value> = listed.iter().map(one).collect();
+        output.object(&json!({"schema": "pipefit.data/1", "keys": items}));
+        return Ok(());
+    }
+    let width = listed.iter().map(|item| item.key.chars().count()).max().unwrap_or(0);
+    let line = |item: &keys::Listed| {
+        format!("{:width$}  {:8} {:>12}\n", item.key, item.kind.to_string(), item.bytes)
+    };
+    output.answer(&listed.iter().map(line).collect::<String>());
+    Ok(())
+}
+
+fn show(key: &str, keys: &dyn Keys, output: &Output) -> Result<()> {
+    let bytes = value(key, keys)?;
+    let format = formats::detect(&bytes, key)?;
+    let table = parsed(&bytes, Some(format), key)?;
+    let columns = formats::describe(&table);
+    if output.json {
+        output.object(&json!({
+            "schema": "pipefit.data/1", "key": key, "format": format.name(), "rows": table.rows(),
+            "sha256": fingerprint(&table), "columns": columns.iter().map(object).collect::<Vec<_>>(),
+        }));
+        return Ok(());
+    }
+    let mut text =
+        format!("{key}: {}, {} rows, {} columns\n", format.name(), table.rows(), table.columns().len());
+    let width = columns.iter().map(|column| column.name.chars().count()).max().unwrap_or(0);
+    for column in &columns {
+        text.push_str(&format!("  {:width$}  {}\n", column.name, about(column)));
+    }
+    output.answer(&text);
+    Ok(())
+}
+
+/// A column in a line.
+fn about(column: &Described) -> String {
+    let missing = if column.missing > 0 { format!(", {} missing", column.missing) } else { String::new() };
+    format!("{:8} {}{missing}", column.kind.name(), column.values())
+}
+
+/// A column as JSON.
+fn object(column: &Described) -> Value {
+    let levels: Vec<Value> =
+        column.levels.iter().map(|(label, count)| json!({"label": label, "count": count})).collect();
+    json!({
+        "name": column.name, "type": column.kind, "missing": column.missing, "distinct": column.distinct,
+        "min": column.range.map(|(min, _)| min), "max": column.range.map(|(_, max)| max), "levels": levels,
+    })
+}
+
+fn rm(key: &str, keys: &dyn Keys, output: &Output) -> Result<()> {
+    if !keys.remove(key)? {
+        return Err(missing(key, keys)?);
+    }
+    if output.json {
+        output.object(&json!({"schema": "pipefit.data/1", "key": key, "removed": true}));
+    } else {
+        output.say(&format!("{key}: removed"));
+    }
+    Ok(())
+}
+
+/// The bytes of a key that must be there.
+pub fn value(key: &str, keys: &dyn Keys) -> Result<Vec<u8>> {
+    match keys.value(key)? {
+        Some(bytes) => Ok(bytes),
+        None => Err(missing(key, keys)?),
+    }
+}
+
+fn missing(key: &str, keys: &dyn Keys) -> Result<Diagnostic> {
+    let listed = keys.ls()?;
+    let help = match suggest(key, listed.iter().map(|listed| listed.key.as_str())) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "`pipefit data ls` lists the keys".to_owned(),
+    };
+    Ok(Code::MissingKeyOrFile.error(format!("no key `{key}` in the store")).help(help))
+}
+
+fn parsed(bytes: &[u8], format: Option<Format>, name: &str) -> Result<Table> {
+    let format = match format {
+        Some(format) => format,
+        None => formats::detect(bytes, name)?,
+    };
+    Ok(formats::read(bytes, format, name, &ReadOptions::default())?.table)
+}

@@ -1,0 +1,131 @@
+//! `pipefit models ls|show|verify`
+
+use std::path::Path;
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::output::Output;
+use super::{Done, Global};
+use crate::artifact;
+use crate::diag::{Diagnostic, Result};
+use crate::registry::{MODEL_FILE, Model, Registry, Version};
+use crate::{job, report, store};
+
+/// What `models` does.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List the models with their latest versions
+    Ls,
+    /// Show a model's versions and what the chosen one learned
+    Show {
+        /// NAME, NAME@ALIAS or NAME:VERSION
+        model: String,
+    },
+    /// Read every file of every version again and check it
+    Verify {
+        /// NAME, NAME@ALIAS or NAME:VERSION
+        model: String,
+    },
+}
+
+/// Runs one of them.
+pub fn run(command: &Command, global: &Global, output: &Output) -> Done {
+    let registry = Registry::new(store::connect(&global.store_url(), Path::new(""))?.store());
+    match command {
+        Command::Ls => Ok(ls(&registry, output)?),
+        Command::Show { model } => Ok(show(model, &registry, output)?),
+        Command::Verify { model } => verify(model, &registry, output),
+    }
+}
+
+fn ls(registry: &Registry, output: &Output) -> Result<()> {
+    let models = registry.models()?;
+    if output.json {
+        let one =
+            |model: &Model| json!({"name": model.name, "aliases": model.aliases, "versions": model.versions});
+        let items: Vec<Value> = models.iter().map(one).collect();
+        output.object(&json!({"schema": "pipefit.models/1", "models": items}));
+        return Ok(());
+    }
+    let width = models.iter().map(|model| model.name.len()).max().unwrap_or(0);
+    for model in &models {
+        let Some(version) = model.versions.last() else { continue };
+        let count = model.versions.len();
+        output.answer(&format!(
+            "{:width$}  {count} versions, latest {} of {}: {}\n",
+            model.name,
+            version.version,
+            version.created,
+            scores(version)
+        ));
+    }
+    Ok(())
+}
+
+fn scores(version: &Version) -> String {
+    let score =
+        |(name, value): (&String, &Value)| format!("{name} {:.4}", value.as_f64().unwrap_or(f64::NAN));
+    version.scores.iter().map(score).collect::<Vec<_>>().join(", ")
+}
+
+fn show(reference: &str, registry: &Registry, output: &Output) -> Result<()> {
+    let published = registry.resolve(reference)?;
+    let model = registry.model(&published.name)?;
+    let artifact = artifact::read(&registry.file(&published, MODEL_FILE)?)?;
+    let facts = artifact.fitted.model.facts();
+    let names = &artifact.fitted.names;
+    let version = &published.version;
+    if output.json {
+        let coef = facts.coef.as_ref().map(|coef| {
+            let row =
+                |i: usize| names.iter().cloned().zip(coef.row(i).into_iter().map(Value::from)).collect();
+            (0..coef.rows()).map(|i| Value::Object(row(i))).collect::<Vec<_>>()
+        });
+        output.object(&json!({
+            "schema": "pipefit.model/1", "name": published.name, "version": version, "aliases": model.aliases,
+            "versions": model.versions.iter().map(|version| version.version).collect::<Vec<_>>(),
+            "class": artifact.fitted.class, "features": names, "coef": coef, "intercept": facts.intercept,
+            "classes": facts.classes.as_deref().map(report::labels),
+            "file": artifact.manifest.file,
+        }));
+        return Ok(());
+    }
+    let mut text = format!("{} version {}: {}\n", published.name, version.version, artifact.fitted.class);
+    text.push_str(&format!(
+        "  sha256   {}\n  created  {} by run {}\n  rows     {}\n",
+        version.sha256, version.created, version.run, version.rows
+    ));
+    text.push_str(&format!("  scores   {}\n", scores(version)));
+    let aliases: Vec<_> = model.aliases.iter().map(|(alias, number)| format!("{alias} {number}")).collect();
+    text.push_str(&format!("  aliases  {}\n", aliases.join(", ")));
+    if let Some(coef) = &facts.coef {
+        text.push_str("  coefficients\n");
+        let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max("(intercept)".len());
+        for (j, name) in names.iter().enumerate() {
+            let row: Vec<_> = (0..coef.rows()).map(|i| format!("{:>14.6}", coef[(i, j)])).collect();
+            text.push_str(&format!("    {name:width$} {}\n", row.join("")));
+        }
+        let row: Vec<_> = facts.intercept.iter().flatten().map(|value| format!("{value:>14.6}")).collect();
+        text.push_str(&format!("    {:width$} {}\n", "(intercept)", row.join("")));
+    }
+    output.answer(&text);
+    Ok(())
+}
+
+fn verify(reference: &str, registry: &Registry, output: &Output) -> Done {
+    let found = registry.verify(reference, &job::parse_part)?;
+    if !found.problems.is_empty() {
+        return Err(found.problems.into_iter().collect::<Vec<Diagnostic>>());
+    }
+    if output.json {
+        output.object(&json!({
+            "schema": "pipefit.verify/1", "status": "ok", "name": found.name, "versions": found.versions,
+            "files": found.files, "bytes": found.bytes,
+        }));
+    } else {
+        let (name, versions, files, bytes) = (found.name, found.versions, found.files, found.bytes);
+        output.answer(&format!("{name}: {versions} versions, {files} files, {bytes} bytes: whole\n"));
+    }
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! `pipefit plan FILE`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::output::Output;
+use super::signals::Interrupt;
+use super::{Done, Global, bars::Bars, run};
+use crate::graph::{Drawing, Graph};
+use crate::job::{self, Loaded};
+use crate::plan::{Bound, Plan};
+
+/// What `plan` takes.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The pipeline file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Override a key of the file
+    #[arg(short = 'S', value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// The form of the answer
+    #[arg(long, default_value = "text", value_parser = ["text", "json", "dot", "mermaid"])]
+    format: String,
+    /// Force the path: `two-pass` or `general`
+    #[arg(long, value_name = "PATH", value_parser = ["two-pass", "general"])]
+    path: Option<String>,
+}
+
+/// Tells how the file would be run. A drawing needs the file alone; the rest reads the data.
+pub fn run(arguments: &Arguments, global: &Global, output: &Output) -> Done {
+    let graph = run::checked(&arguments.file, &arguments.overrides, output)?;
+    match arguments.format.as_str() {
+        "dot" => output.answer(&Drawing::of(&graph).dot()),
+        "mermaid" => output.answer(&Drawing::of(&graph).mermaid()),
+        format => {
+            let bars = Bars::new(Interrupt::catch());
+            let options = run::options(global, arguments.path.as_deref(), false);
+            let as_json = format == "json" || output.json;
+            let tell = |bound: &Bound, plan: &Plan, loaded: &Loaded| {
+                if as_json {
+                    format!("{}\n", object(&graph, bound, plan, loaded))
+                } else {
+                    text(&graph, bound, plan, loaded)
+                }
+            };
+            let answer = job::plan(&graph, &options, &bars, tell)?;
+            bars.clear();
+            output.answer(&answer);
+        }
+    }
+    Ok(())
+}
+
+fn object(graph: &Graph, bound: &Bound, plan: &Plan, loaded: &Loaded) -> serde_json::Value {
+    let steps = plan.steps.iter().map(|step| {
+        json!({"address": step.address, "class": step.class, "path": step.path.name(), "reason": step.reason})
+    });
+    let folds =
+        Plan::fold_sizes(bound).into_iter().map(|(train, test)| json!({"train": train, "test": test}));
+    json!({
+        "schema": "pipefit.plan/1",
+        "pipeline": graph.name,
+        "data": {"rows": loaded.table.rows(), "columns": loaded.table.columns().len(), "sha256": loaded.fingerprint},
+        "path": plan.path.name(),
+        "reason": plan.reason,
+        "passes": plan.passes,
+        "bytes": plan.bytes,
+        "splitter": graph.splitter.as_ref().map(|splitter| splitter.name()),
+        "splitter_reason": graph.splitter_reason,
+        "folds": folds.collect::<Vec<_>>(),
+        "steps": steps.collect::<Vec<_>>(),
+        "graph": Drawing::of(graph).json(),
+    })
+}
+
+fn text(graph: &Graph, bound: &Bound, plan: &Plan, loaded: &Loaded) -> String {
+    let mut text =
+        format!("{}: {} rows, {} columns\n\n", graph.name, loaded.table.rows(), loaded.table.columns().len());
+    text.push_str(&Drawing::of(graph).text());
+    text.push_str(&format!("\npath      {}: {}\n", plan.path.name(), plan.reason));
+    text.push_str(&format!("passes    {} over the table\n", plan.passes));
+    text.push_str(&format!("memory    {:.1} MiB\n", plan.bytes as f64 / 1048576.0));
+    text.push_str(&format!("folds     {}\n", graph.splitter_reason));
+    for (k, (train, test)) in Plan::fold_sizes(bound).into_iter().enumerate() {
+        text.push_str(&format!("  {:>3}     {train} to learn from, {test} to score\n", k + 1));
+    }
+    text.push_str("steps\n");
+    let width = plan.steps.iter().map(|step| step.address.len()).max().unwrap_or(0);
+    for step in &plan.steps {
+        text.push_str(&format!(
+            "  {:width$}  {:9} {} {}\n",
+            step.address,
+            step.path.name(),
+            step.class,
+            step.reason
+        ));
+    }
+    text
+}

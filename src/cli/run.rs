@@ -1,0 +1,143 @@
+//! `pipefit run FILE...`
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::Args;
+use serde_json::Value;
+
+use super::Global;
+use super::bars::Bars;
+use super::output::{Output, exit_code, failure};
+use super::signals::Interrupt;
+use crate::diag::{Code, Diagnostic, Severity};
+use crate::graph::{self, Graph};
+use crate::job::{self, Finished};
+
+/// What `run` takes.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The pipeline files
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Override a key of the file, e.g. `-S model.Ridge.alpha=2`
+    #[arg(short = 'S', value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Fail when anything differs from FILE.lock, and publish nothing then
+    #[arg(long)]
+    locked: bool,
+    /// Do not use remembered steps
+    #[arg(long)]
+    no_cache: bool,
+    /// Force the path: `two-pass` or `general`
+    #[arg(long, value_name = "PATH", value_parser = ["two-pass", "general"])]
+    path: Option<String>,
+}
+
+/// Runs every file in turn and gives the exit code of the first that failed.
+pub fn run(arguments: &Arguments, global: &Global, output: &Output, start: Instant) -> u8 {
+    let interrupt = Interrupt::catch();
+    let mut objects = Vec::new();
+    let mut code = 0;
+    for (i, file) in arguments.files.iter().enumerate() {
+        let start = if i == 0 { start } else { Instant::now() };
+        match one(file, arguments, global, output, &interrupt, start) {
+            Ok(finished) => {
+                if !output.json {
+                    output.answer(&summary(&finished));
+                }
+                objects.push(finished.json);
+            }
+            Err(problems) => {
+                output.tell(&problems);
+                objects.push(failure(&problems));
+                code = if code == 0 { exit_code(&problems) } else { code };
+            }
+        }
+        if interrupt.raised() {
+            break;
+        }
+    }
+    if output.json {
+        match &objects[..] {
+            [one] => output.object(one),
+            _ => output.object(&Value::Array(objects)),
+        }
+    }
+    code
+}
+
+fn one(
+    file: &Path,
+    arguments: &Arguments,
+    global: &Global,
+    output: &Output,
+    interrupt: &Interrupt,
+    start: Instant,
+) -> Result<Finished, Vec<Diagnostic>> {
+    let graph = checked(file, &arguments.overrides, output)?;
+    let options = options(global, arguments.path.as_deref(), arguments.locked);
+    let bars = Bars::new(interrupt.clone());
+    let done = job::run(file, &graph, &options, start, &bars);
+    bars.clear();
+    let finished = done?;
+    output.tell(&finished.warnings);
+    Ok(finished)
+}
+
+/// The job's options from the command line.
+pub fn options(global: &Global, path: Option<&str>, locked: bool) -> job::Options {
+    let path = path
+        .map(|path| if path == "general" { crate::plan::Path::General } else { crate::plan::Path::TwoPass });
+    job::Options { store: global.store.clone(), threads: global.threads.map(usize::from), path, locked }
+}
+
+/// The checked file; its warnings are told at once.
+pub fn checked(file: &Path, overrides: &[String], output: &Output) -> Result<Graph, Vec<Diagnostic>> {
+    let (graph, problems) = graph::read(file, overrides);
+    match graph {
+        Some(graph) if problems.iter().all(|problem| problem.severity() == Severity::Warning) => {
+            output.tell(&problems);
+            Ok(graph)
+        }
+        _ if problems.is_empty() => {
+            Err(vec![Code::Bug.error("a file without a graph and without a problem")])
+        }
+        _ => Err(problems),
+    }
+}
+
+/// A few lines about a finished run.
+fn summary(finished: &Finished) -> String {
+    let json = &finished.json;
+    let text = |pointer: &str| json.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let number = |pointer: &str| json.pointer(pointer).and_then(Value::as_f64);
+    let mut lines = format!(
+        "{}: {} rows, {} features, {}\n",
+        text("/pipeline"),
+        number("/data/rows").unwrap_or_default(),
+        json.pointer("/data/features").and_then(Value::as_array).map_or(0, Vec::len),
+        text("/model/class"),
+    );
+    let scores = json.pointer("/cv/scores").and_then(Value::as_object);
+    for (metric, scores) in scores.into_iter().flatten() {
+        let mean = scores.get("mean").and_then(Value::as_f64).unwrap_or(f64::NAN);
+        let std = scores.get("std").and_then(Value::as_f64).unwrap_or(f64::NAN);
+        let folds = scores.get("folds").and_then(Value::as_array).map_or(0, Vec::len);
+        lines.push_str(&format!("  {metric}: {mean:.4} +- {std:.4} over {folds} folds\n"));
+    }
+    let version = json.pointer("/artifact/version").and_then(Value::as_u64).unwrap_or_default();
+    lines.push_str(&format!(
+        "  published {} version {version} in {}\n",
+        text("/artifact/name"),
+        text("/store/address")
+    ));
+    if let Some(report) =
+        json.pointer("/reports/html").or_else(|| json.pointer("/reports/md")).and_then(Value::as_str)
+    {
+        lines.push_str(&format!("  report: {report}\n"));
+    }
+    let total = number("/timing_s/total").unwrap_or_default();
+    lines.push_str(&format!("  {:.0} ms, {} path\n", total * 1e3, text("/plan/path")));
+    lines
+}

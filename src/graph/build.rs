@@ -1,0 +1,269 @@
+//! From what was written to the checked graph, with every problem in one go.
+
+use std::path::{Path, PathBuf};
+
+use super::lookup;
+use super::nodes::{ColumnName, Graph, Group, ModelNode, OutputNode, Selector, SourceNode, StepNode};
+use super::types;
+use crate::contract::erased::{AnyModel, AnySplitter};
+use crate::contract::{Metric, Task, Value};
+use crate::diag::{Code, Diagnostic, Span, suggest};
+use crate::metrics;
+use crate::spec::{self, Cv, Preprocess, Remainder, Spec, Text, Written};
+use crate::table::Kind;
+use crate::yaml;
+
+/// Reads and checks a pipeline file. The graph is there when no problem is an error.
+pub fn read(path: &Path, overrides: &[String]) -> (Option<Graph>, Vec<Diagnostic>) {
+    let mut parsed = spec::read(path, overrides);
+    let mut more = Vec::new();
+    let graph = parsed.spec.as_ref().and_then(|spec| build(spec, &mut more));
+    parsed.add(more);
+    let failed = parsed.has_errors();
+    (graph.filter(|_| !failed), parsed.diagnostics)
+}
+
+/// Checks what was written; what is wrong goes to `problems`.
+pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
+    let groups = groups(&spec.preprocess, &spec.span, problems);
+    let select = chain(&spec.select, "select", problems);
+    let model = spec.model.as_ref().and_then(|written| Some((written, lookup::model(written, problems)?)));
+    let task = model.as_ref().map(|(_, model)| model.task());
+    let splitter = splitter(&spec.cv, model.as_ref().map(|(_, model)| &**model), problems);
+    let scoring = scoring(spec, model.as_ref().map(|(_, model)| &**model), problems);
+    let (written, model) = model?;
+    if let Some(weight) = &spec.roles.weight
+        && !model.takes_weights()
+    {
+        let message = format!("`{}` takes no sample weights", model.name());
+        let help = "leave out `roles.weight`, or use another model";
+        problems.push(Code::Conflict.error(message).at(&weight.span).help(help));
+    }
+    let (splitter, splitter_reason) = splitter?;
+    let key = spec.source.key.as_ref()?;
+    let graph = Graph {
+        name: spec.name.value.clone(),
+        seed: spec.seed,
+        store: spec.store.as_ref().map(|store| (store.value.clone(), spec.base_of(&store.span).to_owned())),
+        source: SourceNode {
+            key: key.value.clone(),
+            shown: key.shown().to_owned(),
+            span: key.span.clone(),
+            format: spec.source.format.clone(),
+            load_if_missing: spec.source.load_if_missing.as_ref().map(|file| file.path.clone()),
+            columns: spec.source.columns.as_ref().map(|columns| columns.iter().map(column).collect()),
+            schema: spec.schema.iter().map(|(name, kind)| (column(name), *kind)).collect(),
+            label: (task == Some(Task::Classification))
+                .then(|| spec.target.as_ref().map(|target| target.value.clone()))
+                .flatten(),
+        },
+        target: column(spec.target.as_ref()?),
+        ids: spec.roles.id.iter().map(column).collect(),
+        weight: spec.roles.weight.as_ref().map(column),
+        groups,
+        select,
+        model: ModelNode { name: model.name().to_lowercase(), model, span: written.span.clone() },
+        splitter,
+        splitter_reason,
+        scoring: scoring?,
+        output: OutputNode {
+            artifact: spec.output.artifact.value.clone(),
+            dir: spec.output.dir.as_ref().map_or_else(|| PathBuf::from("artifacts"), |dir| dir.path.clone()),
+            report: spec.output.report.clone(),
+        },
+        resolved: spec.resolved(),
+    };
+    problems.extend(types::check(&graph, &known_types(&graph)));
+    Some(graph)
+}
+
+fn column(name: &Text) -> ColumnName {
+    ColumnName { name: name.value.clone(), span: name.span.clone() }
+}
+
+/// The types of each group's columns, as far as the file tells: by the group's types, or by
+/// `schema` for all of its names.
+fn known_types(graph: &Graph) -> Vec<Option<crate::contract::Types>> {
+    let kind_of = |name: &String| {
+        graph.source.schema.iter().find(|(column, _)| column.name == *name).map(|(_, kind)| *kind)
+    };
+    let known = |group: &Group| match &group.selector {
+        Selector::Chosen { kinds, .. } if !kinds.is_empty() => Some(types::of_kinds(kinds.iter().copied())),
+        Selector::Chosen { names, .. } if !names.is_empty() => {
+            let kinds: Option<Vec<Kind>> = names.iter().map(kind_of).collect();
+            kinds.map(|kinds| types::of_kinds(kinds.into_iter()))
+        }
+        _ => None,
+    };
+    graph.groups.iter().map(known).collect()
+}
+
+/// The groups of `preprocess`.
+fn groups(preprocess: &Preprocess, file: &Span, problems: &mut Vec<Diagnostic>) -> Vec<Group> {
+    let plain = |steps| vec![Group { name: None, selector: Selector::All, steps, span: file.clone() }];
+    match preprocess {
+        Preprocess::None => plain(Vec::new()),
+        Preprocess::Steps(steps) => plain(chain(steps, "preprocess", problems)),
+        Preprocess::Auto(span) => auto(span, problems),
+        Preprocess::Groups { groups, remainder, span } => {
+            let mut checked: Vec<Group> = Vec::new();
+            for group in groups {
+                let steps = chain(&group.steps, &format!("preprocess__{}", group.name), problems);
+                let selector = selector(&group.columns);
+                checked.push(Group {
+                    name: Some(group.name.clone()),
+                    selector,
+                    steps,
+                    span: group.span.clone(),
+                });
+            }
+            if *remainder == Remainder::Passthrough {
+                let name = Some("remainder".to_owned());
+                checked.push(Group {
+                    name,
+                    selector: Selector::Remainder,
+                    steps: Vec::new(),
+                    span: span.clone(),
+                });
+            }
+            checked
+        }
+    }
+}
+
+/// `preprocess: auto`: numbers are imputed and scaled, categories imputed and one-hot encoded.
+fn auto(span: &Span, problems: &mut Vec<Diagnostic>) -> Vec<Group> {
+    let written = |name: &str, parameters: &[(&str, &str)]| {
+        let node = |text: &str| yaml::Node::new(span.clone(), yaml::Value::Text(text.to_owned()));
+        let parameters = parameters.iter().map(|(name, text)| ((*name).to_owned(), span.clone(), node(text)));
+        Written { name: name.to_owned(), span: span.clone(), parameters: parameters.collect() }
+    };
+    let num = [written("SimpleImputer", &[]), written("StandardScaler", &[])];
+    let cat = [
+        written("SimpleImputer", &[("strategy", "most_frequent")]),
+        written("OneHotEncoder", &[("handle_unknown", "ignore")]),
+    ];
+    let mut group = |name: &str, kinds: &[Kind], steps: &[Written]| Group {
+        name: Some(name.to_owned()),
+        selector: Selector::Chosen { kinds: kinds.to_vec(), names: Vec::new(), except: Vec::new() },
+        steps: chain(steps, &format!("preprocess__{name}"), problems),
+        span: span.clone(),
+    };
+    vec![group("num", &[Kind::Number, Kind::Bool], &num), group("cat", &[Kind::Category], &cat)]
+}
+
+fn selector(columns: &spec::Selector) -> Selector {
+    let names = |list: &[Text]| list.iter().map(|name| name.value.clone()).collect();
+    Selector::Chosen {
+        kinds: columns.kinds.clone(),
+        names: names(&columns.names),
+        except: names(&columns.except),
+    }
+}
+
+/// Steps of one list, named as `make_pipeline` names them: repeated classes are numbered.
+fn chain(steps: &[Written], address: &str, problems: &mut Vec<Diagnostic>) -> Vec<StepNode> {
+    let mut nodes = Vec::new();
+    for (i, written) in steps.iter().enumerate() {
+        let Some(step) = lookup::step(written, problems) else { continue };
+        let same = |other: &&Written| other.name == written.name;
+        let name = written.name.to_lowercase();
+        let name = match steps.iter().filter(same).count() {
+            1 => name,
+            _ => format!("{name}-{}", steps[..=i].iter().filter(same).count()),
+        };
+        nodes.push(StepNode {
+            address: format!("{address}__{name}"),
+            name,
+            step,
+            span: written.span.clone(),
+        });
+    }
+    nodes
+}
+
+/// The splitter and why it is this one; `None` when a problem was found.
+fn splitter(
+    cv: &Cv,
+    model: Option<&dyn AnyModel>,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<(Option<Box<dyn AnySplitter>>, String)> {
+    match cv {
+        Cv::Off(_) => Some((None, "`cv: null` only refits".to_owned())),
+        Cv::Splitter(written) => {
+            let splitter = lookup::splitter(written, problems)?;
+            if let Some(model) = model
+                && splitter.stratifies()
+                && model.task() == Task::Regression
+            {
+                let message =
+                    format!("`{}` needs classes, and `{}` is a regression", splitter.name(), model.name());
+                problems.push(Code::Conflict.error(message).at(&written.span).help("use `KFold`"));
+                return None;
+            }
+            let reason = format!("{} as written", splitter.name());
+            Some((Some(splitter), reason))
+        }
+        Cv::Folds { folds, span } => {
+            let model = model?;
+            let class = if model.task() == Task::Classification { "StratifiedKFold" } else { "KFold" };
+            let mut splitter = crate::splitters::named(class)?.make();
+            if let Err(fault) = splitter.set("n_splits", &Value::Int(*folds as i64)) {
+                let problem =
+                    Code::BadValue.error(fault.message).help("`cv` is a number of folds from 2, or null");
+                problems.push(span.as_ref().map_or(problem.clone(), |span| problem.at(span)));
+                return None;
+            }
+            let what = if model.task() == Task::Classification { "a classifier" } else { "a regression" };
+            let reason = format!("{class} unshuffled, which is what `cv: {folds}` means for {what}");
+            Some((Some(splitter), reason))
+        }
+    }
+}
+
+/// The metrics of `scoring`, or the task's default.
+fn scoring(
+    spec: &Spec,
+    model: Option<&dyn AnyModel>,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<Vec<&'static Metric>> {
+    let mut found = Vec::new();
+    for name in &spec.scoring {
+        match metrics::named(&name.value) {
+            None => problems.push(unknown_metric(name)),
+            Some(metric) => {
+                if let Some(model) = model
+                    && metric.task != model.task()
+                {
+                    let kind = |task| if task == Task::Regression { "regressions" } else { "classifiers" };
+                    let message = format!(
+                        "`{}` is for {}, and `{}` is none",
+                        metric.name,
+                        kind(metric.task),
+                        model.name()
+                    );
+                    let help = format!("the default is `{}`", metrics::default_for(model.task()).name);
+                    problems.push(Code::Conflict.error(message).at(&name.span).help(help));
+                }
+                found.push(metric);
+            }
+        }
+    }
+    if spec.scoring.is_empty() {
+        found.push(metrics::default_for(model?.task()));
+    }
+    Some(found)
+}
+
+fn unknown_metric(name: &Text) -> Diagnostic {
+    let shows = "`pipefit list metrics` shows all";
+    if metrics::known_elsewhere(&name.value) {
+        let message = format!("metric `{}` of scikit-learn is not in this version", name.value);
+        return Code::NotSupported.error(message).at(&name.span).help(shows);
+    }
+    let help = match suggest(&name.value, metrics::ALL.iter().map(|metric| metric.name)) {
+        Some(near) => format!("did you mean `{near}`? {shows}"),
+        None => shows.to_owned(),
+    };
+    Code::UnknownComponent.error(format!("unknown metric `{}`", name.value)).at(&name.span).help(help)
+}

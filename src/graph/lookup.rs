@@ -1,0 +1,209 @@
+//! Names become components: looks a class up, sets its parameters, and reports every problem at the
+//! place where it was written.
+
+use crate::contract::Value;
+use crate::contract::erased::{AnyModel, AnyParams, AnySplitter, AnyStep};
+use crate::diag::{Code, Diagnostic, Span, suggest};
+use crate::spec::Written;
+use crate::yaml;
+
+/// A list of components, as lookup needs it.
+struct Room<K: ?Sized + 'static> {
+    /// What one is called in a message.
+    what: &'static str,
+    /// What `pipefit list` calls them.
+    list: &'static str,
+    kinds: &'static [&'static K],
+    /// Whether scikit-learn has one of this name.
+    known_elsewhere: fn(&str) -> bool,
+}
+
+/// The step that was written.
+pub fn step(written: &Written, problems: &mut Vec<Diagnostic>) -> Option<Box<dyn AnyStep>> {
+    let room = Room {
+        what: "step",
+        list: "steps",
+        kinds: crate::steps::ALL,
+        known_elsewhere: crate::steps::known_elsewhere,
+    };
+    let kind = room.find(written, |kind| kind.name(), problems)?;
+    let mut made = kind.make();
+    fill(made.as_mut(), kind.parameters().iter().map(|p| p.name), kind.without_effect(), written, problems)
+        .then_some(made)
+}
+
+/// The model that was written.
+pub fn model(written: &Written, problems: &mut Vec<Diagnostic>) -> Option<Box<dyn AnyModel>> {
+    let room = Room {
+        what: "model",
+        list: "models",
+        kinds: crate::models::ALL,
+        known_elsewhere: crate::models::known_elsewhere,
+    };
+    let kind = room.find(written, |kind| kind.name(), problems)?;
+    let mut made = kind.make();
+    fill(made.as_mut(), kind.parameters().iter().map(|p| p.name), kind.without_effect(), written, problems)
+        .then_some(made)
+}
+
+/// The splitter that was written.
+pub fn splitter(written: &Written, problems: &mut Vec<Diagnostic>) -> Option<Box<dyn AnySplitter>> {
+    let room = Room {
+        what: "splitter",
+        list: "splitters",
+        kinds: crate::splitters::ALL,
+        known_elsewhere: crate::splitters::known_elsewhere,
+    };
+    let kind = room.find(written, |kind| kind.name(), problems)?;
+    let mut made = kind.make();
+    fill(made.as_mut(), kind.parameters().iter().map(|p| p.name), kind.without_effect(), written, problems)
+        .then_some(made)
+}
+
+impl<K: ?Sized> Room<K> {
+    fn find(
+        &self,
+        written: &Written,
+        name: fn(&K) -> &'static str,
+        problems: &mut Vec<Diagnostic>,
+    ) -> Option<&'static K> {
+        let found = self.kinds.iter().find(|kind| name(kind) == written.name);
+        if found.is_none() {
+            problems.push(unknown(
+                self.what,
+                self.list,
+                written,
+                self.kinds.iter().map(|kind| name(kind)),
+                self.known_elsewhere,
+            ));
+        }
+        found.copied()
+    }
+}
+
+/// The problem of a name that is not in a list.
+fn unknown<'a>(
+    what: &str,
+    list: &str,
+    written: &Written,
+    names: impl Iterator<Item = &'a str>,
+    known_elsewhere: fn(&str) -> bool,
+) -> Diagnostic {
+    let name = &written.name;
+    let shows = format!("`pipefit list {list}` shows all");
+    if known_elsewhere(name) {
+        let message = format!("{what} `{name}` of scikit-learn is not in this version");
+        return Code::NotSupported.error(message).at(&written.span).help(shows);
+    }
+    let elsewhere = elsewhere(name);
+    let help = match (suggest(name, names), elsewhere) {
+        (_, Some(room)) => format!("`{name}` is a {room}; {shows}"),
+        (Some(near), None) => format!("did you mean `{near}`? {shows}"),
+        (None, None) => shows,
+    };
+    Code::UnknownComponent.error(format!("unknown {what} `{name}`")).at(&written.span).help(help)
+}
+
+/// What a name is, if it stands in the wrong section.
+fn elsewhere(name: &str) -> Option<&'static str> {
+    if crate::steps::named(name).is_some() {
+        Some("step")
+    } else if crate::models::named(name).is_some() {
+        Some("model")
+    } else if crate::splitters::named(name).is_some() {
+        Some("splitter")
+    } else {
+        None
+    }
+}
+
+/// Sets the parameters that were written. Whether all is well; what is not goes to `problems`.
+fn fill<T: AnyParams + ?Sized>(
+    made: &mut T,
+    names: impl Iterator<Item = &'static str> + Clone,
+    idle: &[&'static str],
+    written: &Written,
+    problems: &mut Vec<Diagnostic>,
+) -> bool {
+    let before = problems.iter().filter(|problem| is_error(problem)).count();
+    for (name, span, node) in &written.parameters {
+        match made.set(name, &value(node)) {
+            Ok(true) => {
+                if let Some(instead) = crate::models::deprecated(&written.name, name) {
+                    let message = format!("`{name}` of `{}` is deprecated in scikit-learn", written.name);
+                    problems.push(Code::WarnDeprecated.warning(message).at(span).help(instead));
+                }
+            }
+            Ok(false) if idle.contains(&name.as_str()) => {
+                let message = format!("`{name}` of `{}` is accepted and changes nothing here", written.name);
+                problems.push(Code::WarnNoEffect.warning(message).at(span));
+            }
+            Ok(false) => problems.push(unknown_parameter(&written.name, name, span, names.clone())),
+            Err(fault) => {
+                problems.push(placed(Code::BadValue.error(fault.message), fault.help).at(&node.span))
+            }
+        }
+    }
+    for fault in made.check() {
+        let at = fault.parameter.and_then(|name| written.parameters.iter().find(|(own, ..)| own == name));
+        let span = at.map_or(&written.span, |(_, _, node)| &node.span);
+        problems.push(placed(Code::BadValue.error(fault.message), fault.help).at(span));
+    }
+    problems.iter().filter(|problem| is_error(problem)).count() == before
+}
+
+fn is_error(problem: &Diagnostic) -> bool {
+    problem.severity() == crate::diag::Severity::Error
+}
+
+fn placed(problem: Diagnostic, help: Option<String>) -> Diagnostic {
+    match help {
+        Some(help) => problem.help(help),
+        None => problem,
+    }
+}
+
+fn unknown_parameter(
+    class: &str,
+    name: &str,
+    span: &Span,
+    names: impl Iterator<Item = &'static str>,
+) -> Diagnostic {
+    if let Some(today) = removed(class, name) {
+        let message = format!("`{name}` of `{class}` was removed from scikit-learn");
+        return Code::Removed.error(message).at(span).help(today);
+    }
+    let names: Vec<_> = names.collect();
+    let help = match suggest(name, names.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`? `pipefit explain {class}` lists the parameters"),
+        None if names.is_empty() => format!("`{class}` has no parameters"),
+        None => format!(
+            "it has {}; see `pipefit explain {class}`",
+            names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")
+        ),
+    };
+    Code::UnknownParameter.error(format!("`{class}` has no parameter `{name}`")).at(span).help(help)
+}
+
+/// Today's spelling of parameters that scikit-learn has removed.
+fn removed(class: &str, name: &str) -> Option<&'static str> {
+    match (class, name) {
+        ("OneHotEncoder", "sparse") => Some("leave it out: indicators are kept sparse by themselves"),
+        _ => crate::models::removed(class, name),
+    }
+}
+
+/// A node without its places.
+pub fn value(node: &yaml::Node) -> Value {
+    match &node.value {
+        yaml::Value::Null => Value::Null,
+        yaml::Value::Bool(value) => Value::Bool(*value),
+        yaml::Value::Int(value) => Value::Int(*value),
+        yaml::Value::Float(value) => Value::Float(*value),
+        yaml::Value::Text(text) => Value::Text(text.clone()),
+        yaml::Value::List(items) => Value::List(items.iter().map(value).collect()),
+        yaml::Value::Map(entries) => {
+            Value::Map(entries.iter().map(|entry| (entry.key.clone(), value(&entry.value))).collect())
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The checked file: components instead of names.
+
+use std::path::PathBuf;
+
+use crate::contract::Metric;
+use crate::contract::erased::{AnyModel, AnySplitter, AnyStep};
+use crate::diag::Span;
+use crate::table::Kind;
+
+/// A step with its place in the file.
+pub struct StepNode {
+    /// Its name within its list, as `make_pipeline` gives it: the class in lower case.
+    pub name: String,
+    /// Its address, `preprocess__num__simpleimputer`: what a search says, and what its random
+    /// stream is drawn from.
+    pub address: String,
+    /// The step.
+    pub step: Box<dyn AnyStep>,
+    /// Where it is written.
+    pub span: Span,
+}
+
+/// The model with its place in the file.
+pub struct ModelNode {
+    /// The class in lower case.
+    pub name: String,
+    /// The model.
+    pub model: Box<dyn AnyModel>,
+    /// Where it is written.
+    pub span: Span,
+}
+
+/// Which columns a group takes.
+#[derive(Clone, Debug)]
+pub enum Selector {
+    /// Every feature column: a plain list of steps.
+    All,
+    /// Those with one of these types or names, but not those excepted.
+    Chosen {
+        /// The types; all when empty.
+        kinds: Vec<Kind>,
+        /// The names, each of which must be there; all when empty.
+        names: Vec<String>,
+        /// The names left out.
+        except: Vec<String>,
+    },
+    /// Those that no group before took.
+    Remainder,
+}
+
+/// A column group.
+pub struct Group {
+    /// Its name; none for a plain list of steps.
+    pub name: Option<String>,
+    /// Its columns.
+    pub selector: Selector,
+    /// Its steps; a remainder has none.
+    pub steps: Vec<StepNode>,
+    /// Where it is written.
+    pub span: Span,
+}
+
+/// A column that the file names.
+#[derive(Clone, Debug)]
+pub struct ColumnName {
+    /// The name.
+    pub name: String,
+    /// Where it is written.
+    pub span: Span,
+}
+
+/// Where the data comes from.
+pub struct SourceNode {
+    /// The key.
+    pub key: String,
+    /// The key as reports may show it, with `${env:NAME}` as it was written.
+    pub shown: String,
+    /// Where the key is written.
+    pub span: Span,
+    /// The format's name, `auto` when it is to be recognised.
+    pub format: String,
+    /// A file that fills the key when it is not there.
+    pub load_if_missing: Option<PathBuf>,
+    /// The columns to read; all when `None`.
+    pub columns: Option<Vec<ColumnName>>,
+    /// The types that the file gives.
+    pub schema: Vec<(ColumnName, Kind)>,
+    /// The column whose values are class labels, to be kept as they are spelled.
+    pub label: Option<String>,
+}
+
+/// What is left behind.
+pub struct OutputNode {
+    /// The model's name in the registry and the folder on disk.
+    pub artifact: String,
+    /// The folder of the disk copy.
+    pub dir: PathBuf,
+    /// The report formats, in order.
+    pub report: Vec<String>,
+}
+
+/// The whole pipeline, checked, without data.
+pub struct Graph {
+    /// The pipeline's name.
+    pub name: String,
+    /// The seed of everything whose own is unwritten.
+    pub seed: u32,
+    /// The store that the file names, and the folder that a relative path in it starts from.
+    pub store: Option<(String, PathBuf)>,
+    /// Where the data comes from.
+    pub source: SourceNode,
+    /// The column to learn.
+    pub target: ColumnName,
+    /// Columns that identify rows: never features.
+    pub ids: Vec<ColumnName>,
+    /// The column of sample weights: never a feature.
+    pub weight: Option<ColumnName>,
+    /// The column groups, in order; never empty.
+    pub groups: Vec<Group>,
+    /// The selectors after them.
+    pub select: Vec<StepNode>,
+    /// The model.
+    pub model: ModelNode,
+    /// The folds; `None` only refits.
+    pub splitter: Option<Box<dyn AnySplitter>>,
+    /// Why this splitter: as written, or what `cv: 5` means for the model.
+    pub splitter_reason: String,
+    /// The metrics; the first decides.
+    pub scoring: Vec<&'static Metric>,
+    /// What is left behind.
+    pub output: OutputNode,
+    /// The file with all defaults, overrides applied and `${env:}` unexpanded: what a lock and an
+    /// artifact hold.
+    pub resolved: serde_json::Value,
+}

@@ -1,0 +1,122 @@
+//! From a key to a table: what every command that reads a pipeline's data does first.
+
+use std::path::Path;
+
+use crate::diag::{Code, Diagnostic, Result, Watch, suggest};
+use crate::graph::Graph;
+use crate::plan::Bound;
+use crate::source::formats::{self, ReadOptions, Suspect};
+use crate::source::keys::Keys;
+use crate::source::read_file;
+use crate::table::{Digest, Kind, Table, fingerprint};
+
+/// A table and what is known of its origin.
+pub struct Loaded {
+    /// The table.
+    pub table: Table,
+    /// Its digest.
+    pub fingerprint: Digest,
+    /// Cells that are an error only in a column that is learned from.
+    suspects: Vec<Suspect>,
+    /// What is worth knowing.
+    pub warnings: Vec<Diagnostic>,
+    file: String,
+}
+
+/// Reads the pipeline's key, filling it first from `load_if_missing` where it is not there.
+///
+/// # Errors
+/// `MissingKeyOrFile`, whatever the reader refuses, or what the store has to say.
+pub fn load(graph: &Graph, keys: &dyn Keys, watch: &dyn Watch) -> Result<Loaded> {
+    let source = &graph.source;
+    watch.stage("reading", 1);
+    let mut warnings = Vec::new();
+    let bytes = match keys.value(&source.key).map_err(|error| error.or_at(&source.span))? {
+        Some(bytes) => {
+            warnings.extend(other_file(graph, &bytes));
+            bytes
+        }
+        None => fill(graph, keys)?,
+    };
+    let format = formats::resolve(&source.format, &bytes, &source.key)?;
+    // Classes keep the spelling of the data, unless the file says what they are.
+    let labels = source.label.iter().map(|label| (label.clone(), Kind::Category));
+    let written = source.schema.iter().map(|(column, kind)| (column.name.clone(), *kind));
+    let options = ReadOptions {
+        schema: labels.chain(written).collect(),
+        columns: source
+            .columns
+            .as_ref()
+            .map(|columns| columns.iter().map(|column| column.name.clone()).collect()),
+    };
+    let read = formats::read(&bytes, format, &source.key, &options)?;
+    watch.tick(1);
+    let fingerprint = fingerprint(&read.table);
+    Ok(Loaded { table: read.table, fingerprint, suspects: read.suspects, warnings, file: String::new() })
+}
+
+/// Fills a missing key from the file that the pipeline names.
+fn fill(graph: &Graph, keys: &dyn Keys) -> Result<Vec<u8>> {
+    let source = &graph.source;
+    let key = &source.key;
+    let Some(path) = &source.load_if_missing else {
+        let listed = keys.ls()?;
+        let names = listed.iter().map(|listed| listed.key.as_str());
+        let help = match suggest(key, names) {
+            Some(near) => format!("did you mean `{near}`? `pipefit data ls` lists the keys"),
+            None => format!(
+                "put it there with `pipefit data put {key} FILE`, or name a file in `load_if_missing`"
+            ),
+        };
+        return Err(Code::MissingKeyOrFile
+            .error(format!("no key `{key}` in the store"))
+            .at(&source.span)
+            .help(help));
+    };
+    let bytes = read_file(path).map_err(|error| {
+        let message = format!("no key `{key}` in the store, and `load_if_missing` does not help: {error}");
+        Code::MissingKeyOrFile
+            .error(message)
+            .at(&source.span)
+            .help("name an existing file, or put the key there")
+    })?;
+    // What is no table must not become the key.
+    let format = formats::detect(&bytes, &path.display().to_string())?;
+    formats::read(&bytes, format, &path.display().to_string(), &ReadOptions::default())?;
+    if keys.write_new(key, &bytes)? {
+        return Ok(bytes);
+    }
+    // Another run was first; what it wrote stays.
+    keys.value(key)?
+        .ok_or_else(|| Code::MissingKeyOrFile.error(format!("key `{key}` is gone again")).at(&source.span))
+}
+
+/// A warning when the file beside the key has other bytes.
+fn other_file(graph: &Graph, bytes: &[u8]) -> Option<Diagnostic> {
+    let path = graph.source.load_if_missing.as_ref()?;
+    let file = std::fs::read(path).ok()?;
+    (Digest::of(&file) != Digest::of(bytes)).then(|| {
+        let message =
+            format!("key `{}` differs from `{}`; the key is used", graph.source.key, path.display());
+        let help = format!("`pipefit data put {} {}` replaces the key", graph.source.key, path.display());
+        Code::WarnData.warning(message).help(help)
+    })
+}
+
+impl Loaded {
+    /// Refuses cells that a float cannot hold, in columns that are learned from.
+    ///
+    /// # Errors
+    /// The first such cell.
+    pub fn refuse_suspects(&self, bound: &Bound) -> Result<()> {
+        let used = |suspect: &&Suspect| {
+            bound.x.schema().index(&suspect.column).is_some() || bound.graph.target.name == suspect.column
+        };
+        self.suspects.iter().find(used).map_or(Ok(()), |suspect| Err(suspect.error.clone()))
+    }
+
+    /// The pipeline file as reports name it.
+    pub fn file_name<'a>(&'a self, file: &'a Path) -> &'a str {
+        file.to_str().unwrap_or(&self.file)
+    }
+}

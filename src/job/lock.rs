@@ -1,0 +1,187 @@
+//! `FILE.lock`: what a result hangs on, beside the pipeline file in git.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::Loaded;
+use crate::diag::{Code, Result};
+use crate::plan::Bound;
+use crate::run::Outcome;
+use crate::table::Digest;
+
+/// The form of a lock.
+const FORMAT: &str = "pipefit.lock/1";
+
+/// What a result hangs on: sorted, one block a part, so that git merges it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lock {
+    format: String,
+    /// The pipeline file with all defaults, overrides applied and `${env:}` unexpanded.
+    file: serde_json::Value,
+    source: SourceLock,
+    folds: Option<FoldsLock>,
+    seed: u32,
+    tool: ToolLock,
+    /// The scores of every fold, by metric.
+    scores: BTreeMap<String, Vec<f64>>,
+    artifact: ArtifactLock,
+}
+
+/// What was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SourceLock {
+    key: String,
+    rows: usize,
+    columns: usize,
+    sha256: Digest,
+}
+
+/// How it was split.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FoldsLock {
+    splitter: String,
+    n_splits: usize,
+    sha256: Digest,
+}
+
+/// What computed it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ToolLock {
+    version: String,
+    processor: String,
+}
+
+/// What came out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ArtifactLock {
+    name: String,
+    sha256: Digest,
+}
+
+/// The lock of a pipeline file: its name with `.lock` at the end.
+pub fn path(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".lock");
+    PathBuf::from(name)
+}
+
+impl Lock {
+    /// The lock of a run.
+    pub fn of(bound: &Bound, loaded: &Loaded, outcome: &Outcome, artifact: &[u8]) -> Self {
+        let graph = bound.graph;
+        let folds = graph.splitter.as_ref().map(|splitter| {
+            let bytes =
+                |rows: &crate::table::Rows| rows.iter().flat_map(u32::to_le_bytes).collect::<Vec<u8>>();
+            let pieces: Vec<_> =
+                bound.folds.iter().flat_map(|fold| [bytes(&fold.train), bytes(&fold.test)]).collect();
+            FoldsLock {
+                splitter: splitter.name().to_owned(),
+                n_splits: bound.folds.len(),
+                sha256: Digest::of_pieces(pieces.iter().map(Vec::as_slice)),
+            }
+        });
+        Self {
+            format: FORMAT.to_owned(),
+            file: graph.resolved.clone(),
+            source: SourceLock {
+                key: graph.source.shown.clone(),
+                rows: loaded.table.rows(),
+                columns: loaded.table.columns().len(),
+                sha256: loaded.fingerprint,
+            },
+            folds,
+            seed: graph.seed,
+            tool: ToolLock { version: env!("CARGO_PKG_VERSION").to_owned(), processor: processor() },
+            scores: outcome.scores.iter().map(|s| (s.metric.name.to_owned(), s.folds.clone())).collect(),
+            artifact: ArtifactLock { name: graph.output.artifact.clone(), sha256: Digest::of(artifact) },
+        }
+    }
+
+    /// Reads a lock.
+    ///
+    /// # Errors
+    /// `LockDiffers` when there is none or it is no lock: a promise without a lock is not met.
+    pub fn read(path: &Path) -> Result<Self> {
+        let differs = |message: String| {
+            Code::LockDiffers.error(message).help("run once without `--locked`, and commit the lock")
+        };
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| differs(format!("lock `{}` cannot be read: {error}", path.display())))?;
+        serde_yaml::from_str(&text)
+            .map_err(|error| differs(format!("lock `{}` is none: {error}", path.display())))
+    }
+
+    /// Writes the lock beside its file, whole or not at all.
+    ///
+    /// # Errors
+    /// `StoreIo` when the folder cannot be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let text = serde_yaml::to_string(self)
+            .map_err(|error| Code::Bug.error(format!("the lock has no YAML form: {error}")))?;
+        crate::source::write_file(path, text.as_bytes())
+    }
+
+    /// Compares a run with what was locked: bits on the same processor type and version, else 1e-9.
+    ///
+    /// # Errors
+    /// `LockDiffers` with the first part that differs.
+    pub fn compare(&self, locked: &Lock) -> Result<()> {
+        let same_machine = self.tool == locked.tool;
+        let difference = if self.source != locked.source {
+            Some(format!("the source: {:?}, locked {:?}", self.source.sha256, locked.source.sha256))
+        } else if self.folds != locked.folds {
+            Some("the folds".to_owned())
+        } else if self.seed != locked.seed {
+            Some(format!("the seed: {}, locked {}", self.seed, locked.seed))
+        } else if self.file != locked.file {
+            Some("the pipeline file".to_owned())
+        } else if let Some(metric) = self.score_that_differs(locked, same_machine) {
+            Some(format!("the scores of `{metric}`"))
+        } else {
+            let artifact = same_machine && self.artifact != locked.artifact;
+            artifact
+                .then(|| format!("the artifact: {}, locked {}", self.artifact.sha256, locked.artifact.sha256))
+        };
+        match difference {
+            None => Ok(()),
+            Some(what) => Err(Code::LockDiffers
+                .error(format!("the run differs from its lock in {what}"))
+                .help("run without `--locked` to accept the new result")),
+        }
+    }
+
+    fn score_that_differs<'a>(&'a self, locked: &Lock, exact: bool) -> Option<&'a str> {
+        let agrees = |a: f64, b: f64| {
+            if exact { a == b } else { (a - b).abs() <= 1e-9 * a.abs().max(b.abs()) + 1e-11 }
+        };
+        let same = |own: &Vec<f64>, other: &Vec<f64>| {
+            own.len() == other.len() && own.iter().zip(other).all(|(a, b)| agrees(*a, *b))
+        };
+        let differs = |(metric, own): (&'a String, &Vec<f64>)| match locked.scores.get(metric) {
+            Some(other) if same(own, other) => None,
+            _ => Some(metric.as_str()),
+        };
+        self.scores.iter().find_map(differs)
+    }
+}
+
+/// The processor's type, as far as sums can tell: architecture and vector units.
+fn processor() -> String {
+    #[cfg(target_arch = "x86_64")]
+    let units = [
+        ("fma", std::is_x86_feature_detected!("fma")),
+        ("avx2", std::is_x86_feature_detected!("avx2")),
+        ("avx512f", std::is_x86_feature_detected!("avx512f")),
+    ];
+    #[cfg(not(target_arch = "x86_64"))]
+    let units: [(&str, bool); 0] = [];
+    let units = units.iter().filter(|(_, has)| *has).map(|(name, _)| format!("+{name}"));
+    std::iter::once(std::env::consts::ARCH.to_owned()).chain(units).collect()
+}

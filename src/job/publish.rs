@@ -1,0 +1,127 @@
+//! From an outcome to a published version: disk first, then one commit in the store.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::{Map, Value};
+
+use super::{Finished, Loaded};
+use crate::diag::{Code, Result};
+use crate::plan::{Bound, Plan};
+use crate::registry::{Draft, MODEL_FILE, Registry};
+use crate::report::{self, Published, Report, Timing};
+use crate::run::Outcome;
+use crate::store::{Exchanged, Flush, Store, publish_folder};
+use crate::table::Digest;
+
+/// Everything that publishing needs of a run.
+pub struct Job<'a> {
+    /// The pipeline file.
+    pub file: &'a Path,
+    /// The run's id.
+    pub run: &'a str,
+    /// When it was started.
+    pub started: &'a str,
+    /// The bound graph.
+    pub bound: &'a Bound<'a>,
+    /// How it was run.
+    pub plan: &'a Plan,
+    /// What came out.
+    pub outcome: &'a Outcome,
+    /// The data.
+    pub loaded: &'a Loaded,
+    /// The artifact's bytes.
+    pub artifact: &'a [u8],
+    /// How long it took so far.
+    pub timing: Timing,
+    /// The number of threads.
+    pub threads: usize,
+    /// When the process started.
+    pub start: Instant,
+}
+
+/// Publishes a new version: the disk copy, then artifact, reports, run record and the moved alias as
+/// one commit.
+///
+/// # Errors
+/// What the disk or the store have to say; the versions published before are untouched then.
+pub fn publish(job: &Job, store: &Arc<dyn Store>) -> Result<Finished> {
+    let publishing = Instant::now();
+    let graph = job.bound.graph;
+    let registry = Registry::new(Arc::clone(store));
+    let name = &graph.output.artifact;
+    let version = registry.reserve(name)?;
+    let folder = graph.output.dir.join(name).join(version.to_string());
+    let published = Published {
+        name: name.clone(),
+        version,
+        sha256: Digest::of(job.artifact),
+        path: folder.display().to_string(),
+        store: store.address(),
+        durability: store.durability()?,
+        formats: graph.output.report.clone(),
+    };
+    let mut report = report_of(job, &published);
+    let json = report::json(&report);
+    let texts = texts(&report, &json);
+    let mut files: Vec<(&str, &[u8])> = vec![(MODEL_FILE, job.artifact)];
+    files.extend(texts.iter().map(|(name, text)| (name.as_str(), text.as_bytes())));
+    let mut warnings: Vec<_> = report.all_warnings().cloned().collect();
+    // A folder store holds the same bytes durably; the copy need not be flushed a second time.
+    let flush = if store.address().starts_with("dir:") { Flush::Later } else { Flush::Now };
+    if publish_folder(&folder, &files, flush)? == Exchanged::Replaced {
+        let message = format!("`{}` was there from another store and is replaced", folder.display());
+        warnings.push(Code::WarnStore.warning(message).help("give each store its own `output.dir`"));
+    }
+    let scores: Map<String, Value> = job
+        .outcome
+        .scores
+        .iter()
+        .map(|scores| (scores.metric.name.to_owned(), scores.mean().into()))
+        .collect();
+    let draft = Draft {
+        name,
+        version,
+        run: job.run,
+        created: job.started,
+        rows: job.loaded.table.rows() as u64,
+        scores: &scores,
+        files: &files,
+        record: &json,
+    };
+    registry.publish(&draft)?;
+    report.timing.publish = Some(publishing.elapsed().as_secs_f64());
+    report.timing.total = Some(job.start.elapsed().as_secs_f64());
+    Ok(Finished { json: report::json(&report), markdown: report::markdown(&report), warnings })
+}
+
+fn report_of<'a>(job: &'a Job, published: &'a Published) -> Report<'a> {
+    Report {
+        run: job.run,
+        started: job.started,
+        file: job.loaded.file_name(job.file),
+        table: &job.loaded.table,
+        fingerprint: job.loaded.fingerprint,
+        bound: job.bound,
+        plan: job.plan,
+        outcome: job.outcome,
+        published,
+        timing: job.timing,
+        threads: job.threads,
+        warnings: &job.loaded.warnings,
+    }
+}
+
+/// The report files that the pipeline asks for.
+fn texts(report: &Report, json: &Value) -> Vec<(String, String)> {
+    let text = |format: &String| {
+        let text = match format.as_str() {
+            "html" => report::html(report),
+            "md" => report::markdown(report),
+            _ => format!("{json:#}\n"),
+        };
+        (format!("report.{format}"), text)
+    };
+    report.published.formats.iter().map(text).collect()
+}

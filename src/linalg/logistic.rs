@@ -1,0 +1,439 @@
+//! Logistic regression by Newton's method.
+
+use super::cholesky::Cholesky;
+use super::logistic_pass::{Classes, Pass, Rows};
+use super::spectrum::Eigen;
+use super::{Matrix, sums};
+use crate::diag::{Code, Result};
+
+/// No linear predictor of any row moves further than this in a step: the fit has converged. The third derivative
+/// of the loss is bounded by the second, so the error after that step is at most its square.
+const SETTLED: f64 = 1e-8;
+
+/// Halvings of a step before the search gives up.
+const HALVINGS: usize = 40;
+
+/// Where so little loss is left the classes are separated and nothing is penalised: there is no optimum, and
+/// further steps would only underflow.
+const LOSSLESS: f64 = 1e-200;
+
+/// What a fit minimises, and for how long.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogisticOptions {
+    /// The weight of the loss against the penalty; infinite for no penalty.
+    pub c: f64,
+    /// Whether an intercept, which is not penalised, is fitted.
+    pub fit_intercept: bool,
+    /// The largest number of Newton steps.
+    pub max_iter: usize,
+}
+
+impl Default for LogisticOptions {
+    fn default() -> Self {
+        Self { c: 1.0, fit_intercept: true, max_iter: 100 }
+    }
+}
+
+/// A logistic model of `p` columns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Logistic {
+    /// Coefficients: 1 x `p` for two classes (of code 1 against code 0), else classes x `p`.
+    pub coef: Matrix,
+    /// Intercepts: 1 for two classes, else one a class with the sum 0; 0 where none is fitted.
+    pub intercept: Vec<f64>,
+    /// The number of Newton steps.
+    pub iterations: usize,
+    /// Whether the optimum was reached. It never is where classes can be separated and `c` is infinite.
+    pub converged: bool,
+}
+
+/// Minimises c sum w loss + |coef|^2 / 2 over the rows of `x` (n x p) with `codes` below `classes`: the log loss of
+/// two classes, or the symmetric softmax loss of more, as scikit-learn's `LogisticRegression` (multinomial) with an
+/// l2 penalty. The penalty is on the coefficients of the given columns.
+///
+/// Newton's method with a line search, to the optimum up to rounding. Columns are centred (with an intercept)
+/// and scaled by powers of two inside, which changes the arithmetic and not the objective. Softmax coefficients
+/// are sought among those that sum to 0 over the classes, where the optimum lies and is unique. Rows are summed
+/// in blocks and merged in order: equal bits for any number of threads. `warm` is where the steps start.
+///
+/// # Errors
+/// `EmptyData` without rows, `BadTarget` for fewer than two classes or a class without weight, `BadWeight` for weights
+/// that are negative, not finite or all zero, `BadValue` for `c` that is not positive, `NotFinite` for columns that
+/// are not finite or a fit that overflows.
+///
+/// # Panics
+/// When the numbers of rows differ, a code is too large, or `warm` has another shape.
+pub fn logistic(
+    x: &Matrix,
+    codes: &[u32],
+    classes: usize,
+    weight: Option<&[f64]>,
+    options: &LogisticOptions,
+    warm: Option<&Logistic>,
+) -> Result<Logistic> {
+    check(x, codes, classes, weight, options)?;
+    let rows = Rows::new(x, codes, weight, Classes::new(classes), options.fit_intercept);
+    let start =
+        warm.map_or_else(|| vec![0.0; rows.parameters()], |warm| rows.inside(&warm.coef, &warm.intercept));
+    let penalty = rows.penalty(1.0 / options.c);
+    let (found, iterations, converged) = Newton { rows: &rows, penalty }.minimise(start, options.max_iter)?;
+    let (coef, intercept) = rows.outside(&found);
+    Ok(Logistic { coef, intercept, iterations, converged })
+}
+
+fn check(
+    x: &Matrix,
+    codes: &[u32],
+    classes: usize,
+    weight: Option<&[f64]>,
+    options: &LogisticOptions,
+) -> Result<()> {
+    assert_eq!(x.rows(), codes.len(), "a code for each row");
+    super::least_squares::check_rows(x, &Matrix::zeros(x.rows(), 0), weight)?;
+    if !(options.c > 0.0) {
+        return Err(Code::BadValue
+            .error(format!("`C` of `{}`", options.c))
+            .help("`C` is a positive number or `.inf`"));
+    }
+    let mut seen = vec![false; classes];
+    for (i, &code) in codes.iter().enumerate() {
+        seen[code as usize] |= weight.is_none_or(|weight| weight[i] > 0.0);
+    }
+    if classes < 2 || seen.contains(&false) {
+        let some = seen.iter().filter(|seen| **seen).count();
+        return Err(Code::BadTarget.error(format!("the rows of the fit have {some} of {classes} classes")));
+    }
+    Ok(())
+}
+
+struct Newton<'a> {
+    rows: &'a Rows<'a>,
+    /// The second derivative of the penalty for each parameter.
+    penalty: Vec<f64>,
+}
+
+/// A point with its objective and gradient.
+struct Point {
+    parameters: Vec<f64>,
+    value: f64,
+    gradient: Vec<f64>,
+    hessian: Matrix,
+}
+
+impl Newton<'_> {
+    fn minimise(&self, start: Vec<f64>, max_iter: usize) -> Result<(Vec<f64>, usize, bool)> {
+        let mut at = self.point(start);
+        // A start that is worse than none may lie where the loss is flat and Newton's steps are wild.
+        if !(at.value <= self.rows.value_at_zero()) {
+            at = self.point(vec![0.0; at.parameters.len()]);
+        }
+        let mut last = f64::INFINITY;
+        for iteration in 0..max_iter {
+            if !at.value.is_finite() {
+                return Err(Code::NotFinite.error("the logistic loss is not finite"));
+            }
+            if at.value < LOSSLESS {
+                return Ok((at.parameters, iteration, false));
+            }
+            let step = direction(&at)?;
+            let reach = self.rows.reach(&step);
+            let slope = sums::product_sum(&at.gradient, &step);
+            // Steps that no longer shrink, and could gain nothing that the objective can show, are rounding.
+            let noise = reach >= 0.5 * last && -slope <= 1e-14 * at.value;
+            if reach <= SETTLED || noise {
+                let parameters = moved(&at.parameters, &step, if noise { 0.0 } else { 1.0 });
+                return Ok((parameters, iteration + 1, true));
+            }
+            last = reach;
+            match self.search(&at, &step, slope) {
+                Some(next) => at = next,
+                None => return Ok((at.parameters, iteration + 1, false)),
+            }
+        }
+        Ok((at.parameters, max_iter, false))
+    }
+
+    fn point(&self, parameters: Vec<f64>) -> Point {
+        let Pass { loss, mut gradient, mut hessian } = self.rows.pass(&parameters);
+        let mut penalty = 0.0;
+        for (k, &curvature) in self.penalty.iter().enumerate() {
+            penalty += curvature * parameters[k] * parameters[k];
+            gradient[k] += curvature * parameters[k];
+            hessian[(k, k)] += curvature;
+        }
+        Point { parameters, value: loss + penalty / 2.0, gradient, hessian }
+    }
+
+    /// Halves the step until the objective falls as it should (Armijo), or, where the fall is below the rounding of
+    /// the objective, until the slope along the step does.
+    fn search(&self, at: &Point, step: &[f64], slope: f64) -> Option<Point> {
+        let mut length = 1.0;
+        for _ in 0..HALVINGS {
+            let next = self.point(moved(&at.parameters, step, length));
+            let falls = next.value <= at.value + 1e-4 * length * slope;
+            let level = (next.value - at.value).abs() <= 1e-13 * at.value;
+            let flattens = || sums::product_sum(&next.gradient, step).abs() <= 0.9 * slope.abs();
+            if next.value.is_finite() && (falls || level && flattens()) {
+                return Some(next);
+            }
+            length *= 0.5;
+        }
+        None
+    }
+}
+
+fn moved(from: &[f64], step: &[f64], length: f64) -> Vec<f64> {
+    from.iter().zip(step).map(|(x, d)| x + length * d).collect()
+}
+
+/// - H^-1 g, from the matrix scaled to unit diagonal. Parameters without curvature stay; so does what the matrix cannot
+/// tell from rounding (dependent columns without a penalty).
+fn direction(at: &Point) -> Result<Vec<f64>> {
+    let n = at.gradient.len();
+    let unit_scale = |k: usize| if at.hessian[(k, k)] > 0.0 { 1.0 / at.hessian[(k, k)].sqrt() } else { 0.0 };
+    let scale: Vec<f64> = (0..n).map(unit_scale).collect();
+    let unit = Matrix::from_fn(n, n, |i, j| match i == j {
+        true => 1.0,
+        false => scale[i] * at.hessian[(i, j)] * scale[j],
+    });
+    let mut step = Matrix::from_fn(n, 1, |k, _| -scale[k] * at.gradient[k]);
+    let noise = 16.0 * n as f64 * f64::EPSILON;
+    match Cholesky::new(unit.clone()).filter(|factor| factor.least_pivot() > noise) {
+        Some(factor) => factor.solve(&mut step),
+        None => {
+            let eigen = Eigen::new(&unit)?;
+            let most = eigen.values[n - 1];
+            let right = step.column(0).to_vec();
+            step.column_mut(0).fill(0.0);
+            for (k, &value) in eigen.values.iter().enumerate().filter(|(_, value)| **value > noise * most) {
+                let vector = eigen.vectors.column(k);
+                sums::add_scaled(step.column_mut(0), vector, sums::product_sum(vector, &right) / value);
+            }
+        }
+    }
+    Ok(step.column(0).iter().zip(&scale).map(|(d, s)| d * s).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wave(i: usize, step: usize) -> f64 {
+        ((i * i * step + 31 * i) % 211) as f64 / 100.0 - 1.0
+    }
+
+    /// Columns of other sizes and offsets, and codes of two or three classes.
+    fn example(n: usize) -> (Matrix, Vec<u32>, Vec<u32>, Vec<f64>) {
+        let x = Matrix::from_fn(n, 3, |i, j| match j {
+            0 => wave(i, 5) + 2.0,
+            1 => 10.0 * wave(i, 9),
+            _ => 0.1 * wave(i, 13) - 7.0,
+        });
+        let eta: Vec<f64> = (0..n).map(|i| wave(i, 5) + wave(i, 9) + 0.8 * wave(i, 29)).collect();
+        let two = eta.iter().map(|eta| u32::from(*eta > 0.0)).collect();
+        let three = eta.iter().map(|eta| u32::from(*eta >= -0.5) + u32::from(*eta >= 0.6)).collect();
+        let weight = (0..n).map(|i| (i % 5) as f64 * 0.5).collect();
+        (x, two, three, weight)
+    }
+
+    fn near(found: &[f64], expected: &[f64], tolerance: f64) {
+        assert_eq!(found.len(), expected.len());
+        for (f, e) in found.iter().zip(expected) {
+            assert!((f - e).abs() <= tolerance * e.abs().max(1e-2), "{found:?} {expected:?}");
+        }
+    }
+
+    fn options(c: f64, fit_intercept: bool) -> LogisticOptions {
+        LogisticOptions { c, fit_intercept, ..LogisticOptions::default() }
+    }
+
+    /// Expected: scikit-learn 1.9.1, `LogisticRegression(solver="newton-cholesky", tol=1e-14, max_iter=10000)` on the
+    /// same formulas, the intercepts centred.
+    #[test]
+    fn two_classes_as_scikit_learn() {
+        let (x, codes, _, weight) = example(120);
+        let cases: [(f64, bool, Option<&[f64]>, [f64; 3], f64); 3] = [
+            (
+                1.0,
+                true,
+                None,
+                [2.555994242047741, 0.3105348630791648, 0.004464104109876117],
+                -4.723076107470641,
+            ),
+            (10.0, false, Some(&weight), [3.6567745568104626, 0.39723250605269383, 0.9445221128867114], 0.0),
+            (
+                f64::INFINITY,
+                true,
+                None,
+                [3.5561887660554095, 0.37210694198654864, 0.28404296582991273],
+                -4.742512770042832,
+            ),
+        ];
+        for (c, fit_intercept, weight, coef, intercept) in cases {
+            let fit = logistic(&x, &codes, 2, weight, &options(c, fit_intercept), None).unwrap();
+            assert!(fit.converged);
+            near(fit.coef.values(), &coef, 1e-12);
+            near(&fit.intercept, &[intercept], 1e-12);
+        }
+    }
+
+    /// Expected: as for two classes.
+    #[test]
+    fn three_classes_as_scikit_learn() {
+        let (x, _, codes, weight) = example(120);
+        let fit = logistic(&x, &codes, 3, Some(&weight), &options(0.5, true), None).unwrap();
+        near(&fit.coef.row(0), &[-1.9645716555413648, -0.25751845848115973, -0.34008204776695894], 1e-12);
+        near(&fit.coef.row(1), &[-0.05472593311488295, -0.009720113055250569, 0.2501845762923661], 1e-12);
+        near(&fit.coef.row(2), &[2.0192975886562468, 0.26723857153641867, 0.08989747147458534], 1e-12);
+        near(&fit.intercept, &[1.2250561546193017, 2.6194070782718946, -3.8444632328911963], 1e-12);
+        let fit = logistic(&x, &codes, 3, None, &options(10.0, false), None).unwrap();
+        near(&fit.coef.row(0), &[-3.8463662858243324, -0.3689421710280917, -1.0366429118536862], 1e-12);
+        near(&fit.coef.row(2), &[4.315358588161204, 0.4235995069978603, 1.395537630075993], 1e-12);
+        assert_eq!(fit.intercept, [0.0; 3]);
+        // scikit-learn's answer is 2e-12 off here; this is the one that extended precision refines it to.
+        let fit = logistic(&x, &codes, 3, None, &options(1000.0, true), None).unwrap();
+        near(&fit.coef.row(1), &[-0.58029011382821, -0.06145165537653847, 1.066239884977585], 1e-12);
+        near(&fit.intercept, &[-61.63951523838294, 10.42958545483931, 51.20992978354363], 1e-12);
+    }
+
+    #[test]
+    fn the_gradient_is_zero_in_the_given_units() {
+        let (x, two, three, weight) = example(5000);
+        for (codes, classes) in [(&two, 2), (&three, 3)] {
+            let fit = logistic(&x, codes, classes, Some(&weight), &options(0.01, true), None).unwrap();
+            assert!(fit.converged);
+            let outputs = fit.coef.rows();
+            for k in 0..outputs {
+                let (mut slope, mut size) = (vec![0.0; 4], vec![0.0; 4]);
+                for i in 0..5000 {
+                    let row = x.row(i);
+                    let eta: Vec<f64> =
+                        (0..outputs).map(|k| fit.intercept[k] + sums::dot(&row, &fit.coef.row(k))).collect();
+                    let total: f64 = eta.iter().map(|eta| eta.exp()).sum();
+                    let (chance, own) =
+                        if outputs == 1 { (total / (1.0 + total), 1) } else { (eta[k].exp() / total, k) };
+                    let error = 0.01 * weight[i] * (chance - f64::from(u8::from(codes[i] as usize == own)));
+                    for (j, x) in [1.0].iter().chain(&row).enumerate() {
+                        slope[j] += error * x;
+                        size[j] += (error * x).abs();
+                    }
+                }
+                for j in 0..4 {
+                    let penalty = if j == 0 { 0.0 } else { fit.coef[(k, j - 1)] };
+                    assert!((slope[j] + penalty).abs() <= 1e-12 * size[j], "{slope:?} {size:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_warm_start_ends_where_a_cold_one_does() {
+        let (x, two, three, _) = example(300);
+        for (codes, classes) in [(&two, 2), (&three, 3)] {
+            let near_by = logistic(&x, codes, classes, None, &options(0.9, true), None).unwrap();
+            let cold = logistic(&x, codes, classes, None, &options(1.0, true), None).unwrap();
+            let warm = logistic(&x, codes, classes, None, &options(1.0, true), Some(&near_by)).unwrap();
+            assert!(warm.iterations < cold.iterations, "{} {}", warm.iterations, cold.iterations);
+            near(warm.coef.values(), cold.coef.values(), 1e-11);
+            near(&warm.intercept, &cold.intercept, 1e-11);
+        }
+    }
+
+    #[test]
+    fn separable_classes_without_a_penalty_do_not_converge() {
+        let x = Matrix::from_fn(20, 1, |i, _| i as f64);
+        let two: Vec<u32> = (0..20).map(|i| u32::from(i >= 10)).collect();
+        let three: Vec<u32> = (0..20).map(|i| i / 7).collect();
+        for (codes, classes) in [(&two, 2), (&three, 3)] {
+            for max_iter in [30, 3000] {
+                let options = LogisticOptions { max_iter, ..options(f64::INFINITY, true) };
+                let fit = logistic(&x, codes, classes, None, &options, None).unwrap();
+                assert!(!fit.converged);
+                assert!(fit.coef.values().iter().all(|b| b.is_finite()));
+            }
+            let fit = logistic(&x, codes, classes, None, &options(1e8, true), None).unwrap();
+            assert!(fit.converged);
+        }
+    }
+
+    #[test]
+    fn integer_weights_are_repeated_rows() {
+        let (x, _, codes, _) = example(200);
+        let weight: Vec<f64> = (0..200).map(|i| f64::from(i % 4)).collect();
+        let rows: Vec<usize> = (0..200).flat_map(|i| std::iter::repeat_n(i, i % 4)).collect();
+        let repeated = Matrix::from_fn(rows.len(), 3, |i, j| x[(rows[i], j)]);
+        let repeated_codes: Vec<u32> = rows.iter().map(|&i| codes[i]).collect();
+        let weighted = logistic(&x, &codes, 3, Some(&weight), &options(2.0, true), None).unwrap();
+        let repeated = logistic(&repeated, &repeated_codes, 3, None, &options(2.0, true), None).unwrap();
+        near(weighted.coef.values(), repeated.coef.values(), 1e-12);
+    }
+
+    #[test]
+    fn awkward_columns() {
+        let (x, codes, _, _) = example(120);
+        let wide = Matrix::from_fn(120, 5, |i, j| match j {
+            3 => 4.25,
+            4 => x[(i, 0)],
+            _ => x[(i, j)],
+        });
+        // A constant column has nothing to say; equal columns share.
+        let plain = logistic(&x, &codes, 2, None, &options(1.0, true), None).unwrap();
+        let fit = logistic(&wide, &codes, 2, None, &options(1.0, true), None).unwrap();
+        assert_eq!(fit.coef[(0, 3)], 0.0);
+        near(&[fit.coef[(0, 4)]], &[fit.coef[(0, 0)]], 1e-12);
+        let unpenalised = logistic(&wide, &codes, 2, None, &options(f64::INFINITY, true), None).unwrap();
+        assert!(unpenalised.converged);
+        near(&[unpenalised.coef[(0, 0)], unpenalised.coef[(0, 4)]], &[3.5561887660554095 / 2.0; 2], 1e-9);
+        assert!(plain.converged);
+        // No column at all: the log odds.
+        let none = logistic(&Matrix::zeros(4, 0), &[0, 1, 1, 1], 2, None, &options(1.0, true), None).unwrap();
+        near(&none.intercept, &[3f64.ln()], 1e-14);
+        let nothing =
+            logistic(&Matrix::zeros(4, 0), &[0, 1, 1, 1], 2, None, &options(1.0, false), None).unwrap();
+        assert_eq!(nothing.intercept, [0.0]);
+    }
+
+    #[test]
+    fn far_predictors_do_not_overflow() {
+        let x = Matrix::from_fn(30, 1, |i, _| wave(i, 7) * 1e6);
+        let codes: Vec<u32> = (0..30).map(|i| u32::from(wave(i, 7) + 0.3 * wave(i, 3) > 0.0)).collect();
+        let start = Logistic {
+            coef: Matrix::from_columns(1, 1, vec![1.0]),
+            intercept: vec![-5.0],
+            iterations: 0,
+            converged: false,
+        };
+        let cold = logistic(&x, &codes, 2, None, &options(1.0, true), None).unwrap();
+        let far = logistic(&x, &codes, 2, None, &options(1.0, true), Some(&start)).unwrap();
+        assert!(cold.converged && far.converged);
+        near(&[far.coef[(0, 0)] * 1e6], &[cold.coef[(0, 0)] * 1e6], 1e-9);
+    }
+
+    #[test]
+    fn threads_do_not_change_a_bit() {
+        let x = Matrix::from_fn(60_000, 18, |i, j| wave(i, 5 + 4 * j) + 0.01 * (i % 1013) as f64);
+        let codes: Vec<u32> = (0..60_000u64).map(|i| (i * i % 7 % 3) as u32).collect();
+        let fit = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| logistic(&x, &codes, 3, None, &options(1.0, true), None).unwrap())
+        };
+        let one = fit(1);
+        assert!(one.converged);
+        assert_eq!(one, fit(2));
+        assert_eq!(one, fit(8));
+    }
+
+    #[test]
+    fn what_cannot_be_fitted_is_refused() {
+        let x = Matrix::from_columns(2, 1, vec![1.0, 2.0]);
+        let code = |codes: &[u32], classes, w: Option<&[f64]>, c| {
+            logistic(&x, codes, classes, w, &options(c, true), None).unwrap_err().code()
+        };
+        assert_eq!(code(&[0, 0], 1, None, 1.0), Code::BadTarget);
+        assert_eq!(code(&[0, 0], 2, None, 1.0), Code::BadTarget);
+        assert_eq!(code(&[0, 1], 2, Some(&[1.0, 0.0]), 1.0), Code::BadTarget);
+        assert_eq!(code(&[0, 1], 2, Some(&[1.0, -1.0]), 1.0), Code::BadWeight);
+        assert_eq!(code(&[0, 1], 2, None, 0.0), Code::BadValue);
+        assert_eq!(code(&[0, 1], 2, None, f64::NAN), Code::BadValue);
+    }
+}

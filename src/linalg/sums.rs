@@ -1,0 +1,219 @@
+//! Sums whose order is fixed, plain and compensated, for the hot loops.
+//!
+//! Every loop runs inside [`vectorised`], so that `mul_add` is one instruction where the processor has
+//! it (and, slower, the same bits where it has not). Eight lanes are written out because the
+//! compiler may not reorder a sum of floats by itself; the lanes make the order, and so the bits,
+//! independent of the width of the registers.
+//!
+//! Compensated sums: Ogita, Rump and Oishi, "Accurate sum and dot product", SIAM J. Sci. Comput. 26 (2005).
+
+/// How many partial sums run side by side.
+const LANES: usize = 8;
+
+/// Runs `op` compiled for the widest registers that this processor has.
+#[inline(always)]
+pub(crate) fn vectorised<R>(op: impl FnOnce() -> R) -> R {
+    pulp::Arch::new().dispatch(op)
+}
+
+/// `a + b` as the rounded sum and the exact error of it (Knuth).
+#[inline(always)]
+pub fn two_sum(a: f64, b: f64) -> (f64, f64) {
+    let sum = a + b;
+    let shadow = sum - a;
+    (sum, (a - (sum - shadow)) + (b - shadow))
+}
+
+/// `a * b` as the rounded product and the exact error of it.
+#[inline(always)]
+pub fn two_prod(a: f64, b: f64) -> (f64, f64) {
+    let product = a * b;
+    (product, a.mul_add(b, -product))
+}
+
+/// The sum of `values`.
+pub fn sum(values: &[f64]) -> f64 {
+    vectorised(
+        #[inline(always)]
+        || lanes(values, values, |x, _, sum| sum + x),
+    )
+}
+
+/// The sum of `a[i] * b[i]`.
+///
+/// # Panics
+/// When the lengths differ.
+pub fn product_sum(a: &[f64], b: &[f64]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    vectorised(
+        #[inline(always)]
+        || lanes(a, b, |x, y, sum| x.mul_add(y, sum)),
+    )
+}
+
+#[inline(always)]
+fn lanes(a: &[f64], b: &[f64], step: impl Fn(f64, f64, f64) -> f64) -> f64 {
+    let mut partial = [0.0; LANES];
+    let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let (a_rest, b_rest) = (a_chunks.remainder(), b_chunks.remainder());
+    for (x, y) in a_chunks.zip(b_chunks) {
+        for lane in 0..LANES {
+            partial[lane] = step(x[lane], y[lane], partial[lane]);
+        }
+    }
+    for lane in 0..a_rest.len() {
+        partial[lane] = step(a_rest[lane], b_rest[lane], partial[lane]);
+    }
+    let [a, b, c, d, e, f, g, h] = partial;
+    ((a + e) + (c + g)) + ((b + f) + (d + h))
+}
+
+/// The dot product of `a` and `b` as if computed in twice the precision and then rounded (Dot2).
+///
+/// # Panics
+/// When the lengths differ.
+pub fn dot(a: &[f64], b: &[f64]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    let (high, low) = vectorised(
+        #[inline(always)]
+        || dot_lanes(a, b),
+    );
+    let (mut total, mut error) = (0.0, 0.0);
+    for lane in 0..LANES {
+        let (sum, lost) = two_sum(total, high[lane]);
+        total = sum;
+        error += lost + low[lane];
+    }
+    total + error
+}
+
+#[inline(always)]
+fn dot_lanes(a: &[f64], b: &[f64]) -> ([f64; LANES], [f64; LANES]) {
+    let (mut high, mut low) = ([0.0; LANES], [0.0; LANES]);
+    let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let (a_rest, b_rest) = (a_chunks.remainder(), b_chunks.remainder());
+    for (x, y) in a_chunks.zip(b_chunks) {
+        for lane in 0..LANES {
+            (high[lane], low[lane]) = add_product(high[lane], low[lane], x[lane], y[lane]);
+        }
+    }
+    for lane in 0..a_rest.len() {
+        (high[lane], low[lane]) = add_product(high[lane], low[lane], a_rest[lane], b_rest[lane]);
+    }
+    (high, low)
+}
+
+#[inline(always)]
+fn add_product(high: f64, low: f64, a: f64, b: f64) -> (f64, f64) {
+    let (product, product_error) = two_prod(a, b);
+    let (sum, sum_error) = two_sum(high, product);
+    (sum, low + (sum_error + product_error))
+}
+
+/// `high + low -= column * factor`, element by element in twice the precision.
+///
+/// # Panics
+/// When the lengths differ.
+pub fn subtract_scaled(high: &mut [f64], low: &mut [f64], column: &[f64], factor: f64) {
+    assert!(high.len() == low.len() && low.len() == column.len());
+    vectorised(
+        #[inline(always)]
+        || {
+            for ((high, low), x) in high.iter_mut().zip(low.iter_mut()).zip(column) {
+                (*high, *low) = add_product(*high, *low, -factor, *x);
+            }
+        },
+    );
+}
+
+/// `into += column * factor`, element by element.
+///
+/// # Panics
+/// When the lengths differ.
+pub fn add_scaled(into: &mut [f64], column: &[f64], factor: f64) {
+    assert_eq!(into.len(), column.len());
+    vectorised(
+        #[inline(always)]
+        || {
+            for (into, x) in into.iter_mut().zip(column) {
+                *into = factor.mul_add(*x, *into);
+            }
+        },
+    );
+}
+
+/// `into = (column - shift) * factor`, element by element.
+///
+/// # Panics
+/// When the lengths differ.
+pub fn shift_and_scale(into: &mut [f64], column: &[f64], shift: f64, factor: f64) {
+    assert_eq!(into.len(), column.len());
+    vectorised(
+        #[inline(always)]
+        || into.iter_mut().zip(column).for_each(|(into, x)| *into = (x - shift) * factor),
+    );
+}
+
+/// `into = a * b`, element by element.
+///
+/// # Panics
+/// When the lengths differ.
+pub fn multiply(into: &mut [f64], a: &[f64], b: &[f64]) {
+    assert!(into.len() == a.len() && a.len() == b.len());
+    vectorised(
+        #[inline(always)]
+        || into.iter_mut().zip(a).zip(b).for_each(|((into, a), b)| *into = a * b),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_sum_and_two_prod_lose_nothing() {
+        assert_eq!(two_sum(1.0, 1e-20), (1.0, 1e-20));
+        assert_eq!(two_sum(1e-20, 1.0), (1.0, 1e-20));
+        let tiny = f64::EPSILON;
+        // (1 + e)^2 = 1 + 2e + e^2
+        assert_eq!(two_prod(1.0 + tiny, 1.0 + tiny), (1.0 + 2.0 * tiny, tiny * tiny));
+    }
+
+    #[test]
+    fn sums_have_every_element_once_at_any_length() {
+        for n in 0..40 {
+            let values: Vec<f64> = (1..=n).map(f64::from).collect();
+            assert_eq!(sum(&values), f64::from(n * (n + 1) / 2));
+            let squares: f64 = values.iter().map(|x| x * x).sum();
+            assert_eq!(product_sum(&values, &values), squares);
+            assert_eq!(dot(&values, &values), squares);
+        }
+    }
+
+    #[test]
+    fn dot_survives_cancellation() {
+        // The plain sum gives 0: 1 is lost beside 1e17.
+        let mut a = vec![1.0; 30];
+        a[3] = 1e17;
+        a[20] = -1e17;
+        assert_eq!(dot(&a, &vec![1.0; 30]), 28.0);
+        let tenth = 0.1;
+        let (product, error) = two_prod(tenth, 10.0);
+        assert_eq!(dot(&[tenth, 1.0], &[10.0, -product]), error);
+    }
+
+    #[test]
+    fn scaled_columns_are_added_in_twice_the_precision() {
+        let (mut high, mut low) = (vec![1.0; 19], vec![0.0; 19]);
+        subtract_scaled(&mut high, &mut low, &[0.1; 19], 10.0);
+        let exact = -two_prod(0.1, 10.0).1;
+        assert!(high.iter().zip(&low).all(|(h, l)| h + l == exact));
+        let mut into = vec![1.0; 19];
+        add_scaled(&mut into, &[3.0; 19], 2.0);
+        assert_eq!(into, vec![7.0; 19]);
+        shift_and_scale(&mut into, &[5.0; 19], 3.0, 0.5);
+        assert_eq!(into, vec![1.0; 19]);
+        multiply(&mut into, &[3.0; 19], &[2.0; 19]);
+        assert_eq!(into, vec![6.0; 19]);
+    }
+}

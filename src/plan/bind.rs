@@ -1,0 +1,245 @@
+//! A graph meets a table: columns, target, weights and folds.
+
+use std::sync::Arc;
+
+use crate::contract::{Fold, Split, Task};
+use crate::diag::{Code, Diagnostic, Result};
+use crate::graph::{ColumnName, Graph, Selector};
+use crate::linalg::Matrix;
+use crate::table::{Column, Kind, Levels, MISSING, Table, Target};
+
+/// A graph with everything that the data decides.
+pub struct Bound<'g> {
+    /// The checked file.
+    pub graph: &'g Graph,
+    /// The feature columns.
+    pub x: Table,
+    /// The columns of each group of the graph, in order; a group whose selector matched nothing has
+    /// none and is skipped.
+    pub groups: Vec<Vec<String>>,
+    /// The target of every row.
+    pub y: Target,
+    /// The sample weight of every row.
+    pub weight: Option<Vec<f64>>,
+    /// The folds; none for `cv: null`.
+    pub folds: Vec<Fold>,
+    /// What is worth knowing.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Binds a graph to a table of at least its columns.
+///
+/// # Errors
+/// Everything about the data that makes learning impossible: a missing column or target, a column
+/// without any value, one class only, weights that are none, folds that cannot be made.
+pub fn bind<'g>(graph: &'g Graph, table: &Table) -> Result<Bound<'g>> {
+    let mut warnings = Vec::new();
+    let place = |column: &ColumnName| table.require(&column.name).map_err(|error| error.at(&column.span));
+    let target = place(&graph.target)?;
+    let weight = graph.weight.as_ref().map(place).transpose()?;
+    let ids = graph.ids.iter().map(place).collect::<Result<Vec<_>>>()?;
+    if table.rows() == 0 {
+        return Err(Code::EmptyData
+            .error("the table has no rows")
+            .help("fill the key, with `pipefit data put`"));
+    }
+    let is_feature = |j: &usize| *j != target && Some(*j) != weight && !ids.contains(j);
+    let features = (0..table.columns().len()).filter(is_feature);
+    let names: Vec<&str> = features.map(|j| table.schema().fields[j].name.as_str()).collect();
+    if names.is_empty() {
+        let message = format!("the table has no features beside the target `{}`", graph.target.name);
+        return Err(Code::EmptyData.error(message).help("the data needs at least one column more"));
+    }
+    let x = table.select(names)?;
+    usable(&x)?;
+    let groups = groups(graph, &x, &mut warnings)?;
+    let y = learnable(graph, table, target)?;
+    let weight = weight.map(|j| weights(&graph.weight, &table.columns()[j])).transpose()?;
+    refuse_metrics(graph, &y)?;
+    let folds = folds(graph, table.rows(), &y, &mut warnings)?;
+    Ok(Bound { graph, x, groups, y, weight, folds, warnings })
+}
+
+/// Refuses columns without a value, and infinite cells.
+fn usable(x: &Table) -> Result<()> {
+    for (field, column) in x.fields() {
+        if column.missing() == x.rows() {
+            let message = format!("column `{}` has no value in any of {} rows", field.name, x.rows());
+            return Err(Code::EmptyColumn.error(message).help("leave it out with `source.columns`"));
+        }
+        if let Column::Number(values) = column
+            && let Some(row) = values.iter().position(|v| v.is_infinite())
+        {
+            let message = format!("column `{}` is {} in row {}", field.name, values[row], row + 1);
+            return Err(Code::BadCell.error(message).help("replace infinite values, or make them missing"));
+        }
+    }
+    Ok(())
+}
+
+/// The columns of every group.
+fn groups(graph: &Graph, x: &Table, warnings: &mut Vec<Diagnostic>) -> Result<Vec<Vec<String>>> {
+    let mut taken: Vec<String> = Vec::new();
+    let mut groups = Vec::new();
+    for group in &graph.groups {
+        let columns: Vec<String> = match &group.selector {
+            Selector::All => x.schema().names().map(Into::into).collect(),
+            Selector::Remainder => {
+                x.schema().names().filter(|n| !taken.iter().any(|t| t == n)).map(Into::into).collect()
+            }
+            Selector::Chosen { kinds, names, except } => {
+                for name in names.iter().chain(except) {
+                    x.require(name).map_err(|error| error.at(&group.span))?;
+                }
+                let of_kind = |kind: Kind| kinds.is_empty() || kinds.contains(&kind);
+                let fits = |field: &&crate::table::Field| {
+                    let named = names.is_empty() || names.contains(&field.name);
+                    named && of_kind(field.kind) && !except.contains(&field.name)
+                };
+                if names.is_empty() {
+                    x.schema().fields.iter().filter(fits).map(|field| field.name.clone()).collect()
+                } else {
+                    // The order written is the order of the features, as in ColumnTransformer.
+                    let fields = &x.schema().fields;
+                    let field = |name: &String| x.schema().index(name).map(|j| &fields[j]);
+                    names.iter().filter_map(field).filter(fits).map(|field| field.name.clone()).collect()
+                }
+            }
+        };
+        if columns.is_empty() && !matches!(group.selector, Selector::Remainder) {
+            let name = group.name.as_deref().unwrap_or("preprocess");
+            let message = format!("group `{name}` matches no column and is skipped");
+            warnings.push(Code::WarnSelector.warning(message).at(&group.span));
+        }
+        taken.extend(columns.iter().cloned());
+        groups.push(columns);
+    }
+    if groups.iter().all(Vec::is_empty) {
+        let message = "no column group matches any column of the data";
+        return Err(Code::EmptyData
+            .error(message)
+            .help("`pipefit data show KEY` lists the columns and their types"));
+    }
+    Ok(groups)
+}
+
+/// The target, if it can be learned by the graph's model.
+fn learnable(graph: &Graph, table: &Table, j: usize) -> Result<Target> {
+    let column = &table.columns()[j];
+    let kind = table.schema().fields[j].kind;
+    let name = &graph.target.name;
+    let bad = |message: String| Code::BadTarget.error(message).at(&graph.target.span);
+    if let Some(row) = first_missing(column) {
+        let many = column.missing();
+        let message =
+            format!("target `{name}` is missing in row {} ({many} of {} rows)", row + 1, table.rows());
+        return Err(bad(message).help("drop or fill these rows before they are read"));
+    }
+    match (graph.model.model.task(), column) {
+        (Task::Regression, Column::Codes { .. }) => {
+            let model = graph.model.model.name();
+            let message = format!("target `{name}` is a category, and {model} is a regression");
+            Err(bad(message).help("use a classifier, such as `LogisticRegression`"))
+        }
+        (Task::Regression, Column::Number(values)) => {
+            if let Some(row) = values.iter().position(|v| v.is_infinite()) {
+                return Err(bad(format!("target `{name}` is {} in row {}", values[row], row + 1)));
+            }
+            if values.len() > 1 && values.iter().all(|v| *v == values[0]) {
+                let message = format!("target `{name}` is {} in every row", values[0]);
+                return Err(bad(message).help("there is nothing to learn; name another column"));
+            }
+            Ok(Target::Values(Matrix::from_columns(values.len(), 1, values.to_vec())))
+        }
+        (Task::Classification, column) => {
+            let (codes, labels) = classes(column, kind);
+            if labels.len() < 2 {
+                let only = labels.label(0).unwrap_or_default();
+                let message =
+                    format!("target `{name}` is `{only}` in every row: a classifier needs two classes");
+                return Err(bad(message).help("there is nothing to learn; name another column"));
+            }
+            if let Column::Number(values) = column
+                && let Some(row) = values.iter().position(|v| v.fract() != 0.0)
+            {
+                let message = format!("target `{name}` is {} in row {}: not a class", values[row], row + 1);
+                return Err(
+                    bad(message).help("use a regression, such as `Ridge`, or `schema: {NAME: category}`")
+                );
+            }
+            Ok(Target::Classes { codes: codes.into(), labels: Arc::new(labels) })
+        }
+    }
+}
+
+fn first_missing(column: &Column) -> Option<usize> {
+    match column {
+        Column::Number(values) => values.iter().position(|v| v.is_nan()),
+        Column::Codes { codes, .. } => codes.iter().position(|c| *c == MISSING),
+    }
+}
+
+/// A column as classes: those that occur, sorted, and a code a row.
+fn classes(column: &Column, kind: Kind) -> (Vec<u32>, Levels) {
+    let label = |row: usize| match (column, kind) {
+        (Column::Number(values), Kind::Bool) => if values[row] == 1.0 { "True" } else { "False" }.to_owned(),
+        (Column::Number(values), _) => crate::table::label_of(values[row]),
+        (Column::Codes { codes, levels }, _) => levels.label(codes[row]).unwrap_or_default().to_owned(),
+    };
+    // Codes of the column's own values first, since a label a row would be slow.
+    let (keys, numeric): (Vec<u64>, bool) = match column {
+        Column::Number(values) => {
+            (values.iter().map(|v| (v + 0.0).to_bits()).collect(), kind == Kind::Number)
+        }
+        Column::Codes { codes, levels } => (codes.iter().map(|c| u64::from(*c)).collect(), levels.numeric()),
+    };
+    let mut firsts: std::collections::BTreeMap<u64, usize> = std::collections::BTreeMap::new();
+    for (row, key) in keys.iter().enumerate() {
+        firsts.entry(*key).or_insert(row);
+    }
+    let labels = Levels::new(firsts.values().map(|row| label(*row)).collect(), numeric);
+    let code_of = |row: usize| labels.code(&label(row)).unwrap_or(MISSING);
+    let codes: std::collections::BTreeMap<u64, u32> =
+        firsts.iter().map(|(key, row)| (*key, code_of(*row))).collect();
+    (keys.iter().map(|key| codes[key]).collect(), labels)
+}
+
+/// Weights that can be used.
+fn weights(name: &Option<ColumnName>, column: &Column) -> Result<Vec<f64>> {
+    let column_name = name.as_ref().map_or("", |column| &column.name);
+    let bad = |message: String| {
+        let error = Code::BadWeight.error(message);
+        name.as_ref().map_or(error.clone(), |column| error.at(&column.span))
+    };
+    let Column::Number(values) = column else {
+        return Err(bad(format!("weight column `{column_name}` is a category, not numbers")));
+    };
+    if let Some(row) = values.iter().position(|v| !v.is_finite() || *v < 0.0) {
+        return Err(bad(format!("weight `{column_name}` is {} in row {}", values[row], row + 1))
+            .help("weights are finite numbers that are not negative"));
+    }
+    if values.iter().all(|v| *v == 0.0) {
+        return Err(bad(format!("weight `{column_name}` is 0 in every row")));
+    }
+    Ok(values.to_vec())
+}
+
+/// Refuses metrics that these classes do not have.
+fn refuse_metrics(graph: &Graph, y: &Target) -> Result<()> {
+    let Target::Classes { labels, .. } = y else { return Ok(()) };
+    match graph.scoring.iter().find_map(|metric| crate::metrics::refuses(metric, labels)) {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
+}
+
+fn folds(graph: &Graph, rows: usize, y: &Target, warnings: &mut Vec<Diagnostic>) -> Result<Vec<Fold>> {
+    let Some(splitter) = &graph.splitter else { return Ok(Vec::new()) };
+    let classes = match y {
+        Target::Classes { codes, .. } => Some(&**codes),
+        Target::Values(_) => None,
+    };
+    let (folds, more) = splitter.split(&Split { rows, classes, seed: graph.seed })?;
+    warnings.extend(more);
+    Ok(folds)
+}

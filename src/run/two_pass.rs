@@ -1,0 +1,232 @@
+//! The two-pass path: pass 1 makes the moments of every fold, everything is fitted on small
+//! matrices, and pass 2 makes the out-of-fold predictions as one sum of raw columns.
+//!
+//! Merging instead of subtracting follows from the partition; compare Engstrom and Jensen,
+//! arXiv 2401.13185, who subtract.
+
+use super::cells::{self, Cell, Input};
+use super::fitted::{Fitted, FittedGroup, FittedNode, FittedSteps};
+use super::general::General;
+use super::layout::{Layout, Place};
+use super::view::View;
+use crate::contract::{Frame, Linear, Needs, Prediction, Stats, Unfit};
+use crate::diag::Result;
+use crate::graph::StepNode;
+use crate::linalg::{Affine, Matrix};
+use crate::plan::Bound;
+use crate::table::{Column, MISSING, Rows};
+
+/// Pass 1's outcome: the cells of all folds.
+pub struct TwoPass<'a> {
+    bound: &'a Bound<'a>,
+    frame: &'a Frame,
+    layout: Layout,
+    cells: Vec<Cell>,
+    others: Vec<Cell>,
+    whole: Cell,
+}
+
+/// A fitted pipeline with its linear form over the raw positions, where it has one.
+pub struct Fit {
+    /// The pipeline.
+    pub fitted: Fitted,
+    /// The model's linear form over raw positions, one an output; `None` when only applying the
+    /// steps to rows will do.
+    composed: Option<Vec<Affine>>,
+    /// Why the model was fitted on rows, if it was.
+    pub rows_reason: Option<String>,
+}
+
+impl<'a> TwoPass<'a> {
+    /// Reads the table once.
+    ///
+    /// # Errors
+    /// Whatever reading can meet.
+    pub fn collect(bound: &'a Bound<'a>, frame: &'a Frame, parallel: bool) -> Result<Self> {
+        let layout = Layout::of(&bound.x, &bound.y)?;
+        let mut cell_of = vec![0; bound.x.rows()];
+        for (k, fold) in bound.folds.iter().enumerate() {
+            fold.test.iter().for_each(|row| cell_of[row as usize] = k as u16);
+        }
+        let input = Input {
+            scan: &bound.x,
+            target: &bound.y,
+            weight: bound.weight.as_deref(),
+            cell_of: &cell_of,
+            cells: bound.folds.len().max(1),
+            parallel,
+        };
+        let cells = cells::collect(&layout, &input)?;
+        let others = if bound.folds.is_empty() { Vec::new() } else { cells::others(&cells) };
+        let whole = cells::whole(&cells);
+        Ok(Self { bound, frame, layout, cells, others, whole })
+    }
+
+    /// Fits on the training rows of fold `k`, or on all rows.
+    ///
+    /// # Errors
+    /// Whatever a step or the model refuses, with its name.
+    pub fn fit(&self, fold: Option<usize>) -> Result<Fit> {
+        let graph = self.bound.graph;
+        let cell = fold.map_or(&self.whole, |k| &self.others[k]);
+        let unseen = fold.map(|k| &self.cells[k]);
+        let raw = View::raw(&self.layout, cell, &self.bound.y, self.bound.x.schema());
+        let mut groups = Vec::new();
+        let mut views = Vec::new();
+        let mut refused = Vec::new();
+        for (group, columns) in
+            graph.groups.iter().zip(&self.bound.groups).filter(|(_, columns)| !columns.is_empty())
+        {
+            let schema = self.bound.x.schema();
+            let places: Vec<usize> = columns.iter().filter_map(|name| schema.index(name)).collect();
+            let (steps, view) = chain(&group.steps, raw.select(&places), &mut refused)?;
+            views.push((group.name.clone(), view));
+            groups.push(FittedGroup { name: group.name.clone(), columns: columns.clone(), steps });
+        }
+        let (select, view) = chain(&graph.select, raw.beside(views), &mut refused)?;
+        let steps = FittedSteps { groups, select };
+        let names = view.names();
+        let refuses = unseen.is_some_and(|test| refused.iter().any(|at| test.plain.mean[*at] != 0.0));
+        let rows = self.training_rows(fold);
+        if refuses {
+            return self.on_rows(
+                steps,
+                &rows,
+                "a fold's test rows have a category that its training rows lack",
+            );
+        }
+        let Some(joint) = view.joint() else {
+            return self.on_rows(steps, &rows, "the model's features are not all numbers without holes");
+        };
+        let mut stats = Stats { joint: Some(joint), ..view.stats(Needs::TARGET) };
+        stats.rows = rows.len();
+        let model = &graph.model.model;
+        let fits = model.fit_grid(&[&**model], &stats);
+        match fits.into_iter().next() {
+            Some(Ok(fitted)) => {
+                let composed =
+                    fitted.linear().zip(view.values()).map(|(linear, values)| compose(&linear, &values));
+                let fitted = Fitted { steps, class: model.name(), model: fitted, names };
+                Ok(Fit { fitted, composed, rows_reason: None })
+            }
+            Some(Err(Unfit::Rows(reason))) => {
+                let mut fit = self.on_rows(steps, &rows, &reason)?;
+                let linear = fit.fitted.model.linear();
+                fit.composed = linear.zip(view.values()).map(|(linear, values)| compose(&linear, &values));
+                Ok(fit)
+            }
+            Some(Err(Unfit::Failed(error))) => {
+                Err(error.prefixed(&format!("model `{}`", graph.model.name)).or_at(&graph.model.span))
+            }
+            None => Err(crate::diag::Code::Bug.error("a model gave no outcome for its candidate")),
+        }
+    }
+
+    fn training_rows(&self, fold: Option<usize>) -> Rows {
+        fold.map_or_else(|| Rows::all(self.bound.x.rows()), |k| self.bound.folds[k].train.clone())
+    }
+
+    /// The model from the rows that the steps make.
+    fn on_rows(&self, steps: FittedSteps, rows: &Rows, reason: &str) -> Result<Fit> {
+        let features = steps.transform(self.frame)?;
+        let model = General::new(self.bound, self.frame).model(&features, rows)?;
+        let names = features.names().iter().map(|name| name.to_string()).collect();
+        let fitted = Fitted { steps, class: self.bound.graph.model.model.name(), model, names };
+        Ok(Fit { fitted, composed: None, rows_reason: Some(reason.to_owned()) })
+    }
+
+    /// Predicts some rows: pass 2 for them.
+    ///
+    /// # Errors
+    /// Whatever the steps or the model refuse.
+    pub fn predict(&self, fit: &Fit, rows: &Rows) -> Result<Prediction> {
+        match &fit.composed {
+            Some(outputs) => Ok(fit.fitted.model.link(self.sums(outputs, rows))),
+            None => fit.fitted.predict(&self.frame.take(rows)),
+        }
+    }
+
+    /// Each output's sum over the raw positions, column by column in order.
+    fn sums(&self, outputs: &[Affine], rows: &Rows) -> Matrix {
+        let mut sums = Matrix::zeros(rows.len(), outputs.len());
+        for (t, output) in outputs.iter().enumerate() {
+            let sum = sums.column_mut(t);
+            sum.fill(output.offset);
+            let mut factors = vec![0.0; self.layout.features];
+            output.terms.iter().for_each(|(at, factor)| factors[*at as usize] = *factor);
+            for (place, column) in self.layout.places.iter().zip(self.bound.x.columns()) {
+                add(sum, place, column, &factors, rows);
+            }
+        }
+        sums
+    }
+}
+
+/// Adds a raw column's part to the sums.
+fn add(sums: &mut [f64], place: &Place, column: &Column, factors: &[f64], rows: &Rows) {
+    match (place, column) {
+        (Place::Number { at, shift, missing }, Column::Number(values)) => {
+            let (factor, hole) = (factors[*at], missing.map_or(0.0, |at| factors[at]));
+            if factor == 0.0 && hole == 0.0 {
+                return;
+            }
+            let part = |value: f64| if value.is_nan() { hole } else { factor * (value - shift) };
+            match rows {
+                Rows::Range(range) => {
+                    let values = &values[range.start as usize..range.end as usize];
+                    sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += part(*value));
+                }
+                _ => {
+                    sums.iter_mut().zip(rows.iter()).for_each(|(sum, row)| *sum += part(values[row as usize]))
+                }
+            }
+        }
+        (Place::Category { at, missing, .. }, Column::Codes { codes, .. }) => {
+            let hole = missing.map_or(0.0, |at| factors[at]);
+            for (sum, row) in sums.iter_mut().zip(rows.iter()) {
+                let code = codes[row as usize];
+                *sum += if code == MISSING { hole } else { factors[at + code as usize] };
+            }
+        }
+        // A column keeps its type.
+        _ => sums.fill(f64::NAN),
+    }
+}
+
+/// The model's linear form over raw positions.
+fn compose(linear: &Linear, values: &[Affine]) -> Vec<Affine> {
+    let output = |t: usize| {
+        let mut offset = linear.intercept[t];
+        let mut factors = std::collections::BTreeMap::<u32, f64>::new();
+        for (j, value) in values.iter().enumerate() {
+            let coef = linear.coef[(j, t)];
+            offset += coef * value.offset;
+            value.terms.iter().for_each(|(at, factor)| *factors.entry(*at).or_insert(0.0) += coef * factor);
+        }
+        Affine { offset, terms: factors.into_iter().collect() }
+    };
+    (0..linear.intercept.len()).map(output).collect()
+}
+
+/// Fits steps one after the other on what a view tells of them.
+fn chain<'v>(
+    nodes: &[StepNode],
+    mut view: View<'v>,
+    refused: &mut Vec<usize>,
+) -> Result<(Vec<FittedNode>, View<'v>)> {
+    let mut fitted = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        let place = |error: crate::diag::Diagnostic| {
+            error.prefixed(&format!("step `{}`", node.name)).or_at(&node.span)
+        };
+        let step = node.step.fit_stats(&view.stats(node.step.needs())).map_err(place)?;
+        let Some(map) = step.map() else {
+            let message = format!("step `{}` promised to be a map and is none", node.name);
+            return Err(crate::diag::Code::Bug.error(message));
+        };
+        refused.extend(view.refused(&map));
+        view = view.through(&map);
+        fitted.push(FittedNode { class: node.step.name(), name: node.name.clone(), step });
+    }
+    Ok((fitted, view))
+}

@@ -1,0 +1,342 @@
+//! A table while its cells come in, from whatever layout.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::diag::{Code, Diagnostic, Result};
+use crate::table::{Column, Field, Kind, Schema, Table};
+
+use super::column::{Built, Growing};
+use super::read::{Read, ReadOptions};
+
+/// Says where a cell stands: the name of the key or file, and the line where there is one. Its
+/// argument is the `at` that came with the cell: a byte offset, a row, whatever the layout counts.
+pub type Place<'a> = dyn Fn(usize) -> (String, Option<usize>) + 'a;
+
+/// A column of a [`Builder`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot(usize);
+
+/// Takes cells as texts, row by row or column by column, and makes a table of them.
+///
+/// Columns stand in the order of their first appearance; a row that lacks a field has a missing
+/// value there.
+pub struct Builder<'a> {
+    options: &'a ReadOptions,
+    wanted: Option<HashSet<&'a str>>,
+    place: &'a Place<'a>,
+    columns: Vec<Growing>,
+    /// All columns of the data, wanted or not, in order of appearance.
+    known: Vec<Known>,
+    by_name: HashMap<String, usize>,
+    rows: usize,
+    /// Where the next field of a row probably is.
+    next: usize,
+    /// Bytes of cells and names that have come: the bound of what a table may take.
+    fed: usize,
+    room: usize,
+}
+
+struct Known {
+    name: String,
+    /// The place in `columns`, where the column is wanted.
+    column: Option<usize>,
+    /// The row, counted from 1, that had this field last.
+    row: usize,
+}
+
+/// Cells that a table of sparse rows may always have, and for each byte that came.
+const CELLS: usize = 1 << 20;
+const CELLS_A_BYTE: usize = 8;
+
+impl<'a> Builder<'a> {
+    fn new(options: &'a ReadOptions, place: &'a Place<'a>) -> Self {
+        Self {
+            options,
+            wanted: options.columns.as_ref().map(|names| names.iter().map(String::as_str).collect()),
+            place,
+            columns: Vec::new(),
+            known: Vec::new(),
+            by_name: HashMap::new(),
+            rows: 0,
+            next: 0,
+            fed: 0,
+            room: 0,
+        }
+    }
+
+    /// Makes room for some rows in the columns that come after this.
+    pub fn reserve(&mut self, rows: usize) {
+        self.room = rows;
+    }
+
+    /// A new column, as a header declares it.
+    ///
+    /// # Errors
+    /// `UnreadableValue` when it stands twice.
+    pub fn column(&mut self, name: &str, at: usize) -> Result<Slot> {
+        if self.by_name.contains_key(name) {
+            return Err(self.twice("column", name, at));
+        }
+        self.add(name, at)
+    }
+
+    /// The column of a field of the current row, new or known.
+    ///
+    /// # Errors
+    /// `UnreadableValue` when the row has the field already, or when the rows share so few fields
+    /// that the table would dwarf the data.
+    pub fn field(&mut self, name: &str, at: usize) -> Result<Slot> {
+        let guess = self.known.get(self.next).is_some_and(|known| known.name == name);
+        let found = if guess { Some(self.next) } else { self.by_name.get(name).copied() };
+        let Slot(slot) = match found {
+            Some(slot) => Slot(slot),
+            None => self.add(name, at)?,
+        };
+        self.next = slot + 1;
+        self.fed += name.len();
+        if self.known[slot].row == self.rows + 1 {
+            return Err(self.twice("field", name, at));
+        }
+        self.known[slot].row = self.rows + 1;
+        if let Some(i) = self.known[slot].column {
+            self.columns[i].pad(self.rows);
+        }
+        Ok(Slot(slot))
+    }
+
+    /// Whether the column is to be read at all.
+    pub fn wants(&self, slot: Slot) -> bool {
+        self.known[slot.0].column.is_some()
+    }
+
+    /// The name of a column.
+    pub fn name(&self, slot: Slot) -> &str {
+        &self.known[slot.0].name
+    }
+
+    /// The next cell of a column, as text; the words for missing are missing.
+    ///
+    /// # Errors
+    /// `BadCell` for a cell that is not of the type that `schema` asks for.
+    pub fn push(&mut self, slot: Slot, text: &str, at: usize) -> Result<()> {
+        self.fed += text.len() + 1;
+        match self.known[slot.0].column {
+            Some(i) => self.columns[i].push(text, at, self.place),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends a row; its columns without a cell are missing.
+    ///
+    /// # Errors
+    /// `UnreadableValue` beyond 2^32 - 2 rows, or when the table would dwarf the data.
+    pub fn end_row(&mut self) -> Result<()> {
+        self.set_rows(self.rows + 1)?;
+        self.next = 0;
+        Ok(())
+    }
+
+    /// Says how many rows there are, where whole columns came.
+    ///
+    /// # Errors
+    /// As [`Builder::end_row`].
+    pub fn set_rows(&mut self, rows: usize) -> Result<()> {
+        self.rows = rows;
+        self.fed += 1;
+        if rows >= u32::MAX as usize {
+            return Err(self.error(0, format!("more than {} rows", u32::MAX - 1), "read it in parts"));
+        }
+        self.bound(0)
+    }
+
+    /// How many rows there are.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    fn add(&mut self, name: &str, at: usize) -> Result<Slot> {
+        let wanted = self.wanted.as_ref().is_none_or(|names| names.contains(name));
+        let column = wanted.then_some(self.columns.len());
+        if wanted {
+            let asked = self.options.schema.get(name).copied();
+            self.columns.push(Growing::new(name, asked, self.room));
+        }
+        let slot = self.known.len();
+        self.known.push(Known { name: name.to_owned(), column, row: 0 });
+        self.by_name.insert(name.to_owned(), slot);
+        self.fed += name.len();
+        self.bound(at)?;
+        Ok(Slot(slot))
+    }
+
+    /// Rows that share no fields would make a table of rows times rows cells.
+    fn bound(&self, at: usize) -> Result<()> {
+        let cells = self.columns.len().saturating_mul(self.rows);
+        if cells <= CELLS + CELLS_A_BYTE * self.fed {
+            return Ok(());
+        }
+        let message =
+            format!("{} columns in {} rows, nearly all of them empty", self.columns.len(), self.rows);
+        Err(self.error(at, message, "give the rows the same fields, or name the `columns` to read"))
+    }
+
+    fn twice(&self, what: &str, name: &str, at: usize) -> Diagnostic {
+        let name = super::column::short(name);
+        let message = match what {
+            "field" => format!("row {}: field `{name}` stands twice", self.rows + 1),
+            _ => format!("column `{name}` stands twice"),
+        };
+        self.error(at, message, "give every column its own name")
+    }
+
+    /// An `UnreadableValue` at a place of the data.
+    pub fn error(&self, at: usize, message: String, help: &str) -> Diagnostic {
+        let (name, line) = (self.place)(at);
+        Code::UnreadableValue.error(message).help(help).within(name, line, None)
+    }
+
+    fn finish(mut self) -> Result<Vec<Built>> {
+        self.check_names()?;
+        let (name, _) = (self.place)(0);
+        if self.rows == 0 || self.known.is_empty() {
+            let message = match self.known.is_empty() {
+                true => "the data has no columns",
+                false => "the data has a header, but no rows",
+            };
+            return Err(Code::EmptyData.error(message).within(name, None, None));
+        }
+        for column in &mut self.columns {
+            column.pad(self.rows);
+        }
+        Ok(self.columns.into_iter().map(Growing::finish).collect())
+    }
+
+    /// Every column that `columns` or `schema` names must be there.
+    fn check_names(&self) -> Result<()> {
+        let field = |known: &Known| Field { name: known.name.clone(), kind: Kind::Number };
+        let asked = self.options.columns.iter().flatten().chain(self.options.schema.keys());
+        let mut absent = asked.filter(|name| !self.by_name.contains_key(*name)).peekable();
+        if absent.peek().is_none() || self.known.is_empty() {
+            return Ok(());
+        }
+        let fields: Vec<Field> = self.known.iter().map(field).collect();
+        let columns = fields.iter().map(|_| Column::Number(Vec::new().into())).collect();
+        let names = Table::new(Schema { fields }, columns)?;
+        let (place, _) = (self.place)(0);
+        absent.try_for_each(|name| names.require(name).map(drop)).map_err(|e| e.within(place, None, None))
+    }
+}
+
+/// Makes a table of what `feed` hands to a [`Builder`]. `feed` is called once more when a column
+/// turned out to be words after its first cells had passed for numbers (`007`, then `A1`), since
+/// their spelling is needed then; it has to hand over the same cells again.
+///
+/// # Errors
+/// Whatever `feed` and the builder meet; `MissingColumn` for a name of the options that is not in
+/// the data; `EmptyData` where there are no rows.
+pub fn gather(
+    options: &ReadOptions,
+    place: &Place<'_>,
+    feed: impl Fn(&mut Builder<'_>) -> Result<()>,
+) -> Result<Read> {
+    let pass = |options: &ReadOptions| {
+        let mut builder = Builder::new(options, place);
+        feed(&mut builder)?;
+        builder.finish()
+    };
+    let mut built = pass(options)?;
+    let again: Vec<String> = built.iter().filter(|column| column.again).map(|c| c.name.clone()).collect();
+    if !again.is_empty() {
+        let schema: BTreeMap<String, Kind> =
+            again.iter().map(|name| (name.clone(), Kind::Category)).collect();
+        let words = pass(&ReadOptions { schema, columns: Some(again) })?;
+        for (old, new) in built.iter_mut().filter(|column| column.again).zip(words) {
+            *old = new;
+        }
+    }
+    table(built).map_err(|e| e.within(place(0).0, None, None))
+}
+
+fn table(built: Vec<Built>) -> Result<Read> {
+    let mut fields = Vec::with_capacity(built.len());
+    let mut columns = Vec::with_capacity(built.len());
+    let mut suspects = Vec::new();
+    for column in built {
+        fields.push(Field { name: column.name, kind: column.kind });
+        columns.push(column.column);
+        suspects.extend(column.suspect);
+    }
+    Ok(Read { table: Table::new(Schema { fields }, columns)?, suspects })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Builder, gather};
+    use crate::diag::{Code, Result};
+    use crate::source::formats::ReadOptions;
+    use crate::table::{Column, Kind};
+
+    fn rows(rows: &[&[(&str, &str)]]) -> impl Fn(&mut Builder<'_>) -> Result<()> {
+        let rows: Vec<Vec<(String, String)>> =
+            rows.iter().map(|row| row.iter().map(|(a, b)| ((*a).into(), (*b).into())).collect()).collect();
+        move |builder| {
+            for (i, row) in rows.iter().enumerate() {
+                for (name, text) in row {
+                    let slot = builder.field(name, i)?;
+                    builder.push(slot, text, i)?;
+                }
+                builder.end_row()?;
+            }
+            Ok(())
+        }
+    }
+
+    fn place(row: usize) -> (String, Option<usize>) {
+        (format!("row:{row}"), None)
+    }
+
+    #[test]
+    fn fields_come_in_any_order_and_may_be_absent() {
+        let feed = rows(&[&[("a", "1")], &[("b", "x"), ("a", "2")], &[], &[("c", "true"), ("b", "y")]]);
+        let read = gather(&ReadOptions::default(), &place, feed).expect("a table");
+        assert_eq!(read.table.schema().names().collect::<Vec<_>>(), ["a", "b", "c"]);
+        let missing: Vec<usize> = read.table.columns().iter().map(Column::missing).collect();
+        assert_eq!((read.table.rows(), missing), (4, vec![2, 2, 3]));
+        assert_eq!(read.table.schema().fields[2].kind, Kind::Bool);
+    }
+
+    #[test]
+    fn words_that_passed_for_numbers_keep_their_spelling() {
+        let feed =
+            rows(&[&[("n", "1"), ("id", "007")], &[("n", "2"), ("id", "A1")], &[("id", "7.0"), ("n", "")]]);
+        let read = gather(&ReadOptions::default(), &place, feed).expect("a table");
+        let Column::Codes { levels, .. } = &read.table.columns()[1] else { panic!("a category") };
+        assert_eq!(levels.labels(), ["007", "7.0", "A1"]);
+        assert_eq!(read.table.schema().fields[0].kind, Kind::Number);
+    }
+
+    #[test]
+    fn a_field_that_stands_twice_and_an_unknown_name_are_errors() {
+        let feed = rows(&[&[("a", "1")], &[("a", "1"), ("a", "2")]]);
+        let error = gather(&ReadOptions::default(), &place, feed).expect_err("twice");
+        assert_eq!(error.message(), "row 2: field `a` stands twice");
+        let options = ReadOptions { columns: Some(vec!["prize".into()]), ..ReadOptions::default() };
+        let error = gather(&options, &place, rows(&[&[("price", "1")]])).expect_err("no such column");
+        assert_eq!(error.code(), Code::MissingColumn);
+        assert_eq!(error.advice(), Some("did you mean `price`?"));
+    }
+
+    #[test]
+    fn rows_that_share_no_field_are_refused_before_they_fill_the_memory() {
+        let feed = |builder: &mut Builder<'_>| {
+            for i in 0..100_000 {
+                let slot = builder.field(&format!("f{i}"), i)?;
+                builder.push(slot, "1", i)?;
+                builder.end_row()?;
+            }
+            Ok(())
+        };
+        let error = gather(&ReadOptions::default(), &place, feed).expect_err("too sparse");
+        assert_eq!(error.code(), Code::UnreadableValue);
+    }
+}

@@ -1,0 +1,152 @@
+//! One cell of a text format: missing, number, true or false, or a word.
+
+/// From here on an `f64` no longer holds every integer.
+const LAST_INTEGER: f64 = 9_007_199_254_740_992.0;
+
+/// Whether a text stands for a missing value: the list of pandas' `read_csv` (`STR_NA_VALUES` of
+/// pandas 3), compared as it stands, without trimming.
+pub(super) fn is_missing(text: &str) -> bool {
+    matches!(
+        text,
+        "" | "#N/A"
+            | "#N/A N/A"
+            | "#NA"
+            | "-1.#IND"
+            | "-1.#QNAN"
+            | "-NaN"
+            | "-nan"
+            | "1.#IND"
+            | "1.#QNAN"
+            | "<NA>"
+            | "N/A"
+            | "NA"
+            | "NULL"
+            | "NaN"
+            | "None"
+            | "n/a"
+            | "nan"
+            | "null"
+    )
+}
+
+/// The number that a text spells, as `read_csv` reads it: decimal digits with sign, point and
+/// exponent, or infinity, with blanks around it; never NaN.
+pub(super) fn number(text: &str) -> Option<f64> {
+    let text = text.trim_ascii();
+    // `parse` takes exactly this grammar, and NaN, which no number starts with.
+    match text.as_bytes().first()? {
+        b'0'..=b'9' | b'+' | b'-' | b'.' | b'i' | b'I' => {
+            text.parse::<f64>().ok().filter(|value| !value.is_nan())
+        }
+        _ => None,
+    }
+}
+
+/// `true` or `false` in any case.
+pub(super) fn truth(text: &str) -> Option<bool> {
+    if text.eq_ignore_ascii_case("true") {
+        Some(true)
+    } else if text.eq_ignore_ascii_case("false") {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+/// Whether a text that spells `value` is an integer beyond 2^53. The digits decide: as a float,
+/// 2^53 + 1 is 2^53.
+pub(super) fn is_beyond_integers(text: &str, value: f64) -> bool {
+    if value.abs() < LAST_INTEGER || !value.is_finite() {
+        return false;
+    }
+    let digits = text.trim_ascii().trim_start_matches(['+', '-']);
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return false;
+    }
+    let digits = digits.trim_start_matches('0');
+    digits.len() > 16 || digits > "9007199254740992"
+}
+
+/// A key that two spellings of one number share, and two numbers never do: up to 15 significant
+/// digits a float tells decimals apart, beyond that the spelling itself is the key.
+pub(super) fn number_key(text: &str) -> String {
+    let mantissa = text.trim_ascii().split(['e', 'E']).next().unwrap_or("");
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    if digits.trim_matches('0').len() > 15 {
+        return text.trim_ascii().to_owned();
+    }
+    number(text).map_or_else(|| text.to_owned(), label_of)
+}
+
+/// How a number is printed as a class label: `0`, not `0.0`; else the shortest text that reads back
+/// as the same number.
+pub fn label_of(value: f64) -> String {
+    // Zero has one label.
+    let mut text = String::new();
+    push_number(&mut text, value + 0.0, true);
+    text
+}
+
+/// Appends the shortest text that reads back as the same bits; an integral value without a point
+/// where `whole` says so.
+pub(super) fn push_number(text: &mut String, value: f64, whole: bool) {
+    use std::fmt::Write as _;
+
+    write!(text, "{value:?}").expect("writing to a string does not fail");
+    if whole && text.ends_with(".0") {
+        text.truncate(text.len() - 2);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_beyond_integers, label_of, number, number_key};
+
+    #[test]
+    fn numbers_are_those_of_read_csv() {
+        for (text, value) in [
+            ("1", 1.0),
+            ("+1", 1.0),
+            ("-0.5", -0.5),
+            (".5", 0.5),
+            ("1.", 1.0),
+            ("1e5", 1e5),
+            ("1E-5", 1e-5),
+            (" 1\t", 1.0),
+            ("007", 7.0),
+            ("1e999", f64::INFINITY),
+            ("-Infinity", f64::NEG_INFINITY),
+            ("iNf", f64::INFINITY),
+            ("1e-400", 0.0),
+        ] {
+            assert_eq!(number(text), Some(value), "{text}");
+        }
+        for text in [
+            "", ".", "1e", "1_000", "1,000", "0x10", "--1", "+-1", "- 1", "nan", "+nan", "NAN", "1d5", "٣",
+            "i", "infra",
+        ] {
+            assert_eq!(number(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn digits_decide_what_is_beyond_the_integers() {
+        let beyond = |text: &str| is_beyond_integers(text, number(text).expect("a number"));
+        assert!(!beyond("9007199254740992") && !beyond("-009007199254740992"));
+        assert!(beyond("9007199254740993") && beyond("-9007199254740993") && beyond("18446744073709551616"));
+        assert!(!beyond("1e20") && !beyond("9007199254740993.0"));
+    }
+
+    #[test]
+    fn labels_are_as_people_write_them() {
+        let texts = [0.0, -0.0, 1.0, 2.5, 1e-7, 1e300, -3.0].map(label_of);
+        assert_eq!(texts, ["0", "0", "1", "2.5", "1e-7", "1e300", "-3"]);
+    }
+
+    #[test]
+    fn spellings_of_one_number_share_a_key() {
+        assert_eq!(number_key("1"), number_key(" 1.00"));
+        assert_eq!(number_key("1e1"), number_key("10"));
+        assert_ne!(number_key("9007199254740993"), number_key("9007199254740992"));
+    }
+}

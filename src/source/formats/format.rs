@@ -1,0 +1,158 @@
+//! The formats and their names.
+
+use crate::diag::{Code, Diagnostic, Result, suggest};
+
+use super::detect;
+
+/// How a table is written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Format {
+    /// Comma-separated fields with a header.
+    Csv,
+    /// The same with tabs.
+    Tsv,
+    /// One object with a list for each column: `{"x1": [1, 2], "x2": [3, 4]}`.
+    JsonColumns,
+    /// One list with an object for each row: `[{"x1": 1, "x2": 3}, {"x1": 2, "x2": 4}]`.
+    JsonRecords,
+    /// An object for each row, one a line.
+    Jsonl,
+}
+
+/// What `source.format` may say.
+const NAMES: [&str; 7] = ["auto", "csv", "json", "jsonl", "parquet", "arrow", "npy"];
+
+impl Format {
+    /// All formats that can be read and written.
+    pub const ALL: [Format; 5] =
+        [Format::Csv, Format::Tsv, Format::JsonColumns, Format::JsonRecords, Format::Jsonl];
+
+    /// The format in words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Csv => "CSV",
+            Format::Tsv => "TSV",
+            Format::JsonColumns => "JSON columns",
+            Format::JsonRecords => "JSON records",
+            Format::Jsonl => "JSONL",
+        }
+    }
+
+    /// The ending of its files, which the two layouts of JSON share.
+    pub fn ending(self) -> &'static str {
+        match self {
+            Format::Csv => "csv",
+            Format::Tsv => "tsv",
+            Format::JsonColumns | Format::JsonRecords => "json",
+            Format::Jsonl => "jsonl",
+        }
+    }
+
+    /// Whether it is one of the JSON formats.
+    pub fn is_json(self) -> bool {
+        matches!(self, Format::JsonColumns | Format::JsonRecords | Format::Jsonl)
+    }
+}
+
+/// The format that `source.format` means for some bytes. `csv` is commas or tabs and `json` is
+/// columns, records or lines, as the content shows; `auto` is whatever it shows.
+///
+/// # Errors
+/// `BadValue` for a name that is none; `UnreadableValue` for a format that is known but not in this
+/// version, and for bytes that are not what was asked for; `RefusedFormat` for pickle and Java values.
+pub fn resolve(format: &str, bytes: &[u8], name: &str) -> Result<Format> {
+    let expected = match format {
+        "auto" => return detect(bytes, name),
+        "csv" => "CSV",
+        "json" => "JSON",
+        "jsonl" => "JSONL",
+        "parquet" => return Err(later("Parquet")),
+        "arrow" => return Err(later("Arrow IPC")),
+        "npy" => return Err(later("NPY")),
+        _ => {
+            let help = match suggest(format, NAMES) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("formats are {}", NAMES.join(", ")),
+            };
+            return Err(Code::BadValue.error(format!("unknown format `{format}`")).help(help));
+        }
+    };
+    let found = detect(bytes, name)?;
+    match (format, found.is_json()) {
+        ("jsonl", true) => Ok(Format::Jsonl),
+        ("csv", false) | ("json", true) => Ok(found),
+        _ => {
+            let message = format!("the value looks like {}, not {expected}", found.name());
+            Err(Code::UnreadableValue.error(message).help("say `format: auto`").within(name, None, None))
+        }
+    }
+}
+
+/// The format that a file's ending names; `None` for an ending that names none. For `.json` that is
+/// columns, which is what is written; [`read`](super::read()) takes records as well.
+///
+/// # Errors
+/// `UnreadableValue` for a format that is known but not in this version.
+pub fn format_of_path(path: &std::path::Path) -> Result<Option<Format>> {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or("").to_ascii_lowercase();
+    let within = |e: Diagnostic| e.within(path.display().to_string(), None, None);
+    match ending.as_str() {
+        "csv" => Ok(Some(Format::Csv)),
+        "tsv" => Ok(Some(Format::Tsv)),
+        "json" => Ok(Some(Format::JsonColumns)),
+        "jsonl" => Ok(Some(Format::Jsonl)),
+        "parquet" => Err(within(later("Parquet"))),
+        "arrow" => Err(within(later("Arrow IPC"))),
+        "npy" => Err(within(later("NPY"))),
+        "gz" => Err(within(later("gzip"))),
+        "zst" => Err(within(later("zstd"))),
+        _ => Ok(None),
+    }
+}
+
+/// The error for a format that this version does not read.
+pub(super) fn later(format: &str) -> Diagnostic {
+    let help = match format {
+        "Parquet" => "convert it once: `pandas.read_parquet(FILE).to_csv(\"data.csv\", index=False)`",
+        "Arrow IPC" => "convert it once: `pandas.read_feather(FILE).to_csv(\"data.csv\", index=False)`",
+        "NPY" => "convert it once: `pandas.DataFrame(numpy.load(FILE)).to_csv(\"data.csv\", index=False)`",
+        "gzip" | "zstd" | "bzip2" | "xz" | "zlib" => "decompress it first",
+        _ => "convert it to CSV, JSON or JSONL first",
+    };
+    Code::UnreadableValue.error(format!("{format} is not in this version")).help(help)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Format, format_of_path, resolve};
+    use crate::diag::Code;
+
+    #[test]
+    fn endings_name_formats() {
+        let of = |path: &str| format_of_path(Path::new(path));
+        assert_eq!(of("a/b.CSV"), Ok(Some(Format::Csv)));
+        assert_eq!(of("b.tsv"), Ok(Some(Format::Tsv)));
+        assert_eq!(of("b.json"), Ok(Some(Format::JsonColumns)));
+        assert_eq!(of("csv"), Ok(None));
+        for format in Format::ALL {
+            let named = of(&format!("a.{}", format.ending())).map(|named| named.map(Format::ending));
+            assert_eq!(named, Ok(Some(format.ending())));
+        }
+        for path in ["a.parquet", "a.arrow", "a.npy", "a.csv.gz", "a.csv.zst"] {
+            assert_eq!(of(path).expect_err(path).code(), Code::UnreadableValue);
+        }
+    }
+
+    #[test]
+    fn a_name_is_held_to_what_the_content_shows() {
+        assert_eq!(resolve("csv", b"a\tb\n1\t2\n", "k"), Ok(Format::Tsv));
+        assert_eq!(resolve("json", b"[{\"a\":1}]", "k"), Ok(Format::JsonRecords));
+        assert_eq!(resolve("jsonl", b"{\"a\":1}\n", "k"), Ok(Format::Jsonl));
+        let error = resolve("json", b"a,b\n1,2\n", "k").expect_err("CSV");
+        assert_eq!(error.message(), "the value looks like CSV, not JSON");
+        assert_eq!(resolve("cvs", b"", "k").expect_err("typo").advice(), Some("did you mean `csv`?"));
+        assert_eq!(resolve("npy", b"", "k").expect_err("later").code(), Code::UnreadableValue);
+    }
+}

@@ -1,0 +1,209 @@
+//! A table to bytes.
+
+use std::io;
+
+use crate::table::{Column, Kind, Levels, Table};
+
+use super::Format;
+use super::cell::push_number;
+
+/// The bytes of a table. What was read reads back as the same table, where the types that cannot be
+/// inferred (numbers as a category) are given again.
+///
+/// Numbers are the shortest text that reads back as the same bits, without a fraction in a column
+/// that has none; bools are `true` and `false`; a missing cell is empty in CSV and `null` in JSON.
+/// Infinity, which JSON lacks, is the string `"inf"` there.
+pub fn write(table: &Table, format: Format) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write_to(table, format, &mut bytes).expect("writing to memory does not fail");
+    bytes
+}
+
+/// Writes a table as [`write`] does, a row or a column at a time.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_to(table: &Table, format: Format, out: &mut dyn io::Write) -> io::Result<()> {
+    match format {
+        Format::Csv => write_delimited(table, b',', out),
+        Format::Tsv => write_delimited(table, b'\t', out),
+        Format::JsonColumns => write_columns(table, out),
+        Format::JsonRecords => {
+            out.write_all(b"[")?;
+            write_objects(table, b",\n", out)?;
+            out.write_all(b"]\n")
+        }
+        Format::Jsonl => {
+            write_objects(table, b"\n", out)?;
+            if table.rows() > 0 { out.write_all(b"\n") } else { Ok(()) }
+        }
+    }
+}
+
+fn write_delimited(table: &Table, delimiter: u8, out: &mut dyn io::Write) -> io::Result<()> {
+    if table.columns().is_empty() {
+        return Ok(());
+    }
+    let mut writer = csv::WriterBuilder::new().delimiter(delimiter).from_writer(out);
+    writer.write_record(table.schema().names())?;
+    let printers = printers(table, |label, _| label.to_owned());
+    let mut text = String::new();
+    for row in 0..table.rows() {
+        for printer in &printers {
+            text.clear();
+            printer.push(row, &mut text);
+            writer.write_field(&text)?;
+        }
+        writer.write_record(None::<&[u8]>)?;
+    }
+    writer.flush()
+}
+
+fn write_columns(table: &Table, out: &mut dyn io::Write) -> io::Result<()> {
+    let mut text = String::new();
+    out.write_all(b"{")?;
+    for (i, (field, printer)) in table.schema().fields.iter().zip(printers(table, json_label)).enumerate() {
+        let before = if i == 0 { "" } else { ",\n" };
+        write!(out, "{before}{}: [", json_text(&field.name))?;
+        for row in 0..table.rows() {
+            text.clear();
+            text.push_str(if row == 0 { "" } else { ", " });
+            printer.push_json(row, &mut text);
+            out.write_all(text.as_bytes())?;
+        }
+        out.write_all(b"]")?;
+    }
+    out.write_all(b"}\n")
+}
+
+/// An object for each row.
+fn write_objects(table: &Table, between: &[u8], out: &mut dyn io::Write) -> io::Result<()> {
+    let names: Vec<String> = table.schema().names().map(|name| format!("{}: ", json_text(name))).collect();
+    let printers = printers(table, json_label);
+    let mut text = String::new();
+    for row in 0..table.rows() {
+        if row > 0 {
+            out.write_all(between)?;
+        }
+        text.clear();
+        text.push('{');
+        for (i, (name, printer)) in names.iter().zip(&printers).enumerate() {
+            text.push_str(if i == 0 { "" } else { ", " });
+            text.push_str(name);
+            printer.push_json(row, &mut text);
+        }
+        text.push('}');
+        out.write_all(text.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// A column and how its cells are spelled.
+enum Printer<'a> {
+    Numbers { values: &'a [f64], whole: bool },
+    Bools(&'a [f64]),
+    Labels { codes: &'a [u32], labels: Vec<String> },
+}
+
+fn printers(table: &Table, spell: impl Fn(&str, &Levels) -> String) -> Vec<Printer<'_>> {
+    table
+        .fields()
+        .map(|(field, column)| match column {
+            Column::Number(values) if field.kind == Kind::Bool => Printer::Bools(values),
+            Column::Number(values) => {
+                let whole = values.iter().all(|value| value.is_nan() || value.fract() == 0.0);
+                Printer::Numbers { values, whole }
+            }
+            Column::Codes { codes, levels } => {
+                let labels = levels.labels().iter().map(|label| spell(label, levels)).collect();
+                Printer::Labels { codes, labels }
+            }
+        })
+        .collect()
+}
+
+impl Printer<'_> {
+    /// Appends a cell; nothing for a missing one.
+    fn push(&self, row: usize, text: &mut String) {
+        match self {
+            Printer::Numbers { values, whole } => {
+                if !values[row].is_nan() {
+                    push_number(text, values[row], *whole);
+                }
+            }
+            Printer::Bools(values) => {
+                if !values[row].is_nan() {
+                    text.push_str(if values[row] == 0.0 { "false" } else { "true" });
+                }
+            }
+            Printer::Labels { codes, labels } => {
+                text.push_str(labels.get(codes[row] as usize).map_or("", String::as_str));
+            }
+        }
+    }
+
+    /// Appends a cell as JSON.
+    fn push_json(&self, row: usize, text: &mut String) {
+        let before = text.len();
+        match self {
+            Printer::Numbers { values, .. } if values[row].is_infinite() => {
+                text.push_str(if values[row] > 0.0 { "\"inf\"" } else { "\"-inf\"" });
+            }
+            _ => self.push(row, text),
+        }
+        if text.len() == before {
+            text.push_str("null");
+        }
+    }
+}
+
+fn json_text(text: &str) -> String {
+    serde_json::to_string(text).expect("a string is always JSON")
+}
+
+/// A label in JSON: a number where the data had numbers and JSON can spell them so.
+fn json_label(label: &str, levels: &Levels) -> String {
+    if levels.numeric() && serde_json::from_str::<serde_json::Number>(label).is_ok() {
+        label.to_owned()
+    } else {
+        json_text(label)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::write;
+    use crate::source::formats::{Format, ReadOptions, read};
+    use crate::table::Kind;
+
+    #[test]
+    fn every_format_spells_a_table() {
+        let csv =
+            "n,half,b,s,code\n1,0.5,TRUE,\"a,\"\"1\"\"\",1.0\n,,,,\n-2,1e-7,false,é,+2\n3,1,false,é,1\n";
+        let options = ReadOptions { schema: [("code".to_owned(), Kind::Category)].into(), columns: None };
+        let table = read(csv.as_bytes(), Format::Csv, "k", &options).expect("a table").table;
+        let text = |format| String::from_utf8(write(&table, format)).expect("text");
+        assert_eq!(
+            text(Format::Csv),
+            "n,half,b,s,code\n1,0.5,true,\"a,\"\"1\"\"\",1.0\n,,,,\n-2,1e-7,false,é,+2\n3,1.0,false,é,1.0\n"
+        );
+        assert_eq!(
+            text(Format::JsonColumns),
+            "{\"n\": [1, null, -2, 3],\n\"half\": [0.5, null, 1e-7, 1.0],\n\"b\": [true, null, false, false],\n\
+             \"s\": [\"a,\\\"1\\\"\", null, \"é\", \"é\"],\n\"code\": [1.0, null, \"+2\", 1.0]}\n"
+        );
+        let lines = text(Format::Jsonl);
+        assert!(lines.starts_with("{\"n\": 1, \"half\": 0.5, \"b\": true, "), "{lines}");
+        assert_eq!(lines.lines().count(), 4);
+        assert_eq!(text(Format::JsonRecords), format!("[{}]\n", lines.trim_end().replace('\n', ",\n")));
+        assert!(text(Format::Tsv).starts_with("n\thalf\t"));
+    }
+
+    #[test]
+    fn infinity_is_a_string_in_json() {
+        let table =
+            read(b"x\ninf\n-1e999\n", Format::Csv, "k", &ReadOptions::default()).expect("a table").table;
+        assert_eq!(write(&table, Format::JsonColumns), b"{\"x\": [\"inf\", \"-inf\"]}\n");
+        assert_eq!(write(&table, Format::Csv), b"x\ninf\n-inf\n");
+    }
+}

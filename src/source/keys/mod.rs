@@ -1,0 +1,115 @@
+//! The user's data by key. Keys are the user's own: nothing is put before them.
+
+mod dir;
+mod memory;
+mod redis;
+
+use crate::diag::{Code, Diagnostic, Result};
+use crate::store::{Backing, Store, connect};
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The user's data in a store.
+pub trait Keys: Send + Sync {
+    /// What a key holds; `None` if it is not there.
+    fn kind(&self, key: &str) -> Result<Option<Kind>>;
+
+    /// The bytes of a string; `None` if the key is not there, [`Code::WrongKind`] if it is no string.
+    fn value(&self, key: &str) -> Result<Option<Vec<u8>>>;
+
+    /// Makes the key a string with these bytes, whatever it was, in one step for every reader.
+    fn write(&self, key: &str, bytes: &[u8]) -> Result<()>;
+
+    /// [`write`](Self::write), unless the key is there. Says whether it was written: of several writers one is told
+    /// so, and what it wrote stays.
+    fn write_new(&self, key: &str, bytes: &[u8]) -> Result<bool>;
+
+    /// Removes a key; says whether it was there.
+    fn remove(&self, key: &str) -> Result<bool>;
+
+    /// All keys, sorted, without our own records.
+    fn ls(&self) -> Result<Vec<Listed>>;
+}
+
+/// A key, as listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name; bytes that are not UTF-8 are shown as U+FFFD.
+    pub key: String,
+    /// What it holds.
+    pub kind: Kind,
+    /// The length of a string; for other kinds the memory that the server uses for it, which it estimates.
+    pub bytes: u64,
+}
+
+/// What a key holds: Redis's types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Bytes.
+    String,
+    /// Fields and values.
+    Hash,
+    /// A list.
+    List,
+    /// A set.
+    Set,
+    /// A sorted set.
+    Zset,
+    /// A stream.
+    Stream,
+    /// A type of a server module, such as RedisJSON.
+    Module,
+}
+
+impl Kind {
+    /// The kind behind the answer to `TYPE`; `None` for `none`.
+    fn of_type(name: &str) -> Option<Self> {
+        Some(match name {
+            "none" => return None,
+            "string" => Self::String,
+            "hash" => Self::Hash,
+            "list" => Self::List,
+            "set" => Self::Set,
+            "zset" => Self::Zset,
+            "stream" => Self::Stream,
+            _ => Self::Module,
+        })
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::String => "string",
+            Self::Hash => "hash",
+            Self::List => "list",
+            Self::Set => "set",
+            Self::Zset => "zset",
+            Self::Stream => "stream",
+            Self::Module => "module",
+        })
+    }
+}
+
+/// Opens the store that a URL names, and the keys in it, over one connection. [`connect`] says more.
+pub fn open(url: &str, base: &Path) -> Result<(Arc<dyn Store>, Arc<dyn Keys>)> {
+    let backing = connect(url, base)?;
+    Ok((backing.store(), of(&backing)))
+}
+
+/// The keys in an open store.
+pub fn of(backing: &Backing) -> Arc<dyn Keys> {
+    match backing {
+        Backing::Dir(root) => Arc::new(dir::DirKeys::new(root.clone())),
+        Backing::Redis(link) => Arc::new(redis::RedisKeys::new(link.clone())),
+        Backing::Memory(memory) => Arc::new(memory::MemoryKeys::new(memory.clone())),
+    }
+}
+
+/// A key that is not of the kind that is needed.
+fn wrong_kind(key: &str, kind: Kind) -> Diagnostic {
+    Code::WrongKind
+        .error(format!("key `{key}` is a {kind}, not a string"))
+        .help("name a key that holds a string; `pipefit data ls` shows the kinds")
+}

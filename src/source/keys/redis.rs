@@ -1,0 +1,183 @@
+//! Keys in a Redis server.
+
+use super::{Keys, Kind, Listed, wrong_kind};
+use crate::diag::{Code, Diagnostic, Result};
+use crate::store::{Link, is_wrong_type};
+use ::redis::{Connection, RedisResult, Value, cmd, pipe};
+use std::sync::Arc;
+
+/// The most that a Redis string holds (`proto-max-bulk-len` as it is delivered): beyond it the server hangs up.
+const LARGEST: usize = 512 << 20;
+
+/// The bytes of a value that are asked for at once.
+const PIECE: usize = 1 << 20;
+/// Pieces under way at once: enough to keep the connection busy.
+const WINDOW: usize = 16;
+/// How often a large value is read again because it was changed meanwhile.
+const PATIENCE: usize = 5;
+
+/// Keys as they are in the server.
+pub struct RedisKeys {
+    link: Arc<Link>,
+}
+
+impl RedisKeys {
+    /// The keys behind this connection.
+    pub fn new(link: Arc<Link>) -> Self {
+        Self { link }
+    }
+
+    /// Sets a string, with `condition` after the usual ways of `SET`: true if it was set.
+    fn set(&self, key: &str, bytes: &[u8], only_new: bool) -> Result<bool> {
+        self.refuse_own(key)?;
+        if bytes.len() > LARGEST {
+            let message =
+                format!("`{key}` would have {} bytes, and a Redis string holds 512 MiB", bytes.len());
+            return Err(Code::StoreRefused.error(message).help("split the data, or use a `dir:` store"));
+        }
+        let doing = format!("write key `{key}`");
+        if !only_new {
+            self.link.ask_large(&doing, &[b"SET", key.as_bytes()], bytes)?;
+            return Ok(true);
+        }
+        // SET takes the value before NX; SETNX, its older form, has it last.
+        Ok(self.link.ask_large(&doing, &[b"SETNX", key.as_bytes()], bytes)? == Value::Int(1))
+    }
+
+    fn refuse_own(&self, key: &str) -> Result<()> {
+        let prefix = self.link.own("");
+        if !key.starts_with(&prefix) {
+            return Ok(());
+        }
+        let message = format!("key `{key}` begins with `{prefix}`, where pipefit keeps its own records");
+        Err(Code::StoreRefused
+            .error(message)
+            .help("use another key, or another `?prefix=` in the store's URL"))
+    }
+
+    fn not_a_string(&self, key: &str) -> Diagnostic {
+        match self.kind(key) {
+            Ok(kind) => wrong_kind(key, kind.unwrap_or(Kind::String)),
+            Err(error) => error,
+        }
+    }
+}
+
+impl Keys for RedisKeys {
+    fn kind(&self, key: &str) -> Result<Option<Kind>> {
+        let doing = format!("look at key `{key}`");
+        let name: String = self.link.ask(&doing, |connection| cmd("TYPE").arg(key).query(connection))?;
+        Ok(Kind::of_type(&name))
+    }
+
+    fn value(&self, key: &str) -> Result<Option<Vec<u8>>> {
+        let doing = format!("read key `{key}`");
+        for _ in 0..PATIENCE {
+            let read = self.link.ask(&doing, |connection| match read_string(connection, key) {
+                Err(error) if is_wrong_type(&error) => Ok(Err(())),
+                read => read.map(Ok),
+            })?;
+            match read {
+                Ok(Some(value)) => return Ok(value),
+                Ok(None) => {}
+                Err(()) => return Err(self.not_a_string(key)),
+            }
+        }
+        let message = format!("key `{key}` was changed each of the {PATIENCE} times that it was read");
+        Err(Code::StoreIo.error(message).help("run again when nobody writes it"))
+    }
+
+    fn write(&self, key: &str, bytes: &[u8]) -> Result<()> {
+        self.set(key, bytes, false).map(|_| ())
+    }
+
+    fn write_new(&self, key: &str, bytes: &[u8]) -> Result<bool> {
+        self.set(key, bytes, true)
+    }
+
+    fn remove(&self, key: &str) -> Result<bool> {
+        self.refuse_own(key)?;
+        self.link.ask(&format!("remove key `{key}`"), |connection| cmd("DEL").arg(key).query(connection))
+    }
+
+    fn ls(&self) -> Result<Vec<Listed>> {
+        let doing = "list the keys";
+        let own = self.link.own("").into_bytes();
+        let mut keys = self.link.scan("", doing)?;
+        keys.retain(|key| !key.starts_with(&own));
+        let mut listed = Vec::with_capacity(keys.len());
+        for window in keys.chunks(500) {
+            let mut types = pipe();
+            window.iter().for_each(|key| _ = types.cmd("TYPE").arg(key));
+            let types: Vec<String> = self.link.ask(doing, |connection| types.query(connection))?;
+            let there: Vec<_> = window
+                .iter()
+                .zip(types)
+                .filter_map(|(key, name)| Some((key, Kind::of_type(&name)?)))
+                .collect();
+            if there.is_empty() {
+                continue;
+            }
+            let mut sizes = pipe();
+            for (key, kind) in &there {
+                match kind {
+                    Kind::String => sizes.cmd("STRLEN").arg(key),
+                    _ => sizes.cmd("MEMORY").arg("USAGE").arg(key),
+                };
+            }
+            // A key that has gone meanwhile, or changed its kind, has no size worth telling.
+            sizes.ignore_errors();
+            let sizes: Vec<Value> = self.link.ask(doing, |connection| sizes.query(connection))?;
+            listed.extend(there.into_iter().zip(sizes).map(|((key, kind), size)| Listed {
+                key: String::from_utf8_lossy(key).into_owned(),
+                kind,
+                bytes: match size {
+                    Value::Int(bytes) => u64::try_from(bytes).unwrap_or(0),
+                    _ => 0,
+                },
+            }));
+        }
+        Ok(listed)
+    }
+}
+
+/// A value of less than one piece in one round trip. A longer one in pieces, each a reply of its own: the client
+/// holds a reply twice while it parses it, which for a whole large value would double the memory of a run.
+/// `Ok(None)` is a value that was changed between its pieces.
+fn read_string(connection: &mut Connection, key: &str) -> RedisResult<Option<Option<Vec<u8>>>> {
+    let piece: Vec<u8> = cmd("GETRANGE").arg(key).arg(0).arg(PIECE - 1).query(connection)?;
+    match piece.len() {
+        // A range of what is absent is empty as well.
+        0 => cmd("GET").arg(key).query(connection).map(Some),
+        length if length < PIECE => Ok(Some(Some(piece))),
+        _ => {
+            cmd("WATCH").arg(key).exec(connection)?;
+            let read = read_pieces(connection, key);
+            // An empty transaction: its answer is nil if the key has changed since WATCH. It ends the watch, so it
+            // is asked for also after a refusal; after a broken connection its own error does not matter.
+            let unchanged =
+                cmd("MULTI").exec(connection).and_then(|()| cmd("EXEC").query::<Value>(connection));
+            let bytes = read?;
+            Ok((unchanged? != Value::Nil).then_some(Some(bytes)))
+        }
+    }
+}
+
+fn read_pieces(connection: &mut Connection, key: &str) -> RedisResult<Vec<u8>> {
+    let length: usize = cmd("STRLEN").arg(key).query(connection)?;
+    // What a server says about a length is believed only as far as it sends the bytes.
+    let mut bytes = Vec::with_capacity(length.min(LARGEST));
+    while bytes.len() < length {
+        let mut request = pipe();
+        for piece in 0..WINDOW {
+            let start = bytes.len() + piece * PIECE;
+            request.cmd("GETRANGE").arg(key).arg(start).arg(start + PIECE - 1);
+        }
+        let pieces: Vec<Vec<u8>> = request.query(connection)?;
+        if pieces.iter().all(Vec::is_empty) {
+            break;
+        }
+        pieces.iter().for_each(|piece| bytes.extend_from_slice(piece));
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,148 @@
+//! Which features a selector keeps: the fitted state of all selectors.
+
+use std::sync::Arc;
+
+use super::features;
+use crate::contract::{Block, Frame, Loader, Map, MapColumn, Saver, Term};
+use crate::diag::{Code, Diagnostic, Result};
+use crate::table::MISSING;
+
+/// The features that are kept.
+#[derive(Debug)]
+pub struct Selection {
+    names: Vec<Arc<str>>,
+    keep: Vec<bool>,
+    /// Why rounding may have decided, if it may have.
+    pub doubt: Option<String>,
+    /// Warnings about the fit.
+    pub notes: Vec<Diagnostic>,
+}
+
+/// Whether a selector takes missing values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holes {
+    /// They pass.
+    Pass,
+    /// They are refused, in features that are not kept too, as scikit-learn does.
+    Refused,
+}
+
+impl Selection {
+    /// The features with these names, of which some are kept.
+    pub fn new(names: Vec<Arc<str>>, keep: Vec<bool>) -> Self {
+        Self { names, keep, doubt: None, notes: Vec::new() }
+    }
+
+    /// The features kept. Buffers are shared, and indicators stay in their block.
+    ///
+    /// # Errors
+    /// `TypeMismatch` for a category, `NotFinite` and `BadCell` for infinite and refused missing
+    /// values with their row, `Bug` for another number of features.
+    pub fn apply(&self, frame: &Frame, step: &str, holes: Holes) -> Result<Frame> {
+        if frame.features() != self.keep.len() {
+            let message =
+                format!("{step} was fitted on {} features and got {}", self.keep.len(), frame.features());
+            return Err(Code::Bug.error(message));
+        }
+        let mut keep = self.keep.as_slice();
+        let mut blocks = Vec::new();
+        for block in frame.blocks() {
+            let (own, rest) = keep.split_at(block.features());
+            keep = rest;
+            match block {
+                Block::Number { name, values } => {
+                    features::finite(name, values)?;
+                    if holes == Holes::Refused {
+                        present(name, values, step)?;
+                    }
+                    blocks.extend(own[0].then(|| block.clone()));
+                }
+                Block::OneHot { names, codes } => blocks.extend(some_indicators(names, codes, own)),
+                Block::Codes { name, .. } => return Err(features::not_a_number(name, step)),
+            }
+        }
+        Ok(Frame::new(frame.rows(), blocks))
+    }
+
+    /// The kept features as they are.
+    pub fn map(&self, holes: Holes) -> Map {
+        let kept = (0..).zip(&self.names).zip(&self.keep).filter(|(_, keep)| **keep);
+        let column = |((j, name), _): ((u32, &Arc<str>), &bool)| match holes {
+            Holes::Pass => MapColumn::affine(Arc::clone(name), j, 1.0, 0.0, true),
+            Holes::Refused => MapColumn::affine(Arc::clone(name), j, 1.0, 0.0, false),
+        };
+        let refused = match holes {
+            Holes::Pass => Vec::new(),
+            Holes::Refused => (0..self.names.len() as u32).map(Term::Missing).collect(),
+        };
+        Map { columns: kept.map(column).collect(), refused }
+    }
+
+    /// Saves it.
+    pub fn save(&self, saver: &mut Saver) {
+        features::save_names(saver, &self.names);
+        saver.json("keep", &self.keep);
+    }
+
+    /// Loads it.
+    ///
+    /// # Errors
+    /// `Damaged`.
+    pub fn load(loader: &Loader) -> Result<Self> {
+        let names = features::load_names(loader)?;
+        let keep: Vec<bool> = loader.json("keep")?;
+        if keep.len() != names.len() {
+            return Err(loader.damaged("keep", "is not one a feature"));
+        }
+        Ok(Self::new(names, keep))
+    }
+}
+
+/// The indicators that are kept, as one block; none if none is.
+fn some_indicators(names: &Arc<[Arc<str>]>, codes: &Arc<[u32]>, keep: &[bool]) -> Option<Block> {
+    if keep.iter().all(|keep| *keep) {
+        return (!names.is_empty())
+            .then(|| Block::OneHot { names: Arc::clone(names), codes: Arc::clone(codes) });
+    }
+    let mut kept = 0;
+    let mut place = |keep: &bool| {
+        kept += u32::from(*keep);
+        if *keep { kept - 1 } else { MISSING }
+    };
+    let places: Vec<u32> = keep.iter().map(&mut place).collect();
+    let names: Vec<Arc<str>> =
+        names.iter().zip(keep).filter(|(_, keep)| **keep).map(|(name, _)| Arc::clone(name)).collect();
+    let code = |code: &u32| places.get(*code as usize).copied().unwrap_or(MISSING);
+    (kept > 0).then(|| Block::OneHot { names: names.into(), codes: codes.iter().map(code).collect() })
+}
+
+/// Refuses missing values.
+fn present(name: &str, values: &[f64], step: &str) -> Result<()> {
+    match values.iter().position(|value| value.is_nan()) {
+        None => Ok(()),
+        Some(row) => Err(missing(name, &format!("in row {}", row + 1), step)),
+    }
+}
+
+/// The error for missing values where a selector takes none.
+pub fn missing(name: &str, place: &str, step: &str) -> Diagnostic {
+    let message = format!("feature `{name}` is missing {place}, and {step} takes no missing values");
+    Code::BadCell.error(message).help(format!("put a `SimpleImputer` before {step}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn indicators_stay_one_block() {
+        let names: Arc<[Arc<str>]> = ["a", "b", "c"].map(Arc::from).into();
+        let codes: Arc<[u32]> = [2, 1, 0, MISSING].into();
+        let Some(Block::OneHot { names, codes }) = some_indicators(&names, &codes, &[true, false, true])
+        else {
+            panic!("a block");
+        };
+        assert_eq!((names.join(","), &*codes), ("a,c".into(), &[1, MISSING, 0, MISSING][..]));
+        assert!(some_indicators(&names, &codes, &[false, false]).is_none());
+    }
+}

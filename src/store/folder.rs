@@ -1,0 +1,178 @@
+//! The copy of an artifact on disk: a folder that is there whole or not at all.
+
+use super::names::unique;
+use super::root::{Flush, Mode, create_folders, fault, flush_folder, remove_quietly, write_new};
+use crate::diag::Result;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What stood in the place of a published folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exchanged {
+    /// Nothing.
+    New,
+    /// An older folder, or a file, which is gone now.
+    Replaced,
+}
+
+/// Writes one file by a temporary sibling and a rename, so that a reader sees the old one or the new one. It is a
+/// copy or an answer, which can be made again, and is not flushed.
+pub fn replace_file(dest: &Path, bytes: &[u8]) -> Result<()> {
+    let parent = match dest.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let staged = sibling(parent, dest, "new");
+    let written = write_new(&staged, bytes, Mode::Shared, Flush::Later);
+    let renamed =
+        written.and_then(|()| fs::rename(&staged, dest).map_err(|error| fault("write", dest, &error)));
+    if renamed.is_err() {
+        // The first error is the one to tell.
+        let _ = fs::remove_file(&staged);
+    }
+    renamed
+}
+
+/// Writes `files` (name, bytes) as the folder `dest`, and the folders above it. What was there is exchanged whole:
+/// renamed away, the new one renamed in, the old one removed. A process killed between the two renames leaves no
+/// folder under that name for the moment, never a mixed one; the next publication puts it right.
+///
+/// `Flush::Now` makes files and names durable; `Flush::Later` is for a copy of what a durable store holds already.
+///
+/// File names must be plain: the caller vouches for it.
+pub fn publish_folder(dest: &Path, files: &[(&str, &[u8])], flush: Flush) -> Result<Exchanged> {
+    let parent = match dest.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    create_folders(parent)?;
+    let staged = sibling(parent, dest, "new");
+    let published = write_folder(&staged, files, flush).and_then(|()| exchange(parent, &staged, dest));
+    match published {
+        Ok(exchanged) => {
+            if flush == Flush::Now {
+                // The new name itself.
+                flush_folder(parent)?;
+            }
+            Ok(exchanged)
+        }
+        Err(error) => {
+            // The first error is the one to tell.
+            let _ = fs::remove_dir_all(&staged);
+            Err(error)
+        }
+    }
+}
+
+fn write_folder(staged: &Path, files: &[(&str, &[u8])], flush: Flush) -> Result<()> {
+    fs::create_dir(staged).map_err(|error| fault("make", staged, &error))?;
+    for (name, bytes) in files {
+        write_new(&staged.join(name), bytes, Mode::Shared, flush)?;
+    }
+    if flush == Flush::Now {
+        // The names of the files, before the folder gets its own.
+        flush_folder(staged)?;
+    }
+    Ok(())
+}
+
+fn exchange(parent: &Path, staged: &Path, dest: &Path) -> Result<Exchanged> {
+    let mut exchanged = Exchanged::New;
+    // Somebody else may publish to the same place at the same time: each round moves away what stands there now.
+    for _ in 0..100 {
+        let away = sibling(parent, dest, "old");
+        match fs::rename(dest, &away) {
+            Ok(()) => {
+                exchanged = Exchanged::Replaced;
+                remove(&away)?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(fault("replace", dest, &error)),
+        }
+        match fs::rename(staged, dest) {
+            Ok(()) => return Ok(exchanged),
+            Err(error) if is_taken(&error) => {}
+            Err(error) => return Err(fault("write", dest, &error)),
+        }
+    }
+    Err(fault("write", dest, &io::Error::from(io::ErrorKind::AlreadyExists)))
+}
+
+fn is_taken(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotADirectory
+    )
+}
+
+fn remove(path: &Path) -> Result<()> {
+    let is_folder = fs::symlink_metadata(path).is_ok_and(|data| data.is_dir());
+    if !is_folder {
+        remove_quietly(path);
+        return Ok(());
+    }
+    fs::remove_dir_all(path).map_err(|error| fault("remove", path, &error))
+}
+
+/// A hidden name beside `dest` that nobody else uses.
+fn sibling(parent: &Path, dest: &Path, what: &str) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(dest.file_name().unwrap_or_default());
+    name.push(format!(".{:016x}.{what}", unique()));
+    parent.join(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Exchanged, publish_folder};
+    use crate::store::Flush;
+    use std::fs;
+
+    #[test]
+    fn a_folder_is_exchanged_whole() {
+        let place = tempfile::tempdir().unwrap();
+        let dest = place.path().join("models/diabetes/3");
+        let first: [(&str, &[u8]); 2] = [("model.safetensors", b"one"), ("report.md", b"# one")];
+        assert_eq!(publish_folder(&dest, &first, Flush::Now), Ok(Exchanged::New));
+        assert_eq!(fs::read(dest.join("report.md")).unwrap(), b"# one");
+
+        let second: [(&str, &[u8]); 1] = [("model.safetensors", b"two")];
+        assert_eq!(publish_folder(&dest, &second, Flush::Later), Ok(Exchanged::Replaced));
+        assert_eq!(fs::read(dest.join("model.safetensors")).unwrap(), b"two");
+        assert!(!dest.join("report.md").exists(), "a file of the old folder is still there");
+        assert_eq!(fs::read_dir(dest.parent().unwrap()).unwrap().count(), 1, "something is left beside it");
+    }
+
+    #[test]
+    fn a_file_in_its_place_is_replaced_and_an_error_leaves_nothing() {
+        let place = tempfile::tempdir().unwrap();
+        let dest = place.path().join("3");
+        fs::write(&dest, "a file").unwrap();
+        assert_eq!(publish_folder(&dest, &[("a", b"1")], Flush::Later), Ok(Exchanged::Replaced));
+        // The second file cannot be written, so the old folder stays.
+        let twice: [(&str, &[u8]); 2] = [("a", b"2"), ("a", b"3")];
+        assert!(publish_folder(&dest, &twice, Flush::Later).is_err());
+        assert_eq!(fs::read(dest.join("a")).unwrap(), b"1");
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn many_writers_of_one_folder_leave_one_whole() {
+        let place = tempfile::tempdir().unwrap();
+        let dest = place.path().join("3");
+        std::thread::scope(|scope| {
+            for writer in 0..4u8 {
+                let dest = &dest;
+                scope.spawn(move || {
+                    let bytes = [writer; 100];
+                    for _ in 0..20 {
+                        publish_folder(dest, &[("a", &bytes), ("b", &bytes)], Flush::Later).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(fs::read(dest.join("a")).unwrap(), fs::read(dest.join("b")).unwrap());
+    }
+}

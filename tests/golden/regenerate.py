@@ -1,0 +1,19 @@
+"""Write everything in this folder that is generated: tables, goldens, folds, metrics, inference.
+
+    python tests/golden/regenerate.py
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+def main():
+    for script in ["data/make.py", "generate.py", "folds.py", "metrics.py", "inference.py"]:
+        subprocess.run([sys.executable, str(HERE / script)], check=True)
+
+
+if __name__ == "__main__":
+    main()
