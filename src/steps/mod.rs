@@ -4,6 +4,7 @@ use crate::contract::erased::{Kind, StepKind};
 
 pub mod categories;
 mod features;
+pub mod max_abs_scaler;
 pub mod min_max_scaler;
 pub mod one_hot_encoder;
 pub mod ordinal_encoder;
@@ -19,6 +20,7 @@ pub const ALL: &[&dyn StepKind] = &[
     &Kind::<simple_imputer::SimpleImputer>::NEW,
     &Kind::<standard_scaler::StandardScaler>::NEW,
     &Kind::<min_max_scaler::MinMaxScaler>::NEW,
+    &Kind::<max_abs_scaler::MaxAbsScaler>::NEW,
     &Kind::<one_hot_encoder::OneHotEncoder>::NEW,
     &Kind::<ordinal_encoder::OrdinalEncoder>::NEW,
     &Kind::<variance_threshold::VarianceThreshold>::NEW,
