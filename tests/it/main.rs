@@ -2,9 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
-mod conformance_steps;
 mod accuracy;
 mod conformance_models;
+mod conformance_steps;
 mod folds;
 mod metrics;
 mod models;
