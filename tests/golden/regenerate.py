@@ -11,7 +11,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def main():
-    for script in ["data/make.py", "generate.py", "folds.py", "metrics.py", "inference.py"]:
+    for script in ["data/make.py", "generate.py", "folds.py", "metrics.py", "inference.py", "steps.py"]:
         subprocess.run([sys.executable, str(HERE / script)], check=True)
 
 
