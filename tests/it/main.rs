@@ -11,6 +11,7 @@ mod formats;
 mod metrics;
 mod models;
 mod parity;
+mod models;
 mod processes;
 mod redis;
 mod server;
@@ -18,3 +19,5 @@ mod step_tables;
 mod steps;
 mod stores;
 mod tidy;
+
+mod formats;
