@@ -5,9 +5,8 @@
 mod accuracy;
 mod conformance_models;
 mod easy;
-mod formats;
-mod models;
 mod folds;
+mod formats;
 mod metrics;
 mod models;
 mod parity;
@@ -15,5 +14,3 @@ mod processes;
 mod redis;
 mod server;
 mod stores;
-
-mod formats;
