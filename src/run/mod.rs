@@ -79,8 +79,8 @@ pub fn run(bound: &Bound, plan: &Plan, watch: &dyn Watch) -> Result<(Outcome, Ti
         metric: bound.graph.scoring[m],
         folds: outcomes.iter().map(|fold| fold.scores[m]).collect(),
     });
-    let outcome =
-        Outcome { scores: scores.collect(), folds: outcomes, fitted, facts, warnings: distinct(warnings) };
+    let (scores, warnings) = (scores.collect(), distinct(warnings));
+    let outcome = Outcome { scores, folds: outcomes, fitted, facts, rows_reason, warnings };
     Ok((outcome, Timing { cv_s, refit_s: start.elapsed().as_secs_f64() }))
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
+mod conformance_steps;
 mod accuracy;
 mod conformance_models;
 mod easy;
@@ -13,4 +14,11 @@ mod parity;
 mod processes;
 mod redis;
 mod server;
+mod step_tables;
+mod steps;
 mod stores;
+mod tidy;
+mod conformance_models;
+mod models;
+
+mod formats;
