@@ -2,9 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
-mod conformance_steps;
 mod accuracy;
 mod conformance_models;
+mod conformance_steps;
 mod easy;
 mod folds;
 mod formats;
@@ -18,7 +18,3 @@ mod step_tables;
 mod steps;
 mod stores;
 mod tidy;
-mod conformance_models;
-mod models;
-
-mod formats;
