@@ -11,7 +11,6 @@ mod formats;
 mod metrics;
 mod models;
 mod parity;
-mod models;
 mod processes;
 mod redis;
 mod server;
@@ -19,5 +18,3 @@ mod step_tables;
 mod steps;
 mod stores;
 mod tidy;
-
-mod formats;
