@@ -95,3 +95,5 @@ fn mean(rows: usize, weight: Option<&[f64]>, value: impl Fn(usize) -> f64) -> Op
 const NO_WEIGHT: &str = "the weights of all rows are 0";
 /// Why a score is undefined when a metric gets what it is not for.
 const NOT_FOR: &str = "the metric is for another kind of target";
+/// Why a score over probabilities is undefined in scikit-learn, which counts the classes on both sides.
+pub const LACKS_CLASS: &str = "the fold's training and test rows do not have the same classes";

@@ -145,7 +145,11 @@ output: {artifact: churn, dir: ../artifacts, report: [json]}
 ";
 
     fn environment(name: &str) -> Option<String> {
-        (name == "SECRET").then(|| "canary".to_owned())
+        match name {
+            "SECRET" => Some("canary".to_owned()),
+            "PIN" => Some("-98765".to_owned()),
+            _ => None,
+        }
     }
 
     fn parsed(text: &str, overrides: &[&str]) -> Parsed {
@@ -265,6 +269,11 @@ output: {artifact: churn, dir: ../artifacts, report: [json]}
         let out = render(&parsed.diagnostics, false) + &texts;
         assert!(parsed.diagnostics.len() >= 10, "{out}");
         assert!(!out.contains("canary"), "{out}");
+        let pins = SMALLEST
+            .replace("cv: 5", "cv: ${env:PIN}\nseed: ${env:PIN}")
+            .replace("name: diabetes", "name: ${env:PIN}");
+        let out = render(&self::parsed(&pins, &["model.LinearRegression=${env:PIN}"]).diagnostics, false);
+        assert!(out.matches("`${env:PIN}`").count() == 4 && !out.contains("98765"), "{out}");
     }
 
     #[test]
