@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::features;
 use crate::contract::{
-    Block, Checks, FittedStep, Frame, Loader, Map, MapColumn, Needs, Params, Saver, State, Stats, Step, Types,
-    params,
+    Block, Checks, FittedStep, Frame, Loader, Map, MapColumn, Needs, Params, Saver, State, Stats, Step,
+    Types, params,
 };
 use crate::diag::Result;
 
