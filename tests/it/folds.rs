@@ -54,7 +54,6 @@ fn folds_are_those_of_scikit_learn() {
         }
         checked[1] += 1;
     }
-    println!("{} KFold and {} StratifiedKFold configurations", checked[0], checked[1]);
     assert!(checked[0] >= 50 && checked[1] >= 50);
 }
 

@@ -92,7 +92,6 @@ fn scores_are_those_of_scikit_learn() {
             checked += 1;
         }
     }
-    println!("{checked} scores");
     assert!(checked >= 80 && wrong.is_empty(), "{checked} checked; {}", wrong.join("\n"));
 }
 
