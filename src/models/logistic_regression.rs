@@ -66,7 +66,7 @@ params! {
         /// Accepted; all have the same optimum, which is what you get. Only `liblinear` of scikit-learn aims at another one: it
         /// penalizes the intercept too.
         solver: LogisticSolver = LogisticSolver::Lbfgs, Bound::Any;
-        /// Accepted; the optimum is found, however many iterations it takes.
+        /// Accepted; Newton's method takes at most 100 steps, of which it needs about ten, and a warning says if they did not do.
         max_iter: usize = 100, Bound::AtLeast(0.0);
     }
     without_effect: ["dual", "intercept_scaling", "n_jobs", "random_state", "verbose", "warm_start"];

@@ -88,7 +88,7 @@ impl<'a> TwoPass<'a> {
         let names = view.names();
         let rows = self.training_rows(fold);
         if let Some(doubt) = caveats.doubts.into_iter().next() {
-            return self.from_rows(&rows, doubt);
+            return self.all_on_rows(&rows, doubt);
         }
         if unseen.is_some_and(|test| caveats.refused.iter().any(|at| test.plain.mean[*at] != 0.0)) {
             return self.on_rows(
@@ -129,7 +129,7 @@ impl<'a> TwoPass<'a> {
     }
 
     /// Everything from the rows, as the general path does it.
-    fn from_rows(&self, rows: &Rows, reason: String) -> Result<Fit> {
+    fn all_on_rows(&self, rows: &Rows, reason: String) -> Result<Fit> {
         let (fitted, _) = General::new(self.bound, self.frame).fit(rows)?;
         Ok(Fit { fitted, composed: None, rows_reason: Some(reason) })
     }

@@ -11,7 +11,8 @@ HERE = Path(__file__).resolve().parent
 
 
 def main():
-    scripts = ["data/make.py", "generate.py", "folds.py", "metrics.py", "models.py", "inference.py", "steps.py"]
+    scripts = ["data/make.py", "generate.py", "folds.py", "metrics.py", "metric_cases.py", "models.py"]
+    scripts += ["inference.py", "formats.py", "steps.py"]
     for script in scripts:
         subprocess.run([sys.executable, str(HERE / script)], check=True)
 

@@ -1,6 +1,7 @@
 //! Integration tests, one file for each intent.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+#![expect(clippy::print_stdout, reason = "a test says how much it has checked")]
 
 mod accuracy;
 mod conformance_models;
