@@ -69,6 +69,9 @@ impl<'a> TwoPass<'a> {
     pub fn fit(&self, fold: Option<usize>) -> Result<Fit> {
         let graph = self.bound.graph;
         let cell = fold.map_or(&self.whole, |k| &self.others[k]);
+        if let Some(reason) = self.far_from_shift(cell) {
+            return self.all_on_rows(&self.training_rows(fold), reason);
+        }
         let unseen = fold.map(|k| &self.cells[k]);
         let raw = View::raw(&self.layout, cell, &self.bound.y, self.bound.x.schema());
         let mut groups = Vec::new();
@@ -122,6 +125,22 @@ impl<'a> TwoPass<'a> {
             }
             None => Err(crate::diag::Code::Bug.error("a model gave no outcome for its candidate")),
         }
+    }
+
+    /// The column whose training values lie so far from the frozen shift that their moments have lost
+    /// digits: its mean is more than 100 standard deviations away.
+    fn far_from_shift(&self, cell: &Cell) -> Option<String> {
+        let moments = &cell.plain;
+        let far = |place: &Place| match place {
+            Place::Number { at, .. } => {
+                let variance = moments.gram[(*at, *at)] / moments.weight;
+                variance > 0.0 && moments.mean[*at].powi(2) > 1e4 * variance
+            }
+            Place::Category { .. } => false,
+        };
+        let j = self.layout.places.iter().position(far)?;
+        let name = &self.bound.x.schema().fields[j].name;
+        Some(format!("the training values of `{name}` are far from those of the first rows"))
     }
 
     fn training_rows(&self, fold: Option<usize>) -> Rows {

@@ -15,6 +15,7 @@ mod parity;
 mod processes;
 mod redis;
 mod server;
+mod shifts;
 mod step_tables;
 mod steps;
 mod stores;
