@@ -80,6 +80,8 @@ pub fn publish(job: &Job, store: &Arc<dyn Store>) -> Result<Finished> {
         .iter()
         .map(|scores| (scores.metric.name.to_owned(), scores.mean().into()))
         .collect();
+    // The run's record is the object of report.json: the store holds it once, which saves an fsync.
+    files.retain(|(name, _)| *name != "report.json");
     let draft = Draft {
         name,
         version,

@@ -47,7 +47,11 @@ pub fn publish_folder(dest: &Path, files: &[(&str, &[u8])], flush: Flush) -> Res
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    create_folders(parent)?;
+    match flush {
+        Flush::Now => create_folders(parent)?,
+        // Names above a copy that is not flushed need no flush either.
+        Flush::Later => fs::create_dir_all(parent).map_err(|error| fault("make", parent, &error))?,
+    }
     let staged = sibling(parent, dest, "new");
     let published = write_folder(&staged, files, flush).and_then(|()| exchange(parent, &staged, dest));
     match published {
