@@ -83,7 +83,9 @@ fn get(key: &str, file: &Path, keys: &dyn Keys, output: &Output) -> Result<()> {
     let wanted = if file == Path::new("-") { None } else { formats::format_of_path(file)? };
     // A table whose format stays keeps its bytes.
     let bytes = match wanted {
-        Some(format) if format != stored => formats::write(&parsed(&bytes, Some(stored), key)?, format),
+        Some(format) if format.ending() != stored.ending() => {
+            formats::write(&parsed(&bytes, Some(stored), key)?, format)
+        }
         _ => bytes,
     };
     if file == Path::new("-") {

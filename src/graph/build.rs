@@ -258,12 +258,12 @@ fn scoring(
 fn unknown_metric(name: &Text) -> Diagnostic {
     let shows = "`pipefit list metrics` shows all";
     if metrics::known_elsewhere(&name.value) {
-        let message = format!("metric `{}` of scikit-learn is not in this version", name.value);
+        let message = format!("metric `{}` of scikit-learn is not in this version", name.shown());
         return Code::NotSupported.error(message).at(&name.span).help(shows);
     }
     let help = match suggest(&name.value, metrics::ALL.iter().map(|metric| metric.name)) {
         Some(near) => format!("did you mean `{near}`? {shows}"),
         None => shows.to_owned(),
     };
-    Code::UnknownComponent.error(format!("unknown metric `{}`", name.value)).at(&name.span).help(help)
+    Code::UnknownComponent.error(format!("unknown metric `{}`", name.shown())).at(&name.span).help(help)
 }

@@ -94,7 +94,7 @@ fn fill(graph: &Graph, keys: &dyn Keys) -> Result<Vec<u8>> {
 /// A warning when the file beside the key has other bytes.
 fn other_file(graph: &Graph, bytes: &[u8]) -> Option<Diagnostic> {
     let path = graph.source.load_if_missing.as_ref()?;
-    let file = std::fs::read(path).ok()?;
+    let file = read_file(path).ok()?;
     (Digest::of(&file) != Digest::of(bytes)).then(|| {
         let message =
             format!("key `{}` differs from `{}`; the key is used", graph.source.key, path.display());

@@ -1,10 +1,10 @@
 //! Ordinary least squares on rows: every digit that the data allow, and the least norm where they do not
 //! decide.
 
-use super::householder::{Qr, pivots};
+use super::householder::Qr;
+use super::rank::Independent;
 use super::refined::Augmented;
-use super::scaling::{Scaling, exponent, scale_by_power_of_two};
-use super::spectrum::singular_values;
+use super::scaling::{Scaling, scale_by_power_of_two};
 use super::{Matrix, sums};
 use crate::diag::{Code, Result};
 
@@ -74,7 +74,7 @@ pub fn inverse_gram_diagonal(
     }
     let design = scaling.design(x, &scaling.varying);
     let qr = Qr::new(design.clone());
-    if problem.independent(&qr.r())?.columns.len() < x.columns() {
+    if problem.independent(&qr)?.columns.len() < x.columns() {
         return Ok(None);
     }
     let mut diagonal = Augmented::new(design, Some(qr)).inverse_diagonal();
@@ -94,7 +94,7 @@ pub(super) fn check_rows(x: &Matrix, y: &Matrix, weight: Option<&[f64]>) -> Resu
     if let Some(weight) = weight {
         assert_eq!(weight.len(), x.rows(), "a weight for each row");
         let total = sums::sum(weight);
-        if weight.iter().any(|w| !(*w >= 0.0)) || !(total > 0.0 && total.is_finite()) {
+        if weight.iter().any(|w| *w < 0.0) || total <= 0.0 || !total.is_finite() {
             return Err(Code::BadWeight.error("weights must be finite, not negative and not all zero"));
         }
     }
@@ -114,14 +114,6 @@ struct Problem<'a> {
     scaling: Scaling,
 }
 
-/// Which columns carry the rank, and how well.
-struct Independent {
-    columns: Vec<usize>,
-    /// Columns that depend on those.
-    dependent: Vec<usize>,
-    singular: Vec<f64>,
-}
-
 impl<'a> Problem<'a> {
     fn new(x: &'a Matrix, y: &'a Matrix, weight: Option<&[f64]>, fit_intercept: bool) -> Self {
         Self { x, y, fit_intercept, scaling: Scaling::new(x, weight, fit_intercept) }
@@ -130,7 +122,7 @@ impl<'a> Problem<'a> {
     fn solve(&self) -> Result<LeastSquares> {
         let design = self.scaling.design(self.x, &self.scaling.varying);
         let qr = Qr::new(design.clone());
-        let Independent { columns, dependent, singular } = self.independent(&qr.r())?;
+        let Independent { columns, dependent, singular } = self.independent(&qr)?;
         let full = columns.len() == self.scaling.varying.len();
         let (design, qr) =
             if full { (design, Some(qr)) } else { (self.scaling.design(self.x, &columns), None) };
@@ -156,44 +148,9 @@ impl<'a> Problem<'a> {
         Ok(fit)
     }
 
-    /// The rank rule on R, the factor of the design with all varying columns.
-    fn independent(&self, r: &Matrix) -> Result<Independent> {
-        let lead = usize::from(self.fit_intercept);
-        let centred_rows = r.rows() - lead;
-        let centred = |j: usize| &r.column(j + lead)[lead..r.rows().min(j + lead + 1).max(lead)];
-        let root_weight = self.scaling.weight.sqrt();
-        // Where nothing but the rounding of the data varies, the column does not vary.
-        let mut kept: Vec<(usize, f64)> = Vec::new();
-        let mut roughness: f64 = 0.0;
-        for place in 0..self.scaling.varying.len() {
-            let norm = sums::product_sum(centred(place), centred(place)).sqrt();
-            let ratio = 2.0 * self.scaling.largest[self.scaling.varying[place]] * root_weight / norm;
-            if ratio * f64::EPSILON < 1.0 {
-                kept.push((place, norm));
-                roughness = roughness.max(ratio);
-            }
-        }
-        let mut unit = Matrix::zeros(centred_rows, kept.len());
-        for (k, &(place, norm)) in kept.iter().enumerate() {
-            let column = centred(place);
-            unit.column_mut(k)[..column.len()]
-                .iter_mut()
-                .zip(column)
-                .for_each(|(into, from)| *into = from / norm);
-        }
-        let singular = singular_values(&unit)?;
-        let sizes = (self.x.rows() as f64).max(self.x.columns() as f64);
-        let least = sizes.max(if self.fit_intercept { roughness } else { 0.0 }) * f64::EPSILON;
-        let rank = singular.iter().take_while(|&&sigma| sigma >= least * singular[0] && sigma > 0.0).count();
-        let mut chosen = if rank < kept.len() { pivots(unit, rank) } else { (0..rank).collect() };
-        chosen.sort_unstable();
-        let column = |&k: &usize| self.scaling.varying[kept[k].0];
-        let dependent = (0..kept.len()).filter(|k| chosen.binary_search(k).is_err());
-        Ok(Independent {
-            dependent: dependent.map(|k| column(&k)).collect(),
-            columns: chosen.iter().map(column).collect(),
-            singular,
-        })
+    fn independent(&self, qr: &Qr) -> Result<Independent> {
+        let size = self.x.rows().max(self.x.columns());
+        Independent::of(&qr.r(), usize::from(self.fit_intercept), &self.scaling, size)
     }
 
     /// The fit of `targets` on the columns of the system, in the given units.
@@ -202,9 +159,7 @@ impl<'a> Problem<'a> {
         let mut scaled = targets.clone();
         let mut powers = Vec::with_capacity(targets.columns());
         for t in 0..targets.columns() {
-            powers
-                .push(exponent(targets.column(t).iter().fold(0.0, |max, value| f64::max(max, value.abs()))));
-            self.scaling.scale(scaled.column_mut(t), powers[t]);
+            powers.push(self.scaling.scale_target(scaled.column_mut(t)));
         }
         let solution = system.least_squares(&scaled);
         let mut fit = Fit {

@@ -77,23 +77,16 @@ impl Classes {
         chance.iter_mut().for_each(|chance| *chance /= 1.0 + others);
         // 1 - p of the row's own class, as the sum of the others: no cancellation where p is near 1.
         let wrong = chance.iter().enumerate().fold(0.0, |sum, (k, p)| if k == code { sum } else { sum + p });
-        let mut place = 0;
-        for a in 0..free.len() {
-            let column = self.basis.column(a);
-            gradient[a] = chance
-                .iter()
-                .zip(column)
-                .enumerate()
-                .fold(0.0, |sum, (k, (p, z))| sum + z * if k == code { -wrong } else { *p });
-            let mean = |column: &[f64]| chance.iter().zip(column).fold(0.0, |sum, (p, z)| sum + p * z);
-            let mean_a = mean(column);
-            for b in a..free.len() {
-                let other = self.basis.column(b);
-                let mean_b = mean(other);
-                let both = column.iter().zip(other).zip(&*chance);
-                hessian[place] = both.fold(0.0, |sum, ((za, zb), p)| sum + p * (za - mean_a) * (zb - mean_b));
-                place += 1;
-            }
+        let mean = |a: usize| chance.iter().zip(self.basis.column(a)).fold(0.0, |sum, (p, z)| sum + p * z);
+        for (a, gradient) in gradient.iter_mut().enumerate() {
+            let off = |k: usize| if k == code { -wrong } else { chance[k] };
+            *gradient = self.basis.column(a).iter().enumerate().fold(0.0, |sum, (k, z)| sum + z * off(k));
+        }
+        let pairs = (0..free.len()).flat_map(|a| (a..free.len()).map(move |b| (a, b)));
+        for ((a, b), hessian) in pairs.zip(hessian) {
+            let (mean_a, mean_b) = (mean(a), mean(b));
+            let both = self.basis.column(a).iter().zip(self.basis.column(b)).zip(&*chance);
+            *hessian = both.fold(0.0, |sum, ((za, zb), p)| sum + p * (za - mean_a) * (zb - mean_b));
         }
         loss
     }

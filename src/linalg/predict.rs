@@ -82,10 +82,10 @@ pub fn linear_many(rows: usize, columns: &[&[f64]], coef: &Matrix, intercept: &[
                 }
             }
         }
-        for model in 0..coef.columns() {
+        for (model, &intercept) in intercept.iter().enumerate() {
             let start = if model < whole { tiled } else { from };
             let rest = &mut out.column_mut(model)[start..to];
-            rest.fill(intercept[model]);
+            rest.fill(intercept);
             sweep(rest, columns, coef.column(model), start);
         }
     }

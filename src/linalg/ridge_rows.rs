@@ -33,53 +33,64 @@ pub fn ridge_rows(
             .error(format!("a penalty of `{alpha}`"))
             .help("`alpha` is a finite number from 0"));
     }
-    let mut scaling = Scaling::new(x, weight, fit_intercept);
-    let root = scale_by_power_of_two(alpha.sqrt(), -scaling.root_exponent);
-    scaling
-        .exponents
-        .iter_mut()
-        .for_each(|power| *power = if alpha > 0.0 { (*power).max(exponent(root)) } else { *power });
-    let varying = scaling.varying.clone();
-    let (n, lead) = (x.rows(), usize::from(fit_intercept));
-    let top = scaling.design(x, &varying);
-    let mut design = Matrix::zeros(n + varying.len(), top.columns());
-    for k in 0..top.columns() {
-        design.column_mut(k)[..n].copy_from_slice(top.column(k));
-    }
-    for (k, &j) in varying.iter().enumerate() {
-        design[(n + k, k + lead)] = scale_by_power_of_two(root, -scaling.exponents[j]);
-    }
-    if alpha == 0.0 || n + varying.len() < design.columns() {
+    if alpha == 0.0 {
         return unpenalised(x, y, weight, fit_intercept);
     }
-    let qr = Qr::new(design.clone());
-    let Some(condition) = condition(&qr.r(), lead, x.rows().max(x.columns()))? else {
-        return unpenalised(x, y, weight, fit_intercept);
-    };
-    let system = Augmented::new(design, Some(qr));
-    let mut targets = Matrix::zeros(n + varying.len(), y.columns());
-    let mut powers = Vec::with_capacity(y.columns());
-    for t in 0..y.columns() {
-        powers.push(exponent(y.column(t).iter().fold(0.0, |max, value| f64::max(max, value.abs()))));
-        let target = &mut targets.column_mut(t)[..n];
-        target.copy_from_slice(y.column(t));
-        scaling.scale(target, powers[t]);
+    let rows = Penalised::new(x, weight, alpha, fit_intercept);
+    let lead = usize::from(fit_intercept);
+    let qr = Qr::new(rows.design.clone());
+    match condition(&qr.r(), lead, x.rows().max(x.columns()))? {
+        Some(condition) => Ok(rows.solve(y, qr, lead, condition)),
+        None => unpenalised(x, y, weight, fit_intercept),
     }
-    let found = system.least_squares(&targets).x;
-    let mut solution = Solution {
-        coef: Matrix::zeros(x.columns(), y.columns()),
-        intercept: vec![0.0; y.columns()],
-        condition,
-    };
-    for (t, &power) in powers.iter().enumerate() {
-        for (k, &j) in varying.iter().enumerate() {
-            solution.coef[(j, t)] = scale_by_power_of_two(found[(k + lead, t)], power - scaling.exponents[j]);
+}
+
+/// The scaled rows [1 X] and, below them, [0 sqrt(alpha) I] of the columns that vary.
+struct Penalised {
+    scaling: Scaling,
+    design: Matrix,
+    rows: usize,
+}
+
+impl Penalised {
+    fn new(x: &Matrix, weight: Option<&[f64]>, alpha: f64, fit_intercept: bool) -> Self {
+        let mut scaling = Scaling::new(x, weight, fit_intercept);
+        let root = scale_by_power_of_two(alpha.sqrt(), -scaling.root_exponent);
+        scaling.exponents.iter_mut().for_each(|power| *power = (*power).max(exponent(root)));
+        let (n, lead) = (x.rows(), usize::from(fit_intercept));
+        let top = scaling.design(x, &scaling.varying);
+        let mut design = Matrix::zeros(n + scaling.varying.len(), top.columns());
+        for k in 0..top.columns() {
+            design.column_mut(k)[..n].copy_from_slice(top.column(k));
         }
-        if fit_intercept {
-            solution.intercept[t] = scale_by_power_of_two(found[(0, t)], power);
+        for (k, &j) in scaling.varying.iter().enumerate() {
+            design[(n + k, k + lead)] = scale_by_power_of_two(root, -scaling.exponents[j]);
         }
+        Self { scaling, design, rows: n }
     }
-    Ok(solution)
+
+    fn solve(self, y: &Matrix, qr: Qr, lead: usize, condition: f64) -> Solution {
+        let mut targets = Matrix::zeros(self.design.rows(), y.columns());
+        let mut powers = Vec::with_capacity(y.columns());
+        for t in 0..y.columns() {
+            let target = &mut targets.column_mut(t)[..self.rows];
+            target.copy_from_slice(y.column(t));
+            powers.push(self.scaling.scale_target(target));
+        }
+        let found = Augmented::new(self.design, Some(qr)).least_squares(&targets).x;
+        let columns = self.scaling.exponents.len();
+        let mut coef = Matrix::zeros(columns, y.columns());
+        let mut intercept = vec![0.0; y.columns()];
+        for (t, &power) in powers.iter().enumerate() {
+            for (k, &j) in self.scaling.varying.iter().enumerate() {
+                coef[(j, t)] = scale_by_power_of_two(found[(k + lead, t)], power - self.scaling.exponents[j]);
+            }
+            if lead == 1 {
+                intercept[t] = scale_by_power_of_two(found[(0, t)], power);
+            }
+        }
+        Solution { coef, intercept, condition }
+    }
 }
 
 fn unpenalised(x: &Matrix, y: &Matrix, weight: Option<&[f64]>, fit_intercept: bool) -> Result<Solution> {

@@ -73,8 +73,20 @@ impl Scaling {
     pub(super) fn scale(&self, column: &mut [f64], power: i32) {
         column.iter_mut().for_each(|value| *value = scale_by_power_of_two(*value, -power));
         if let Some(roots) = &self.roots {
-            column.iter_mut().zip(roots).for_each(|(value, root)| *value *= root);
+            for (value, root) in column.iter_mut().zip(roots) {
+                // A row of weight 0 may hold what overflows beside the others.
+                *value = if *root == 0.0 { 0.0 } else { *value * root };
+            }
         }
+    }
+
+    /// Scales a target by a power of two, so that it lies below 2, and by the roots of the weights; gives the power.
+    pub(super) fn scale_target(&self, target: &mut [f64]) -> i32 {
+        let counts = |i: usize| self.roots.as_ref().is_none_or(|roots| roots[i] > 0.0);
+        let largest = target.iter().enumerate().filter(|(i, _)| counts(*i)).map(|(_, value)| value.abs());
+        let power = exponent(largest.fold(0.0, f64::max));
+        self.scale(target, power);
+        power
     }
 }
 
@@ -120,6 +132,18 @@ mod tests {
         assert_eq!(scale_by_power_of_two(1.0, 2000), f64::INFINITY);
         assert_eq!(scale_by_power_of_two(1.0, -2000), 0.0);
         assert_eq!(scale_by_power_of_two(f64::MIN_POSITIVE, 2045), 2f64.powi(1023));
+    }
+
+    #[test]
+    fn rows_of_weight_zero_have_no_say() {
+        let x = Matrix::from_columns(3, 1, vec![1e-300, 1e300, 3e-300]);
+        let scaling = Scaling::new(&x, Some(&[1.0, 0.0, 4.0]), true);
+        let design = scaling.design(&x, &[0]);
+        assert_eq!(design.column(0), [0.5, 0.0, 1.0]);
+        assert!(design.column(1).iter().all(|value| value.is_finite()) && design[(1, 1)] == 0.0);
+        let mut target = [2.0, 1e300, 3.0];
+        assert_eq!(scaling.scale_target(&mut target), 1);
+        assert_eq!(target, [0.5, 0.0, 1.5]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `sklearn.metrics.log_loss`, negated.
 
-use super::{NO_WEIGHT, NOT_FOR, mean};
+use super::{LACKS_CLASS, NO_WEIGHT, NOT_FOR, mean};
 use crate::contract::{Metric, Prediction, Reads, Score, Task};
 use crate::table::Target;
 
@@ -18,13 +18,12 @@ fn score(truth: &Target, prediction: &Prediction, weight: Option<&[f64]>) -> Sco
     else {
         return Score::Undefined(NOT_FOR);
     };
-    // scikit-learn compares the number of classes in the fold with that of the model. A class that
-    // the model has never seen has probability 0 in every row.
+    // scikit-learn demands the classes of the model in the fold. That the model lacks one of the
+    // fold's is for the run to find: a probability of 0 may be a prediction.
     for class in 0..proba.columns() {
-        let known = proba.column(class).iter().any(|p| *p > 0.0);
         let there = codes.iter().any(|code| *code as usize == class);
-        if known != there {
-            return Score::Undefined("the fold and the model do not have the same classes");
+        if !there && proba.column(class).iter().any(|p| *p > 0.0) {
+            return Score::Undefined(LACKS_CLASS);
         }
     }
     let logarithm = |i: usize| proba[(i, codes[i] as usize)].clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln();

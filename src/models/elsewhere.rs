@@ -19,10 +19,8 @@ pub fn removed(model: &str, parameter: &str) -> Option<&'static str> {
     found.map(|(_, _, instead)| *instead)
 }
 
-const DEPRECATED: &[(&str, &str, &str)] = &[
-    ("LogisticRegression", "penalty", "leave `penalty` out; `C: .inf` stands for `penalty: null`"),
-    ("LogisticRegression", "n_jobs", "leave `n_jobs` out: it has no effect in scikit-learn 1.9 either"),
-];
+const DEPRECATED: &[(&str, &str, &str)] =
+    &[("LogisticRegression", "penalty", "leave `penalty` out; `C: .inf` stands for `penalty: null`")];
 
 const REMOVED: &[(&str, &str, &str)] = &[
     ("LinearRegression", "normalize", "put a `StandardScaler` before the model"),

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::contract::{Block, Frame, Linear, Loader, Saver};
 use crate::diag::{Code, Result};
-use crate::linalg::{BLOCK, Matrix};
+use crate::linalg::{BLOCK, Matrix, linear_into};
 use crate::table::Rows;
 
 /// Below this many cells a thread pool costs more than it saves.
@@ -23,47 +23,70 @@ pub(super) fn values(form: &Linear, frame: &Frame) -> Result<Matrix> {
             format!("a model was fitted on {} features and got {}", form.coef.rows(), frame.features());
         return Err(Code::Bug.error(message));
     }
+    let chunk = |start: usize| chunk(form, frame, start, (frame.rows() - start).min(BLOCK));
+    let starts: Vec<usize> = (0..frame.rows()).step_by(BLOCK).collect();
+    let chunks: Vec<Vec<f64>> = if frame.rows() * frame.features() > PARALLEL_CELLS {
+        starts.par_iter().copied().map(chunk).collect()
+    } else {
+        starts.iter().copied().map(chunk).collect()
+    };
     let mut values = Matrix::zeros(frame.rows(), form.coef.columns());
-    if frame.rows() == 0 {
-        return Ok(values);
-    }
-    for k in 0..form.coef.columns() {
-        let column = values.column_mut(k);
-        let fill = |(start, into): (usize, &mut [f64])| output(form, k, frame, start * BLOCK, into);
-        if frame.rows() * frame.features() > PARALLEL_CELLS {
-            column.par_chunks_mut(BLOCK).enumerate().for_each(fill);
-        } else {
-            column.chunks_mut(BLOCK).enumerate().for_each(fill);
+    for (start, chunk) in starts.iter().zip(&chunks) {
+        let rows = chunk.len() / form.coef.columns();
+        for (k, output) in chunk.chunks(rows).enumerate() {
+            values.column_mut(k)[*start..start + rows].copy_from_slice(output);
         }
     }
     check(frame, &values)?;
     Ok(values)
 }
 
-/// Output `k` of the rows from `start`. A category counts as missing here, and [`check`] finds it.
-fn output(form: &Linear, k: usize, frame: &Frame, start: usize, into: &mut [f64]) {
-    // -0 + 0 is 0: no sum below can be -0 then, which alone would show a zero that was left out.
-    into.fill(form.intercept[k] + 0.0);
-    let coef = form.coef.column(k);
+/// The values of `rows` rows from `start`, output after output.
+fn chunk(form: &Linear, frame: &Frame, start: usize, rows: usize) -> Vec<f64> {
+    let mut values = vec![0.0; rows * form.coef.columns()];
+    for (k, into) in values.chunks_mut(rows).enumerate() {
+        into.fill(form.intercept[k]);
+        output(form.coef.column(k), frame, start, into);
+    }
+    values
+}
+
+/// Adds the terms of the rows from `start`. A category makes a value missing, and [`check`] finds it.
+fn output(coef: &[f64], frame: &Frame, start: usize, into: &mut [f64]) {
+    let end = start + into.len();
+    let mut run: Vec<&[f64]> = Vec::new();
     let mut j = 0;
     for block in frame.blocks() {
         match block {
-            Block::Number { values, .. } => {
-                let factor = coef[j];
-                let values = &values[start..start + into.len()];
-                into.iter_mut().zip(values).for_each(|(sum, value)| *sum += value * factor);
-            }
+            Block::Number { values, .. } => run.push(&values[start..end]),
             Block::OneHot { codes, .. } => {
-                let codes = codes[start..start + into.len()].iter();
-                for (sum, code) in into.iter_mut().zip(codes) {
+                add(into, &run, &coef[j - run.len()..j]);
+                run.clear();
+                let coef = &coef[j..j + block.features()];
+                for (sum, code) in into.iter_mut().zip(&codes[start..end]) {
                     // MISSING is beyond every indicator.
-                    *sum += coef[j..j + block.features()].get(*code as usize).copied().unwrap_or(0.0);
+                    *sum += coef.get(*code as usize).copied().unwrap_or(0.0);
                 }
             }
-            Block::Codes { .. } => into.fill(f64::NAN),
+            Block::Codes { .. } => {
+                run.clear();
+                into.fill(f64::NAN);
+            }
         }
         j += block.features();
     }
+    add(into, &run, &coef[j - run.len()..j]);
+}
+
+/// Adds the products of some columns in their order: what is there already goes first, times 1.
+fn add(into: &mut [f64], columns: &[&[f64]], coef: &[f64]) {
+    if columns.is_empty() {
+        return;
+    }
+    let sums = into.to_vec();
+    let columns: Vec<&[f64]> = std::iter::once(sums.as_slice()).chain(columns.iter().copied()).collect();
+    let coef: Vec<f64> = std::iter::once(1.0).chain(coef.iter().copied()).collect();
+    linear_into(into, &columns, &coef, 0.0);
 }
 
 /// Finds out why a value is not finite: any unusable cell makes its row's values so.
@@ -96,10 +119,7 @@ pub(super) fn load(loader: &Loader) -> Result<Linear> {
         return Err(loader.damaged("coef", "has no output"));
     }
     let form = Linear { intercept: loader.numbers_of("intercept", coef.columns())?, coef };
-    if !is_finite(&form) {
-        return Err(loader.damaged("coef", "or its `intercept` holds a number that is not finite"));
-    }
-    Ok(form)
+    usable(form).ok_or_else(|| loader.damaged("coef", "or its `intercept` holds a number that is not finite"))
 }
 
 /// The form, unless a coefficient is not finite.
@@ -107,15 +127,18 @@ pub(super) fn load(loader: &Loader) -> Result<Linear> {
 /// # Errors
 /// `NotFinite`.
 pub(super) fn finite(form: Linear, model: &str) -> Result<Linear> {
-    if is_finite(&form) {
+    if let Some(form) = usable(form) {
         return Ok(form);
     }
     let message = format!("{model} has coefficients that are not finite");
     Err(Code::NotFinite.error(message).help("the features or the target are too great: scale them"))
 }
 
-fn is_finite(form: &Linear) -> bool {
-    form.coef.values().iter().chain(&form.intercept).all(|number| number.is_finite())
+/// The form if all its numbers are finite, with 0 for an intercept of -0: no sum that starts at 0 can
+/// be -0, which alone would show a zero that was left out.
+fn usable(mut form: Linear) -> Option<Linear> {
+    form.intercept.iter_mut().for_each(|intercept| *intercept += 0.0);
+    form.coef.values().iter().chain(&form.intercept).all(|number| number.is_finite()).then_some(form)
 }
 
 /// `coef_` as scikit-learn shapes it, outputs x features.
@@ -136,7 +159,7 @@ mod tests {
 
     fn form(p: usize) -> Linear {
         let coef = |j: usize, k: usize| ((j * 7 + k * 3) % 11) as f64 / 7.0 - 0.8;
-        Linear { coef: Matrix::from_fn(p, 2, coef), intercept: vec![-0.0, 0.1] }
+        usable(Linear { coef: Matrix::from_fn(p, 2, coef), intercept: vec![-0.0, 0.1] }).unwrap()
     }
 
     fn bits(values: &Matrix) -> Vec<u64> {

@@ -2,6 +2,7 @@
 
 use crate::contract::erased::{Kind, ModelKind};
 
+pub mod class_weight;
 pub mod dummy_classifier;
 pub mod dummy_regressor;
 mod elsewhere;

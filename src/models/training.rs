@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::contract::{Needs, Stats, Train, Unfit, Value};
 use crate::diag::{Code, Diagnostic, Result};
 use crate::linalg::Matrix;
-use crate::table::{Levels, Target};
+use crate::table::{Levels, Target, label_of};
 
 /// The numbers to be learned at the training rows, rows x targets.
 ///
@@ -142,7 +142,7 @@ pub(super) fn class_named(labels: &Levels, value: &Value) -> Option<u32> {
     let text = match value {
         Value::Text(text) => text.clone(),
         Value::Int(_) | Value::Bool(_) => value.to_string(),
-        Value::Float(number) => number.to_string(),
+        Value::Float(number) => label_of(*number),
         Value::Null | Value::List(_) | Value::Map(_) => return None,
     };
     let same = |label: &String| label.eq_ignore_ascii_case(&text);

@@ -82,6 +82,7 @@ fn plan(report: &Report) -> Value {
         "path": plan.path.name(),
         "reason": plan.reason,
         "splitter": report.bound.graph.splitter_reason,
+        "model_rows": report.outcome.rows_reason,
         "passes": plan.passes,
         "bytes": plan.bytes,
         "steps": steps,

@@ -1,8 +1,13 @@
 //! An outcome as json, markdown and html: one file a format. They return text; `job` writes it.
 
+mod command;
+mod digits;
+mod evenly;
 mod html;
+mod influence;
 mod json;
 mod markdown;
+mod out_of_fold;
 
 use crate::plan::{Bound, Plan};
 use crate::run::Outcome;

@@ -17,10 +17,11 @@ pub use outcome::{FoldOutcome, Outcome, Scores};
 
 use self::general::General;
 use self::two_pass::TwoPass;
-use crate::contract::{Frame, Prediction, Score};
+use crate::contract::{Fold, Frame, Prediction, Reads, Score};
 use crate::diag::{Code, Diagnostic, Result, Watch};
+use crate::metrics::LACKS_CLASS;
 use crate::plan::{Bound, Path, Plan};
-use crate::table::Rows;
+use crate::table::{Rows, Target};
 
 /// How long the stages of a run took, in seconds; beside the outcome, since no time is part of it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -70,7 +71,7 @@ pub fn run(bound: &Bound, plan: &Plan, watch: &dyn Watch) -> Result<(Outcome, Ti
         return Err(stopped());
     }
     let start = Instant::now();
-    let fitted = work.fit(None)?.0;
+    let Fit { fitted, rows_reason, .. } = work.fit(None)?;
     warnings.extend(fitted.notes());
     let facts = fitted.model.facts();
     finite(&facts)?;
@@ -78,13 +79,21 @@ pub fn run(bound: &Bound, plan: &Plan, watch: &dyn Watch) -> Result<(Outcome, Ti
         metric: bound.graph.scoring[m],
         folds: outcomes.iter().map(|fold| fold.scores[m]).collect(),
     });
-    let outcome =
-        Outcome { scores: scores.collect(), folds: outcomes, fitted, facts, warnings: distinct(warnings) };
+    let (scores, warnings) = (scores.collect(), distinct(warnings));
+    let outcome = Outcome { scores, folds: outcomes, fitted, facts, rows_reason, warnings };
     Ok((outcome, Timing { cv_s, refit_s: start.elapsed().as_secs_f64() }))
 }
 
 fn stopped() -> Diagnostic {
     Code::Interrupted.error("interrupted").help("nothing was published; run it again")
+}
+
+/// A fit on a fold's training rows, or on all rows.
+struct Fit {
+    fitted: Fitted,
+    /// Of the fold's test rows.
+    prediction: Option<Prediction>,
+    rows_reason: Option<String>,
 }
 
 /// What the folds share.
@@ -96,13 +105,13 @@ struct Work<'a> {
 
 impl Work<'_> {
     /// Fits on a fold's training rows and predicts its test rows; or fits on all rows.
-    fn fit(&self, fold: Option<usize>) -> Result<(Fitted, Option<Prediction>)> {
+    fn fit(&self, fold: Option<usize>) -> Result<Fit> {
         let rows = |k: usize| &self.bound.folds[k];
         match &self.two_pass {
             Some(two_pass) => {
                 let fit = two_pass.fit(fold)?;
                 let prediction = fold.map(|k| two_pass.predict(&fit, &rows(k).test)).transpose()?;
-                Ok((fit.fitted, prediction))
+                Ok(Fit { fitted: fit.fitted, prediction, rows_reason: fit.rows_reason })
             }
             None => {
                 let general = General::new(self.bound, self.frame);
@@ -110,13 +119,13 @@ impl Work<'_> {
                 let (fitted, features) = general.fit(&train)?;
                 let prediction =
                     fold.map(|k| general.predict(&fitted, &features, &rows(k).test)).transpose()?;
-                Ok((fitted, prediction))
+                Ok(Fit { fitted, prediction, rows_reason: None })
             }
         }
     }
 
     fn fold(&self, k: usize) -> Result<(FoldOutcome, Vec<Diagnostic>)> {
-        let (fitted, prediction) = self.fit(Some(k))?;
+        let Fit { fitted, prediction, .. } = self.fit(Some(k))?;
         let mut notes = fitted.notes();
         let prediction = prediction.ok_or_else(|| Code::Bug.error("a fold without a prediction"))?;
         let fold = &self.bound.folds[k];
@@ -124,13 +133,27 @@ impl Work<'_> {
         let weight = self.bound.weight.as_ref().map(|weight| fold.test.gather(weight));
         let mut scores = Vec::new();
         for metric in &self.bound.graph.scoring {
-            let score = (metric.score)(&truth, &prediction, weight.as_deref());
+            let score = match metric.reads {
+                Reads::Probabilities if !same_classes(&self.bound.y, fold) => Score::Undefined(LACKS_CLASS),
+                _ => (metric.score)(&truth, &prediction, weight.as_deref()),
+            };
             scores.push(judged(metric.name, score, &mut notes)?);
         }
         let notes = notes.into_iter().map(|note| note.prefixed(&format!("fold {}", k + 1))).collect();
         let facts = fitted.model.facts();
         Ok((FoldOutcome { train: fold.train.len(), test: fold.test.len(), scores, facts, prediction }, notes))
     }
+}
+
+/// Whether a fold's training and test rows have the same classes.
+fn same_classes(y: &Target, fold: &Fold) -> bool {
+    let Target::Classes { codes, labels } = y else { return true };
+    let classes = |rows: &Rows| {
+        let mut there = vec![false; labels.len()];
+        rows.iter().for_each(|row| there[codes[row as usize] as usize] = true);
+        there
+    };
+    classes(&fold.train) == classes(&fold.test)
 }
 
 /// A score as a finite number, with a warning where it is one by convention.

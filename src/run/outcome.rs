@@ -51,6 +51,8 @@ pub struct Outcome {
     pub fitted: Fitted,
     /// What its model learned.
     pub facts: Facts,
+    /// Why the model was fitted on the rows though the path is two-pass, if it was.
+    pub rows_reason: Option<String>,
     /// Warnings, those of the folds first.
     pub warnings: Vec<Diagnostic>,
 }

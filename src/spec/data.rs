@@ -82,7 +82,11 @@ impl Reader<'_> {
     fn format(&mut self, node: &Node) -> Option<String> {
         let text = self.text(node, "`source.format`")?;
         if LATER_FORMATS.contains(&text.value.as_str()) {
-            self.report(not_yet(&format!("the format `{}`", text.shown()), &text.span));
+            self.report(not_yet(
+                &format!("the format `{}`", text.shown()),
+                &text.span,
+                &format!("`source.format` can be {}", quoted(FORMATS)),
+            ));
             return None;
         }
         self.word(&text, "`source.format`", FORMATS).then_some(text.value)
@@ -118,7 +122,11 @@ impl Reader<'_> {
     pub(super) fn kind(&mut self, node: &Node, name: &str) -> Option<Kind> {
         let text = self.text(node, name)?;
         if LATER_KINDS.contains(&text.value.as_str()) {
-            self.report(not_yet(&format!("the type `{}`", text.shown()), &text.span));
+            self.report(not_yet(
+                &format!("the type `{}`", text.shown()),
+                &text.span,
+                &format!("a type can be {}", quoted(KINDS)),
+            ));
             return None;
         }
         if self.word(&text, name, KINDS) { Kind::named(&text.value) } else { None }

@@ -135,7 +135,7 @@ impl Reader<'_> {
                     .error(format!("this version of pipefit reads format 1, not {version}"));
                 self.report(problem.help("write `version: 1`, or use a newer pipefit").at(&node.span));
             }
-            _ => self.report(wrong("`version`", "1", node).help("write `version: 1`")),
+            _ => self.report(wrong("`version`", "the number 1", node).help("write `version: 1`")),
         }
     }
 

@@ -55,13 +55,17 @@ impl Reader<'_> {
 
     fn check_key(&mut self, entry: &Entry, keys: &Keys) {
         let key = entry.key.as_str();
-        if keys.known.contains(&key) {
+        if keys.known.contains(&key) || self.problems.len() >= MAX_PROBLEMS {
             return;
         }
         if keys.later.contains(&key) {
             // As in `extends`, null takes a key away.
             if !entry.value.is_null() {
-                self.report(not_yet(&format!("`{key}`"), &entry.key_span));
+                self.report(not_yet(
+                    &format!("`{key}`"),
+                    &entry.key_span,
+                    "leave it out; nothing here would act on it",
+                ));
             }
             return;
         }
@@ -134,13 +138,15 @@ impl Reader<'_> {
 
     /// A whole number from `low` up to `high`.
     pub(super) fn whole(&mut self, node: &Node, name: &str, low: i64, high: i64) -> Option<i64> {
-        let value = node.as_i64().filter(|value| (low..=high).contains(value));
-        if value.is_none() {
-            self.report(
-                wrong(name, "a whole number", node).help(format!("write a number from {low} to {high}")),
-            );
-        }
-        value
+        let problem = match node.as_i64() {
+            Some(value) if (low..=high).contains(&value) => return Some(value),
+            Some(_) => {
+                Code::BadValue.error(format!("{name} is out of bounds: {}", node.found())).at(&node.span)
+            }
+            None => wrong(name, "a whole number", node),
+        };
+        self.report(problem.help(format!("write a whole number from {low} to {high}")));
+        None
     }
 
     /// A path, resolved against the folder that it is relative to.
@@ -196,11 +202,8 @@ pub(super) fn wrong(name: &str, wanted: &str, node: &Node) -> Diagnostic {
 }
 
 /// Part of the format, but not of this version.
-pub(super) fn not_yet(what: &str, span: &Span) -> Diagnostic {
-    Code::NotSupported
-        .error(format!("{what} is not in this version"))
-        .help("leave it out; nothing here would act on it")
-        .at(span)
+pub(super) fn not_yet(what: &str, span: &Span, help: &str) -> Diagnostic {
+    Code::NotSupported.error(format!("{what} is not in this version")).help(help).at(span)
 }
 
 /// Words in backticks, separated by commas.

@@ -258,13 +258,54 @@ impl State for FittedSelectKBest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract::{Block, Summary, Train};
+    use crate::linalg::Matrix;
+    use crate::table::{Levels, Rows, Target};
+
+    /// `f_classif` and `f_regression` of scikit-learn 1.9.1.
+    const CLASSIF: f64 = 8.678797468354414;
+    const REGRESSION: f64 = 26.294400232919255;
 
     #[test]
     fn of_equal_scores_the_last_is_kept() {
-        assert_eq!(best(&[1.0, 5.0, 1.0, 1.0], 2), (vec![false, true, false, true], best(&[1.0, 1.0], 1).1));
+        assert_eq!(best(&[1.0, 5.0, 1.0, 1.0], 2).0, [false, true, false, true]);
         assert!(best(&[1.0, 1.0 + 1e-12, 3.0], 2).1.is_some());
         assert!(best(&[1.0, 1.1, 3.0], 2).1.is_none());
         assert!(best(&[f64::NEG_INFINITY, 0.5], 1).1.is_none());
+    }
+
+    /// The score of one feature, from rows.
+    fn score(step: &SelectKBest, x: &[f64], y: &Target) -> f64 {
+        let block = Block::Number { name: "x".into(), values: x.to_vec().into() };
+        let frame = Frame::new(x.len(), vec![block]);
+        let train = Train { x: &frame, y: Some(y), weight: None, rows: &Rows::all(x.len()) };
+        let stats = Stats::of(&train, step.needs()).unwrap();
+        let Summary::Number(number) = &stats.features[0].summary else { panic!("a number") };
+        step.scorer(&stats).unwrap().score(number)
+    }
+
+    #[test]
+    fn scores_are_those_of_scikit_learn() {
+        let x = [1.0, 2.0, 4.0, 3.0, 7.0, 5.0, 9.0, 8.0];
+        let labels = Arc::new(Levels::new(["a", "b", "c", "unseen"].map(Into::into).to_vec(), false));
+        let classes = Target::Classes { codes: [0, 0, 0, 1, 1, 1, 2, 2].into(), labels };
+        let f = score(&SelectKBest::default(), &x, &classes);
+        assert!((f / CLASSIF - 1.0).abs() < 1e-13, "{f}");
+        let numbers = vec![2.0, 1.0, 5.0, 3.0, 8.0, 7.0, 9.0, 6.0];
+        let step = SelectKBest { score_func: ScoreFunc::FRegression, ..SelectKBest::default() };
+        let f = score(&step, &x, &Target::Values(Matrix::from_columns(8, 1, numbers)));
+        assert!((f / REGRESSION - 1.0).abs() < 1e-13, "{f}");
+    }
+
+    #[test]
+    fn a_perfect_feature_scores_infinity_however_its_sums_round() {
+        let step = SelectKBest { score_func: ScoreFunc::FRegression, ..SelectKBest::default() };
+        for seed in 1..50_u32 {
+            let y: Vec<f64> = (0..200).map(|i| f64::from(i * seed % 97) * 0.1 + 0.3).collect();
+            let x: Vec<f64> = y.iter().map(|y| y * -1.7e5 + 0.01).collect();
+            let y = Target::Values(Matrix::from_columns(200, 1, y));
+            assert_eq!(score(&step, &x, &y), f64::INFINITY, "{seed}");
+        }
     }
 
     #[test]

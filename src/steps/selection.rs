@@ -135,6 +135,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn refused_holes_are_refused_by_the_map_too() {
+        let selection = Selection::new(vec!["a".into(), "b".into()], vec![false, true]);
+        let map = selection.map(Holes::Refused);
+        assert_eq!(map.refused, [Term::Missing(0), Term::Missing(1)]);
+        let values = vec![1.0, f64::NAN].into();
+        let full = Block::Number { name: "b".into(), values: vec![1.0, 2.0].into() };
+        let frame = Frame::new(2, vec![Block::Number { name: "a".into(), values }, full]);
+        let error = selection.apply(&frame, "SelectKBest", Holes::Refused).unwrap_err();
+        assert_eq!(
+            error.message(),
+            "feature `a` is missing in row 2, and SelectKBest takes no missing values"
+        );
+        assert_eq!(selection.apply(&frame, "VarianceThreshold", Holes::Pass).unwrap().features(), 1);
+        assert_eq!(selection.map(Holes::Pass).columns[0].missing, Some(1));
+    }
+
+    #[test]
     fn indicators_stay_one_block() {
         let names: Arc<[Arc<str>]> = ["a", "b", "c"].map(Arc::from).into();
         let codes: Arc<[u32]> = [2, 1, 0, MISSING].into();

@@ -350,6 +350,21 @@ mod tests {
     }
 
     #[test]
+    fn numbers_that_do_not_ascend_are_damaged() {
+        let of = |numbers| Vocabulary { name: "x".into(), known: Known::Numbers(numbers), missing: true };
+        let reloaded = |vocabulary: &Vocabulary| {
+            let mut saver = Saver::default();
+            save(&mut saver, std::slice::from_ref(vocabulary));
+            let (tensors, facts) = saver.finish();
+            load(&Loader::new(tensors, facts))
+        };
+        let good = of(vec![-1.0, 2.0]);
+        assert_eq!(reloaded(&good).unwrap(), [good]);
+        assert_eq!(reloaded(&of(vec![2.0, -1.0])).unwrap_err().code(), Code::Damaged);
+        assert_eq!(reloaded(&of(vec![f64::INFINITY])).unwrap_err().code(), Code::Damaged);
+    }
+
+    #[test]
     fn numbers_have_places() {
         assert_eq!(of_number(&[-1.0, 0.0, 2.5], -0.0), 1);
         assert_eq!(of_number(&[-1.0, 0.0, 2.5], 2.0), UNKNOWN);

@@ -7,6 +7,7 @@ use crate::diag::{Code, Diagnostic, Span};
 
 /// A part of the parser's words, what is wrong, and what to do about it.
 const TABLE: &[(&str, &str, &str)] = &[
+    ("indentation in quoted scalar", "a quote is never closed", "close it with the same kind of quote"),
     ("unexpected end of stream", "a quote is never closed", "close it with the same kind of quote"),
     (
         "expected ',' or ']'",
@@ -106,7 +107,8 @@ pub(super) fn explain(error: &ScanError, span: &Span, bracket: Option<Span>) -> 
             )
         })
         .unwrap_or(help);
-    Code::YamlSyntax.error(message).help(help).at(span)
+    let place = if message.starts_with("a tab") { tab_before(span) } else { None };
+    Code::YamlSyntax.error(message).help(help).at(place.as_ref().unwrap_or(span))
 }
 
 /// Too many lists and maps in each other.
@@ -117,13 +119,24 @@ pub(super) fn too_deep(span: &Span) -> Diagnostic {
         .at(span)
 }
 
+/// The tab in the indentation of the line.
+fn tab_before(span: &Span) -> Option<Span> {
+    let text = &span.source.text;
+    let line_start = text[..span.start].rfind('\n').map_or(0, |i| i + 1);
+    let start = line_start + text[line_start..].find('\t')?;
+    (start <= span.start).then(|| Span { source: span.source.clone(), start, end: start + 1 })
+}
+
 /// `{key: ${env:NAME}}`: in YAML the inner `{` opens a map.
 fn unquoted_reference(span: &Span) -> Option<Diagnostic> {
     let text = &span.source.text;
     let line_start = text[..span.start].rfind('\n').map_or(0, |i| i + 1);
     let before = &text[line_start..span.end];
     let dollar = before.rfind("${")?;
-    let reference = Span { source: span.source.clone(), start: line_start + dollar, end: span.end };
+    let start = line_start + dollar;
+    let line = text[start..].lines().next().unwrap_or("");
+    let end = start + line.find('}').map_or("${".len(), |end| end + 1);
+    let reference = Span { source: span.source.clone(), start, end };
     let inside = before[..dollar].contains(['{', '[']) && !before[dollar..].contains('}');
     inside.then(|| {
         Code::YamlSyntax

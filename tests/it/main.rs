@@ -1,6 +1,7 @@
-//! Integration tests, by intent.
+//! Integration tests, one file for each intent.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+#![expect(clippy::print_stdout, reason = "a test says how much it has checked")]
 
 mod accuracy;
 mod cli;
@@ -10,6 +11,14 @@ mod determinism;
 mod faults;
 mod kills;
 mod models;
+mod conformance_models;
+mod conformance_steps;
+mod easy;
+mod folds;
+mod formats;
+mod metrics;
+mod models;
+mod parity;
 mod processes;
 mod proxy;
 mod redis;
@@ -18,3 +27,8 @@ mod store_faults;
 mod stores;
 
 mod formats;
+mod shifts;
+mod step_tables;
+mod steps;
+mod stores;
+mod tidy;

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use pipefit::contract::erased::{AnyFittedModel, AnyModel};
-use pipefit::contract::{Block, Frame, Prediction, Rng, Train, Value};
+use pipefit::contract::{Frame, Prediction, Rng, Train, Value};
 use pipefit::linalg::Matrix;
 use pipefit::models;
 use pipefit::table::{Levels, Rows, Target};
 use serde_json::Value as Json;
+
+use crate::easy::frame;
 
 /// Numbers agree when they differ by at most 1e-9 of themselves plus 1e-11 of `scale`.
 fn agree(ours: f64, theirs: f64, scale: f64) -> bool {
@@ -20,12 +22,6 @@ fn numbers(json: &Json) -> Vec<f64> {
 
 fn lists(json: &Json) -> Vec<Vec<f64>> {
     json.as_array().expect("a list").iter().map(numbers).collect()
-}
-
-fn frame(columns: &[Vec<f64>]) -> Frame {
-    let block =
-        |(j, v): (usize, &Vec<f64>)| Block::Number { name: format!("x{j}").into(), values: v.clone().into() };
-    Frame::new(columns[0].len(), columns.iter().enumerate().map(block).collect())
 }
 
 fn classes(labels: &[Json]) -> Target {
