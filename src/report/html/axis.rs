@@ -61,7 +61,8 @@ mod tests {
 
     #[test]
     fn marks_are_round_and_within() {
-        for (low, high) in [(0.4265, 0.5502), (-3012.0, -2801.5), (25.0, 346.0), (-1e-9, 2e-9), (1e300, 1.7e308)]
+        for (low, high) in
+            [(0.4265, 0.5502), (-3012.0, -2801.5), (25.0, 346.0), (-1e-9, 2e-9), (1e300, 1.7e308)]
         {
             let axis = Axis::around([low, high]);
             let marks = axis.marks();

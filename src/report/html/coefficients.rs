@@ -49,13 +49,13 @@ fn note(report: &Report, coef: &Matrix, standardised: bool, features: usize, out
         "A bar is a coefficient; features of different units do not compare.".to_owned()
     };
     if standardised && report.bound.x.rows() > MOST_ROWS {
-        note.push_str(&format!(
-            " The deviations are those of {}, evenly chosen.",
-            counted(MOST_ROWS, "row")
-        ));
+        note.push_str(&format!(" The deviations are those of {}, evenly chosen.", counted(MOST_ROWS, "row")));
     }
     if features < coef.columns() {
-        note.push_str(&format!(" The {features} largest of {} are shown.", counted(coef.columns(), "feature")));
+        note.push_str(&format!(
+            " The {features} largest of {} are shown.",
+            counted(coef.columns(), "feature")
+        ));
     } else {
         note.push_str(" The largest come first.");
     }
@@ -99,7 +99,8 @@ impl Chart<'_> {
              <tbody>\n{rows}</tbody>\n{intercept}</table>\n"
         );
         let title = self.title();
-        let label = if title.is_empty() { "coefficients".to_owned() } else { format!("coefficients: {title}") };
+        let label =
+            if title.is_empty() { "coefficients".to_owned() } else { format!("coefficients: {title}") };
         let heading = if title.is_empty() { title } else { format!("<h3>{}</h3>\n", Text(&title)) };
         format!("<div>\n{heading}{}\n</div>\n", scrolling(&label, "", &table))
     }
@@ -141,9 +142,11 @@ impl Chart<'_> {
 fn other_facts(report: &Report) -> Option<String> {
     let more = &report.outcome.facts.more;
     let fact = |(name, value): &(&'static str, serde_json::Value)| {
-        let value = value.as_f64().filter(|v| v.fract() != 0.0).map(|v| significant(v, 5)).unwrap_or_else(
-            || value.as_str().map_or_else(|| value.to_string(), str::to_owned),
-        );
+        let value = value
+            .as_f64()
+            .filter(|v| v.fract() != 0.0)
+            .map(|v| significant(v, 5))
+            .unwrap_or_else(|| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
         let shown: String = value.chars().take(200).collect();
         let cut = if shown.len() < value.len() { "…" } else { "" };
         format!("{}: <code>{}{cut}</code>", Text(name), Text(&shown))

@@ -1,7 +1,7 @@
 //! The pipeline as boxes, from the data to the published model.
 
-use super::text::Text;
 use super::section as framed;
+use super::text::Text;
 use crate::contract::{Param, Value};
 use crate::graph::{Group, StepNode};
 use crate::report::Report;
