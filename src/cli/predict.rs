@@ -95,7 +95,7 @@ fn input(arguments: &Arguments, artifact: &Artifact, keys: &dyn Keys) -> Result<
         None => formats::detect(&bytes, &name)?,
     };
     let schema =
-        artifact.manifest.schema.fields.iter().map(|field| (field.name.clone(), field.kind)).collect();
+        artifact.manifest.schema.fields().iter().map(|field| (field.name.clone(), field.kind)).collect();
     let read = formats::read(&bytes, format, &name, &ReadOptions { schema, columns: None })?;
     let used = |suspect: &&formats::Suspect| artifact.manifest.schema.index(&suspect.column).is_some();
     match read.suspects.iter().find(used) {

@@ -45,7 +45,7 @@ pub fn bind<'g>(graph: &'g Graph, table: &Table) -> Result<Bound<'g>> {
     }
     let is_feature = |j: &usize| *j != target && Some(*j) != weight && !ids.contains(j);
     let features = (0..table.columns().len()).filter(is_feature);
-    let names: Vec<&str> = features.map(|j| table.schema().fields[j].name.as_str()).collect();
+    let names: Vec<&str> = features.map(|j| table.schema().fields()[j].name.as_str()).collect();
     if names.is_empty() {
         let message = format!("the table has no features beside the target `{}`", graph.target.name);
         return Err(Code::EmptyData.error(message).help("the data needs at least one column more"));
@@ -97,10 +97,10 @@ fn groups(graph: &Graph, x: &Table, warnings: &mut Vec<Diagnostic>) -> Result<Ve
                     named && of_kind(field.kind) && !except.contains(&field.name)
                 };
                 if names.is_empty() {
-                    x.schema().fields.iter().filter(fits).map(|field| field.name.clone()).collect()
+                    x.schema().fields().iter().filter(fits).map(|field| field.name.clone()).collect()
                 } else {
                     // The order written is the order of the features, as in ColumnTransformer.
-                    let fields = &x.schema().fields;
+                    let fields = x.schema().fields();
                     let field = |name: &String| x.schema().index(name).map(|j| &fields[j]);
                     names.iter().filter_map(field).filter(fits).map(|field| field.name.clone()).collect()
                 }
@@ -126,7 +126,7 @@ fn groups(graph: &Graph, x: &Table, warnings: &mut Vec<Diagnostic>) -> Result<Ve
 /// The target, if it can be learned by the graph's model.
 fn learnable(graph: &Graph, table: &Table, j: usize) -> Result<Target> {
     let column = &table.columns()[j];
-    let kind = table.schema().fields[j].kind;
+    let kind = table.schema().fields()[j].kind;
     let name = &graph.target.name;
     let bad = |message: String| Code::BadTarget.error(message).at(&graph.target.span);
     if let Some(row) = first_missing(column) {

@@ -32,7 +32,7 @@ pub struct Predicted {
 /// a model without any.
 pub fn predict(artifact: &Artifact, table: &Table, options: &Options) -> Result<Predicted> {
     let manifest = &artifact.manifest;
-    for field in &manifest.schema.fields {
+    for field in manifest.schema.fields() {
         if table.schema().index(&field.name).is_none() {
             let help = match suggest(&field.name, table.schema().names()) {
                 Some(near) => format!("the data has `{near}`; columns are matched by name"),
@@ -54,7 +54,7 @@ pub fn predict(artifact: &Artifact, table: &Table, options: &Options) -> Result<
         columns.push(column.clone());
     }
     Ok(Predicted {
-        table: Table::new(Schema { fields }, columns)?,
+        table: Table::new(Schema::new(fields), columns)?,
         warnings: unused(artifact, table, options),
     })
 }

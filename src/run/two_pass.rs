@@ -139,7 +139,7 @@ impl<'a> TwoPass<'a> {
             Place::Category { .. } => false,
         };
         let j = self.layout.places.iter().position(far)?;
-        let name = &self.bound.x.schema().fields[j].name;
+        let name = &self.bound.x.schema().fields()[j].name;
         Some(format!("the training values of `{name}` are far from those of the first rows"))
     }
 

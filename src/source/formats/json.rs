@@ -284,7 +284,7 @@ mod tests {
     }
 
     fn kinds(read: &Read) -> Vec<(&str, Kind)> {
-        read.table.schema().fields.iter().map(|field| (field.name.as_str(), field.kind)).collect()
+        read.table.schema().fields().iter().map(|field| (field.name.as_str(), field.kind)).collect()
     }
 
     fn fault(text: &str, format: Format) -> (String, Option<usize>) {

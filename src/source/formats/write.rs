@@ -62,7 +62,7 @@ fn write_delimited(table: &Table, delimiter: u8, out: &mut dyn io::Write) -> io:
 fn write_columns(table: &Table, out: &mut dyn io::Write) -> io::Result<()> {
     let mut text = String::new();
     out.write_all(b"{")?;
-    for (i, (field, printer)) in table.schema().fields.iter().zip(printers(table, json_label)).enumerate() {
+    for (i, (field, printer)) in table.schema().fields().iter().zip(printers(table, json_label)).enumerate() {
         let before = if i == 0 { "" } else { ",\n" };
         write!(out, "{before}{}: [", json_text(&field.name))?;
         for row in 0..table.rows() {
