@@ -100,25 +100,9 @@ impl<'a> Fault<'a> {
     }
 }
 
-fn all_faults() -> Vec<Fault<'static>> {
-    let mut sorted = String::from("x1,x2,y\n");
-    (0..12).for_each(|i| sorted.push_str(&format!("{i},{},{}\n", (i * 7) % 5, u8::from(i >= 8))));
-    let mut letters = String::from("x1,c,y\n");
-    (0..12).for_each(|i| {
-        letters.push_str(&format!("{i},{},{}\n", if i == 5 { "rare" } else { "common" }, i * i))
-    });
-    let rare = GOOD.replace("12,11,2", "12,11,3");
-    let texts = GOOD.replace(",1\n", ",no\n").replace(",2\n", ",yes\n");
-    let one_empty = GOOD
-        .lines()
-        .map(|line| line.replacen(',', ",,", 1).replacen(",,", ",", usize::from(line.starts_with('x'))))
-        .collect::<Vec<_>>();
-    let hollow: String = one_empty
-        .iter()
-        .map(|line| if line.starts_with('x') { line.replacen("x1,", "x1,gap,", 1) } else { line.clone() } + "\n")
-        .collect();
+/// Columns that are not there.
+fn columns() -> Vec<Fault<'static>> {
     vec![
-        // Columns that are not there.
         fault("no target", RIDGE, "x1,x2\n1,2\n2,3\n3,5\n", 4, &["`y`", "p.yaml:4:9"]),
         fault("a target almost there", RIDGE, GOOD.replace(",y\n", ",Y\n"), 4, &["`y`", "`Y`"]),
         fault("no weight column", RIDGE, GOOD, 4, &["`w`"]).with(&["roles.weight=w"]),
@@ -129,7 +113,22 @@ fn all_faults() -> Vec<Fault<'static>> {
             .with(&["preprocess.num.columns=[x9]"]),
         fault("nothing but the target", RIDGE, "y\n1\n2\n3\n", 4, &["`y`"]),
         fault("two columns of one name", RIDGE, GOOD.replace("x1,x2", "x1,x1"), 4, &["`x1`", "data:t"]),
-        // Cells.
+    ]
+}
+
+/// Cells and targets that cannot be used.
+fn cells() -> Vec<Fault<'static>> {
+    let texts = GOOD.replace(",1\n", ",no\n").replace(",2\n", ",yes\n");
+    let one_empty = GOOD
+        .lines()
+        .map(|line| line.replacen(',', ",,", 1).replacen(",,", ",", usize::from(line.starts_with('x'))))
+        .collect::<Vec<_>>();
+    let hollow: String = one_empty
+        .iter()
+        .map(|line| if line.starts_with('x') { line.replacen("x1,", "x1,gap,", 1) } else { line.clone() } + "\n")
+        .collect();
+
+    vec![
         fault("text in a number column", RIDGE, with_row(3, "many,4,1"), 4, &["`x1`", "row 3", "many"])
             .with(&["schema.x1=number"]),
         fault("infinity", RIDGE, with_row(5, "5,inf,1"), 4, &["`x2`", "row 5"]),
@@ -144,7 +143,6 @@ fn all_faults() -> Vec<Fault<'static>> {
         ),
         fault("such a target", RIDGE, with_row(4, "4,3,9007199254740993"), 4, &["`y`", "row 4"]),
         fault("a column without any value", RIDGE, hollow, 4, &["`gap`", "12 rows"]),
-        // The target.
         fault("a missing target", RIDGE, with_row(2, "2,1,"), 4, &["`y`", "row 2"]),
         fault("a missing class", LOGISTIC, with_row(7, "7,8,NA"), 4, &["`y`", "row 7"]),
         fault("a constant target", RIDGE, GOOD.replace(",2\n", ",1\n"), 4, &["`y`", "every row"]),
@@ -154,13 +152,17 @@ fn all_faults() -> Vec<Fault<'static>> {
         fault("a measure for a classifier", LOGISTIC, with_row(1, "1,2,1.5"), 4, &["`y`", "1.5"]),
         fault("a score that needs 0/1", LOGISTIC, texts.as_str(), 4, &["f1", "f1_macro"])
             .with(&["scoring=[f1]"]),
-        // Weights.
         fault("a negative weight", RIDGE, with_row(8, "8,-7,2"), 4, &["`x2`", "row 8", "-7"])
             .with(&["roles.weight=x2"]),
         fault("a missing weight", RIDGE, with_row(8, "8,,2"), 4, &["`x2`", "row 8"])
             .with(&["roles.weight=x2"]),
         fault("weights of text", RIDGE, with_row(8, "8,heavy,2"), 4, &["`x2`"]).with(&["roles.weight=x2"]),
-        // Tables that are none.
+    ]
+}
+
+/// Bytes that are no table.
+fn tables() -> Vec<Fault<'static>> {
+    vec![
         fault("empty", RIDGE, "", 4, &["data:t"]),
         fault("blank lines", RIDGE, "\n\n\n", 4, &["data:t"]),
         fault("a header only", RIDGE, "x1,x2,y\n", 4, &["no rows"]),
@@ -201,7 +203,19 @@ fn all_faults() -> Vec<Fault<'static>> {
             &["data:t", "Java"],
         ),
         fault("noise", RIDGE, (0..=255u8).cycle().take(3000).collect::<Vec<_>>(), 4, &["data:t"]),
-        // Learning.
+    ]
+}
+
+/// Tables from which nothing can be learned in some fold.
+fn learning() -> Vec<Fault<'static>> {
+    let mut sorted = String::from("x1,x2,y\n");
+    (0..12).for_each(|i| sorted.push_str(&format!("{i},{},{}\n", (i * 7) % 5, u8::from(i >= 8))));
+    let mut letters = String::from("x1,c,y\n");
+    (0..12).for_each(|i| {
+        letters.push_str(&format!("{i},{},{}\n", if i == 5 { "rare" } else { "common" }, i * i))
+    });
+    let rare = GOOD.replace("12,11,2", "12,11,3");
+    vec![
         fault("more folds than rows", RIDGE, GOOD, 5, &["13", "12"]).with(&["cv=13"]),
         fault("one row to score r2 on", RIDGE, GOOD, 5, &["r2", "fold 1"]).with(&["cv=12"]),
         fault("all classes rarer than the folds", LOGISTIC, GOOD, 5, &["7"]).with(&["cv=7"]),
@@ -225,7 +239,7 @@ fn all_faults() -> Vec<Fault<'static>> {
 
 #[test]
 fn wrong_data_is_named_and_nothing_is_published_or_lost() {
-    let faults = all_faults();
+    let faults: Vec<_> = [columns(), cells(), tables(), learning()].into_iter().flatten().collect();
     on_both(|place| {
         place.write("p.yaml", RIDGE);
         put_raw(place, "data:t", GOOD.as_bytes());
