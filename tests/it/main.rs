@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "a test says how much it has checked")]
 
 mod accuracy;
+mod bounds;
 mod conformance_models;
 mod conformance_steps;
 mod easy;
