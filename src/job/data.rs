@@ -1,7 +1,5 @@
 //! From a key to a table: what every command that reads a pipeline's data does first.
 
-use std::path::Path;
-
 use crate::diag::{Code, Diagnostic, Result, Watch, suggest};
 use crate::graph::Graph;
 use crate::plan::Bound;
@@ -20,7 +18,6 @@ pub struct Loaded {
     suspects: Vec<Suspect>,
     /// What is worth knowing.
     pub warnings: Vec<Diagnostic>,
-    file: String,
 }
 
 /// Reads the pipeline's key, filling it first from `load_if_missing` where it is not there.
@@ -52,7 +49,7 @@ pub fn load(graph: &Graph, keys: &dyn Keys, watch: &dyn Watch) -> Result<Loaded>
     let read = formats::read(&bytes, format, &source.key, &options)?;
     watch.tick(1);
     let fingerprint = fingerprint(&read.table);
-    Ok(Loaded { table: read.table, fingerprint, suspects: read.suspects, warnings, file: String::new() })
+    Ok(Loaded { table: read.table, fingerprint, suspects: read.suspects, warnings })
 }
 
 /// Fills a missing key from the file that the pipeline names.
@@ -113,10 +110,5 @@ impl Loaded {
             bound.x.schema().index(&suspect.column).is_some() || bound.graph.target.name == suspect.column
         };
         self.suspects.iter().find(used).map_or(Ok(()), |suspect| Err(suspect.error.clone()))
-    }
-
-    /// The pipeline file as reports name it.
-    pub fn file_name<'a>(&'a self, file: &'a Path) -> &'a str {
-        file.to_str().unwrap_or(&self.file)
     }
 }

@@ -1,12 +1,13 @@
 //! A graph meets a table: columns, target, weights and folds.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::contract::{Fold, Split, Task};
 use crate::diag::{Code, Diagnostic, Result};
 use crate::graph::{ColumnName, Graph, Selector};
 use crate::linalg::Matrix;
-use crate::table::{Column, Kind, Levels, MISSING, Table, Target};
+use crate::table::{Column, Field, Kind, Levels, MISSING, Table, Target};
 
 /// A graph with everything that the data decides.
 pub struct Bound<'g> {
@@ -42,6 +43,10 @@ pub fn bind<'g>(graph: &'g Graph, table: &Table) -> Result<Bound<'g>> {
         return Err(Code::EmptyData
             .error("the table has no rows")
             .help("fill the key, with `pipefit data put`"));
+    }
+    if table.rows() > u32::MAX as usize {
+        let message = format!("the table has {} rows, more than {}", table.rows(), u32::MAX);
+        return Err(Code::UnreadableValue.error(message).help("learn from a part of them"));
     }
     let is_feature = |j: &usize| *j != target && Some(*j) != weight && !ids.contains(j);
     let features = (0..table.columns().len()).filter(is_feature);
@@ -79,22 +84,21 @@ fn usable(x: &Table) -> Result<()> {
 
 /// The columns of every group.
 fn groups(graph: &Graph, x: &Table, warnings: &mut Vec<Diagnostic>) -> Result<Vec<Vec<String>>> {
-    let mut taken: Vec<String> = Vec::new();
+    let mut taken: BTreeSet<String> = BTreeSet::new();
     let mut groups = Vec::new();
     for group in &graph.groups {
         let columns: Vec<String> = match &group.selector {
             Selector::All => x.schema().names().map(Into::into).collect(),
             Selector::Remainder => {
-                x.schema().names().filter(|n| !taken.iter().any(|t| t == n)).map(Into::into).collect()
+                x.schema().names().filter(|name| !taken.contains(*name)).map(Into::into).collect()
             }
             Selector::Chosen { kinds, names, except } => {
                 for name in names.iter().chain(except) {
                     x.require(name).map_err(|error| error.at(&group.span))?;
                 }
-                let of_kind = |kind: Kind| kinds.is_empty() || kinds.contains(&kind);
-                let fits = |field: &&crate::table::Field| {
-                    let named = names.is_empty() || names.contains(&field.name);
-                    named && of_kind(field.kind) && !except.contains(&field.name)
+                let except: BTreeSet<&String> = except.iter().collect();
+                let fits = |field: &&Field| {
+                    (kinds.is_empty() || kinds.contains(&field.kind)) && !except.contains(&field.name)
                 };
                 if names.is_empty() {
                     x.schema().fields().iter().filter(fits).map(|field| field.name.clone()).collect()
@@ -153,6 +157,13 @@ fn learnable(graph: &Graph, table: &Table, j: usize) -> Result<Target> {
             Ok(Target::Values(Matrix::from_columns(values.len(), 1, values.to_vec())))
         }
         (Task::Classification, column) => {
+            let chosen =
+                graph.source.schema.iter().any(|(own, kind)| own.name == *name && *kind == Kind::Category);
+            if let Some((row, value)) = first_fraction(column).filter(|_| !chosen) {
+                let message = format!("target `{name}` is {value} in row {}: not a class", row + 1);
+                let help = format!("use a regression, such as `Ridge`, or `schema: {{{name}: category}}`");
+                return Err(bad(message).help(help));
+            }
             let (codes, labels) = classes(column, kind);
             if labels.len() < 2 {
                 let only = labels.label(0).unwrap_or_default();
@@ -160,14 +171,22 @@ fn learnable(graph: &Graph, table: &Table, j: usize) -> Result<Target> {
                     format!("target `{name}` is `{only}` in every row: a classifier needs two classes");
                 return Err(bad(message).help("there is nothing to learn; name another column"));
             }
-            let meant = graph.source.schema.iter().any(|(column, _)| column.name == *name);
-            if let Some((row, value)) = first_measure(column).filter(|_| !meant) {
-                let message = format!("target `{name}` is {value} in row {}: not a class", row + 1);
-                let help =
-                    format!("use a regression, such as `Ridge`, or say `schema: {{{name}: category}}`");
-                return Err(bad(message).help(help));
-            }
             Ok(Target::Classes { codes: codes.into(), labels: Arc::new(labels) })
+        }
+    }
+}
+
+/// The first row whose value is a number with a fraction, and that value.
+fn first_fraction(column: &Column) -> Option<(usize, f64)> {
+    let fraction = |value: &f64| value.fract() != 0.0;
+    match column {
+        Column::Number(values) => values.iter().copied().enumerate().find(|(_, value)| fraction(value)),
+        Column::Codes { levels, .. } if !levels.numeric() => None,
+        Column::Codes { codes, levels } => {
+            let value = |label: &String| label.parse().ok().filter(fraction);
+            let values: Vec<Option<f64>> = levels.labels().iter().map(value).collect();
+            let of_row = |(row, code): (usize, &u32)| Some((row, (*values.get(*code as usize)?)?));
+            codes.iter().enumerate().find_map(of_row)
         }
     }
 }
@@ -176,27 +195,6 @@ fn first_missing(column: &Column) -> Option<usize> {
     match column {
         Column::Number(values) => values.iter().position(|v| v.is_nan()),
         Column::Codes { codes, .. } => codes.iter().position(|c| *c == MISSING),
-    }
-}
-
-/// The first value with a fraction, and its row: such numbers measure, and count no classes.
-fn first_measure(column: &Column) -> Option<(usize, String)> {
-    match column {
-        Column::Number(values) => {
-            let row = values.iter().position(|value| value.fract() != 0.0)?;
-            Some((row, values[row].to_string()))
-        }
-        // A classifier's target keeps the spelling of its labels, so that numbers come as levels.
-        Column::Codes { codes, levels } if levels.numeric() => {
-            let measures: Vec<bool> = levels
-                .labels()
-                .iter()
-                .map(|label| label.trim().parse::<f64>().is_ok_and(|value| value.fract() != 0.0))
-                .collect();
-            let row = codes.iter().position(|code| measures.get(*code as usize) == Some(&true))?;
-            Some((row, levels.label(codes[row]).unwrap_or_default().to_owned()))
-        }
-        Column::Codes { .. } => None,
     }
 }
 
@@ -214,14 +212,13 @@ fn classes(column: &Column, kind: Kind) -> (Vec<u32>, Levels) {
         }
         Column::Codes { codes, levels } => (codes.iter().map(|c| u64::from(*c)).collect(), levels.numeric()),
     };
-    let mut firsts: std::collections::BTreeMap<u64, usize> = std::collections::BTreeMap::new();
+    let mut firsts: BTreeMap<u64, usize> = BTreeMap::new();
     for (row, key) in keys.iter().enumerate() {
         firsts.entry(*key).or_insert(row);
     }
     let labels = Levels::new(firsts.values().map(|row| label(*row)).collect(), numeric);
     let code_of = |row: usize| labels.code(&label(row)).unwrap_or(MISSING);
-    let codes: std::collections::BTreeMap<u64, u32> =
-        firsts.iter().map(|(key, row)| (*key, code_of(*row))).collect();
+    let codes: BTreeMap<u64, u32> = firsts.iter().map(|(key, row)| (*key, code_of(*row))).collect();
     (keys.iter().map(|key| codes[key]).collect(), labels)
 }
 

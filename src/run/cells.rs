@@ -51,6 +51,16 @@ impl Cell {
         }
     }
 
+    /// A cell of the same columns with neither rows nor moments.
+    fn without_rows(&self) -> Self {
+        Self {
+            plain: Moments::zero(0),
+            weighted: None,
+            extremes: vec![None; self.extremes.len()],
+            counts: self.counts.iter().map(|counts| vec![0; counts.len()]).collect(),
+        }
+    }
+
     fn merge(&mut self, other: &Cell) {
         self.plain.merge(&other.plain);
         if let (Some(own), Some(other)) = (&mut self.weighted, &other.weighted) {
@@ -174,17 +184,22 @@ pub fn others(cells: &[Cell]) -> Vec<Cell> {
     let plain = Moments::prefix_suffix(&cells.iter().map(|cell| cell.plain.clone()).collect::<Vec<_>>());
     let weighted: Option<Vec<Moments>> = cells.iter().map(|cell| cell.weighted.clone()).collect();
     let mut weighted = weighted.map(|cells| Moments::prefix_suffix(&cells).into_iter());
-    let rest = |(k, plain): (usize, Moments)| {
-        let mut rest = Cell {
-            plain,
-            weighted: weighted.as_mut().and_then(Iterator::next),
-            extremes: vec![None; cells[k].extremes.len()],
-            counts: cells[k].counts.iter().map(|counts| vec![0; counts.len()]).collect(),
-        };
-        cells.iter().enumerate().filter(|(i, _)| *i != k).for_each(|(_, cell)| rest.merge_exact(cell));
-        rest
+    let with = |plain: Moments| Cell {
+        plain,
+        weighted: weighted.as_mut().and_then(Iterator::next),
+        ..cells[0].without_rows()
     };
-    plain.into_iter().enumerate().map(rest).collect()
+    let mut rests: Vec<Cell> = plain.into_iter().map(with).collect();
+    let (mut before, mut after) = (cells[0].without_rows(), cells[0].without_rows());
+    for (rest, cell) in rests.iter_mut().zip(cells) {
+        rest.merge_exact(&before);
+        before.merge_exact(cell);
+    }
+    for (rest, cell) in rests.iter_mut().zip(cells).rev() {
+        rest.merge_exact(&after);
+        after.merge_exact(cell);
+    }
+    rests
 }
 
 /// All cells together: the whole table.

@@ -6,6 +6,7 @@
 mod accuracy;
 mod cli;
 mod command;
+mod bounds;
 mod conformance_models;
 mod conformance_steps;
 mod determinism;
