@@ -100,20 +100,21 @@ fn called(start: Instant) -> u8 {
     };
     let output = Output::new(cli.global.json);
     let global = &cli.global;
-    let done = match cli.command {
-        Command::Run(arguments) => return run::run(&arguments, global, &output, start),
-        Command::Check(arguments) => return check::run(&arguments, &output),
-        Command::Plan(arguments) => plan::run(&arguments, global, &output),
-        Command::Data(command) => data::run(&command, global, &output),
-        Command::Predict(arguments) => predict::run(&arguments, global, &output),
-        Command::Models(command) => models::run(&command, global, &output),
-        Command::Runs(command) => runs::run(&command, global, &output),
-        Command::List(arguments) => list::run(&arguments, &output),
-        Command::Explain(arguments) => explain::run(&arguments, &output),
+    let ended = |done: Done| done.map_or_else(|problems| output.fail(&problems), |()| 0);
+    let code = match cli.command {
+        Command::Run(arguments) => run::run(&arguments, global, &output, start),
+        Command::Check(arguments) => check::run(&arguments, &output),
+        Command::Plan(arguments) => ended(plan::run(&arguments, global, &output)),
+        Command::Data(command) => ended(data::run(&command, global, &output)),
+        Command::Predict(arguments) => ended(predict::run(&arguments, global, &output)),
+        Command::Models(command) => ended(models::run(&command, global, &output)),
+        Command::Runs(command) => ended(runs::run(&command, global, &output)),
+        Command::List(arguments) => ended(list::run(&arguments, &output)),
+        Command::Explain(arguments) => ended(explain::run(&arguments, &output)),
     };
-    match done {
-        Ok(()) => 0,
-        Err(problems) => output.fail(&problems),
+    match output.lost() {
+        Some(problem) if code == 0 => output.fail(&[problem]),
+        _ => code,
     }
 }
 

@@ -55,7 +55,7 @@ pub fn run(arguments: &Arguments, global: &Global, output: &Output) -> Done {
         Place::File(path) => write_file(path, &bytes)?,
         Place::Key(key) => keys.write(key, &bytes)?,
         Place::Standard if output.json => {}
-        Place::Standard => output.answer(&String::from_utf8_lossy(&bytes)),
+        Place::Standard => output.bytes(&bytes),
     }
     if output.json {
         let mut object = json!({

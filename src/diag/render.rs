@@ -168,7 +168,8 @@ fn visible(c: char) -> char {
     if steers { '\u{FFFD}' } else { c }
 }
 
-fn printable(text: &str) -> String {
+/// The text without characters that steer a terminal; lines stay.
+pub fn printable(text: &str) -> String {
     text.chars().map(|c| if c == '\n' { c } else { visible(c) }).collect()
 }
 

@@ -288,6 +288,9 @@ fn predict_reads_and_writes_every_kind_of_place() {
         assert_eq!((&object["rows"], &object["model"]["version"]), (&json!(2), &json!(1)));
         assert_eq!(object["predictions"]["prediction"], json!(["setosa", "virginica"]));
 
+        place
+            .run(&["predict", "iris", "--input", "rows.csv", "--output", "no/x.csv"])
+            .fails(6, &["`no/x.csv`", "`no`"]);
         place.write("less.csv", "petal_width,sepal_length,sepal_width\n1,1,1\n");
         place.run(&["predict", "iris", "--input", "less.csv"]).fails(4, &["petal_length"]);
         place.run(&["predict", "iris", "--input", "absent.csv"]).fails(4, &["absent.csv"]);

@@ -98,6 +98,49 @@ fn a_closed_pipe_is_no_error() {
     assert_eq!(child.wait().unwrap().code(), Some(2));
 }
 
+/// An answer that does not get out is an error: a script must not take half a file for a whole one.
+#[test]
+fn an_answer_that_is_lost_is_an_error() {
+    let place = Place::new();
+    shipped(&place);
+    place.run(&["run", "pipelines/diabetes.yaml"]).ok();
+    for arguments in [
+        &["predict", "diabetes", "--input", "data:diabetes"][..],
+        &["data", "get", "data:diabetes", "-"],
+        &["models", "ls", "--json"],
+        &["check", "pipelines/diabetes.yaml"],
+    ] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = place.command(arguments).stdout(full).output().unwrap();
+        Ran::of(arguments, output).fails(6, &["E0604", "stdout", "No space left"]);
+    }
+}
+
+/// Names in keys and tables are others' choice: they neither steer the terminal nor break a list.
+#[test]
+fn names_do_not_steer_the_terminal() {
+    on_both(|place| {
+        place.write("t.csv", "a,\u{1b}[31mred,y\n1,q\u{1b}[2J,3\n2,x,4\n3,x,5\n4,x,6\n");
+        place.run(&["data", "put", "k\u{1b}[31m\nx", "t.csv"]).ok();
+        place.run(&["data", "put", "k", "t.csv"]).ok();
+        place.write(
+            "p.yaml",
+            "version: 1\nname: p\nsource: {key: k}\ntarget: y\npreprocess: [{OneHotEncoder: {handle_unknown: ignore}}]\n\
+             model: Ridge\ncv: 2\nschema: {a: category}\n",
+        );
+        let show = ["data", "show", "k"];
+        for arguments in
+            [&["data", "ls"][..], &show, &["run", "p.yaml"], &["plan", "p.yaml"], &["models", "show", "p"]]
+        {
+            let ran = place.run(arguments).ok();
+            assert!(!ran.out.contains('\u{1b}') && !ran.err.contains('\u{1b}'), "{ran}");
+        }
+        assert_eq!(place.run(&["data", "ls"]).ok().out.lines().count(), 2);
+        assert!(place.run(&["data", "ls", "--json"]).ok().out.contains(r"k\u001b[31m\nx"));
+        assert_eq!(place.run(&["data", "get", "k", "-"]).ok().out, place.read("t.csv"));
+    });
+}
+
 /// On a terminal diagnostics have colour, unless `NO_COLOR` says no; on a pipe never.
 #[test]
 fn colour_is_for_terminals_that_want_it() {
