@@ -4,9 +4,9 @@
 #![expect(clippy::print_stdout, reason = "a test says how much it has checked")]
 
 mod accuracy;
+mod bounds;
 mod cli;
 mod command;
-mod bounds;
 mod conformance_models;
 mod conformance_steps;
 mod determinism;
