@@ -339,7 +339,7 @@ mod tests {
         let model = LogisticRegression { class_weight: Some(each), ..Default::default() };
         assert_eq!(fit(&model, codes, None).unwrap().present, [0, 2]);
         let error = fit(&LogisticRegression::default(), [2; 10], None).unwrap_err();
-        assert_eq!(error.code(), Code::BadTarget);
+        assert_eq!(error.code(), Code::FitFailed);
         assert!(error.message().contains("`c`"), "{error}");
     }
 
