@@ -127,7 +127,10 @@ fn usage(error: &clap::Error) -> u8 {
     }
     if std::env::args().any(|argument| argument == "--json") {
         let text = error.to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        // The usage that clap adds below is for people; what is wrong may take several lines.
+        let what = text.lines().take_while(|line| !line.starts_with("Usage:")).map(str::trim);
+        let what: Vec<&str> = what.filter(|line| !line.is_empty()).collect();
+        let message = what.join(" ").trim_start_matches("error: ").to_owned();
         return Output::new(true).fail(&[Code::Usage.error(message).help("see `pipefit help`")]);
     }
     let _ = error.print();

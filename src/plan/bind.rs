@@ -44,6 +44,10 @@ pub fn bind<'g>(graph: &'g Graph, table: &Table) -> Result<Bound<'g>> {
             .error("the table has no rows")
             .help("fill the key, with `pipefit data put`"));
     }
+    if table.rows() == 1 {
+        let help = "nothing can be learned from a single row; check what the key holds";
+        return Err(Code::EmptyData.error("the table has one row").help(help));
+    }
     if table.rows() > u32::MAX as usize {
         let message = format!("the table has {} rows, more than {}", table.rows(), u32::MAX);
         return Err(Code::UnreadableValue.error(message).help("learn from a part of them"));
@@ -150,7 +154,7 @@ fn learnable(graph: &Graph, table: &Table, j: usize) -> Result<Target> {
                 let message = format!("target `{name}` is {} in row {}", values[row], row + 1);
                 return Err(bad(message).help("drop or replace these rows before they are read"));
             }
-            if values.len() > 1 && values.iter().all(|v| *v == values[0]) {
+            if values.iter().all(|v| *v == values[0]) {
                 let message = format!("target `{name}` is {} in every row", values[0]);
                 return Err(bad(message).help("there is nothing to learn; name another column"));
             }

@@ -89,6 +89,9 @@ fn columns_of(
             }
             let missing = || Code::Usage.error("the model has no probabilities").help("leave out `--proba`");
             let probabilities = probabilities.as_ref().ok_or_else(missing)?;
+            if probabilities.columns() != levels.len() {
+                return Err(Code::Damaged.error("the artifact's classes and probabilities do not match"));
+            }
             for (c, label) in levels.labels().iter().enumerate() {
                 fields.push(Field { name: format!("proba_{label}"), kind: Kind::Number });
                 columns.push(Column::Number(probabilities.column(c).to_vec().into()));
