@@ -9,6 +9,7 @@ mod conformance_steps;
 mod easy;
 mod folds;
 mod formats;
+mod layouts;
 mod metrics;
 mod models;
 mod parity;
