@@ -22,7 +22,8 @@ fn sections(report: &Report, text: &mut String) -> std::fmt::Result {
     writeln!(text, "| sha256 | `{}` |", published.sha256)?;
     writeln!(
         text,
-        "| data | key `{}`: {} rows, {} features, target `{}` |",
+        "| data | {} `{}`: {} rows, {} features, target `{}` |",
+        graph.source.origin.word(),
         graph.source.shown,
         report.table.rows(),
         bound.x.columns().len(),

@@ -16,6 +16,7 @@ mod faults;
 mod folds;
 mod formats;
 mod kills;
+mod layouts;
 mod metrics;
 mod models;
 mod parity;

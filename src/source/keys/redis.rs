@@ -1,6 +1,7 @@
 //! Keys in a Redis server.
 
-use super::{Keys, Kind, Listed, wrong_kind};
+use super::redis_rows::read_rows;
+use super::{Held, Keys, Kind, Listed, wrong_kind};
 use crate::diag::{Code, Diagnostic, Result};
 use crate::store::{Link, Wire, is_wrong_type};
 use ::redis::{RedisResult, Value, cmd, pipe};
@@ -42,6 +43,14 @@ impl RedisKeys {
         }
         // SET takes the value before NX; SETNX, its older form, has it last.
         Ok(self.link.ask_large(&doing, &[b"SETNX", key.as_bytes()], bytes)? == Value::Int(1))
+    }
+
+    /// The keys that match a pattern, sorted, without our own.
+    fn users(&self, pattern: &str, doing: &str) -> Result<Vec<Vec<u8>>> {
+        let own = self.link.own("").into_bytes();
+        let mut keys = self.link.scan(pattern, doing)?;
+        keys.retain(|key| !key.starts_with(&own));
+        Ok(keys)
     }
 
     fn refuse_own(&self, key: &str) -> Result<()> {
@@ -102,9 +111,7 @@ impl Keys for RedisKeys {
 
     fn ls(&self) -> Result<Vec<Listed>> {
         let doing = "list the keys";
-        let own = self.link.own("").into_bytes();
-        let mut keys = self.link.scan("", doing)?;
-        keys.retain(|key| !key.starts_with(&own));
+        let keys = self.users("*", doing)?;
         let mut listed = Vec::with_capacity(keys.len());
         for window in keys.chunks(500) {
             let mut types = pipe();
@@ -138,6 +145,23 @@ impl Keys for RedisKeys {
             }));
         }
         Ok(listed)
+    }
+
+    fn matching(&self, pattern: &str) -> Result<Vec<String>> {
+        let keys = self.users(pattern, &format!("look for keys that match `{pattern}`"))?;
+        let name = |key: Vec<u8>| {
+            String::from_utf8(key).map_err(|error| {
+                let message = format!("the name of key `{}` is not UTF-8", error.as_bytes().escape_ascii());
+                Code::UnreadableValue
+                    .error(message)
+                    .help("rename it, or choose a pattern that it does not match")
+            })
+        };
+        keys.into_iter().map(name).collect()
+    }
+
+    fn rows(&self, keys: &[String], each: &mut dyn FnMut(&str, Held) -> Result<()>) -> Result<()> {
+        read_rows(&self.link, keys, each)
     }
 }
 
