@@ -186,7 +186,8 @@ impl FittedModel for FittedLogisticRegression {
             ("converged", serde_json::json!(self.converged)),
         ];
         if self.present.len() < self.labels.len() {
-            let absent = (0..self.labels.len() as u32).filter(|code| !self.present.contains(code));
+            let absent =
+                (0..self.labels.len() as u32).filter(|code| self.present.binary_search(code).is_err());
             let absent: Vec<&str> = absent.filter_map(|code| self.labels.label(code)).collect();
             more.push(("classes_without_rows", serde_json::json!(absent)));
         }
