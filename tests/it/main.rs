@@ -5,6 +5,7 @@
 
 mod accuracy;
 mod bounds;
+mod artifacts;
 mod cli;
 mod command;
 mod conformance_models;
@@ -15,6 +16,7 @@ mod easy;
 mod faults;
 mod folds;
 mod formats;
+mod fuzz;
 mod kills;
 mod layouts;
 mod metrics;
