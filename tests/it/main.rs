@@ -4,8 +4,8 @@
 #![expect(clippy::print_stdout, reason = "a test says how much it has checked")]
 
 mod accuracy;
-mod bounds;
 mod artifacts;
+mod bounds;
 mod cli;
 mod command;
 mod conformance_models;
