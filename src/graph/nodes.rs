@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::contract::Metric;
 use crate::contract::erased::{AnyModel, AnySplitter, AnyStep};
-use crate::diag::Span;
+use crate::diag::{Span, Veil};
 use crate::table::Kind;
 
 /// A step with its place in the file.
@@ -65,6 +65,8 @@ pub struct Group {
 pub struct ColumnName {
     /// The name.
     pub name: String,
+    /// The name as messages and reports may show it, with `${env:NAME}` as it was written.
+    pub shown: String,
     /// Where it is written.
     pub span: Span,
 }
@@ -108,6 +110,16 @@ pub struct SourceNode {
     pub label: Option<String>,
 }
 
+/// The store that the file names.
+pub struct StoreNode {
+    /// Its URL.
+    pub url: String,
+    /// The folder that a relative path in it starts from.
+    pub base: PathBuf,
+    /// What to show in the place of its address where it came from the environment.
+    pub unexpanded: Option<String>,
+}
+
 /// What is left behind.
 pub struct OutputNode {
     /// The model's name in the registry and the folder on disk.
@@ -124,8 +136,8 @@ pub struct Graph {
     pub name: String,
     /// The seed of everything whose own is unwritten.
     pub seed: u32,
-    /// The store that the file names, and the folder that a relative path in it starts from.
-    pub store: Option<(String, PathBuf)>,
+    /// The store that the file names.
+    pub store: Option<StoreNode>,
     /// Where the data comes from.
     pub source: SourceNode,
     /// The column to learn.
@@ -151,4 +163,6 @@ pub struct Graph {
     /// The file with all defaults, overrides applied and `${env:}` unexpanded: what a lock and an
     /// artifact hold.
     pub resolved: serde_json::Value,
+    /// What came from the environment, which nobody may read.
+    pub veil: Veil,
 }

@@ -16,7 +16,7 @@ pub use data::{Loaded, load};
 pub use lock::Lock;
 pub use verify::parse_part;
 
-use crate::diag::{Code, Diagnostic, Result, Watch};
+use crate::diag::{Code, Diagnostic, Result, Veil, Watch};
 use crate::graph::Graph;
 use crate::plan::{self, Bound, Plan};
 use crate::registry;
@@ -59,16 +59,33 @@ pub fn run(
     start: Instant,
     watch: &dyn Watch,
 ) -> Result<Finished> {
-    let (store, keys) = open(options, graph)?;
+    let opened = Opened::new(options, graph)?;
+    let mut done = carry_out(file, graph, options, start, watch, &opened);
+    if let Ok(finished) = &mut done {
+        opened.cover(&mut finished.warnings);
+    }
+    done.map_err(|error| opened.veil.diagnostic(error))
+}
+
+fn carry_out(
+    file: &Path,
+    graph: &Graph,
+    options: &Options,
+    start: Instant,
+    watch: &dyn Watch,
+    opened: &Opened,
+) -> Result<Finished> {
     let reading = Instant::now();
-    let loaded = load(graph, &*keys, watch)?;
+    let mut loaded = load(graph, &*opened.keys, watch)?;
+    opened.cover(&mut loaded.warnings);
     let read_s = reading.elapsed().as_secs_f64();
     let bound = plan::bind(graph, &loaded.table)?;
     loaded.refuse_suspects(&bound)?;
     let plan = plan::plan(&bound, options.path)?;
     let threads =
         options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    let (outcome, timing) = within(threads, plan.parallel, || run::run(&bound, &plan, watch))?;
+    let (mut outcome, timing) = within(threads, plan.parallel, || run::run(&bound, &plan, watch))?;
+    opened.cover(&mut outcome.warnings);
     let timing = Timing { read: read_s, cv: timing.cv_s, refit: timing.refit_s, publish: None, total: None };
     let artifact = crate::artifact::write(&bound, &outcome)?;
     let lock = Lock::of(&bound, &loaded, &outcome, &artifact);
@@ -88,11 +105,12 @@ pub fn run(
         outcome: &outcome,
         loaded: &loaded,
         artifact: &artifact,
+        veil: &opened.veil,
         timing,
         threads,
         start,
     };
-    let mut finished = publish::publish(&job, &store)?;
+    let mut finished = publish::publish(&job, &opened.store)?;
     if !options.locked
         && let Err(error) = lock.write(&lock::path(file))
     {
@@ -111,20 +129,47 @@ pub fn plan<T>(
     watch: &dyn Watch,
     tell: impl FnOnce(&Bound, &Plan, &Loaded) -> T,
 ) -> Result<T> {
-    let (_, keys) = open(options, graph)?;
-    let loaded = load(graph, &*keys, watch)?;
-    let bound = plan::bind(graph, &loaded.table)?;
-    loaded.refuse_suspects(&bound)?;
-    let plan = plan::plan(&bound, options.path)?;
-    Ok(tell(&bound, &plan, &loaded))
+    let opened = Opened::new(options, graph)?;
+    let planned = || {
+        let loaded = load(graph, &*opened.keys, watch)?;
+        let bound = plan::bind(graph, &loaded.table)?;
+        loaded.refuse_suspects(&bound)?;
+        let plan = plan::plan(&bound, options.path)?;
+        Ok(tell(&bound, &plan, &loaded))
+    };
+    planned().map_err(|error: Diagnostic| opened.veil.diagnostic(error))
 }
 
-/// Opens the store: `--store`, else the file's, else `PIPEFIT_STORE`, else `dir:.pipefit`.
-fn open(options: &Options, graph: &Graph) -> Result<(Arc<dyn Store>, Arc<dyn Keys>)> {
-    match (&options.store, &graph.store) {
-        (Some(url), _) => keys::open(url, Path::new("")),
-        (None, Some((url, base))) => keys::open(url, base),
-        (None, None) => keys::open(&default_store(), Path::new("")),
+/// The store of a run, and what nobody may read of the file that names it.
+struct Opened {
+    store: Arc<dyn Store>,
+    keys: Arc<dyn Keys>,
+    veil: Veil,
+}
+
+impl Opened {
+    /// Opens the store: `--store`, else the file's, else `PIPEFIT_STORE`, else `dir:.pipefit`.
+    fn new(options: &Options, graph: &Graph) -> Result<Self> {
+        let mut veil = graph.veil.clone();
+        let (store, keys) = match (&options.store, &graph.store) {
+            (Some(url), _) => keys::open(url, Path::new("")),
+            (None, Some(node)) => keys::open(&node.url, &node.base),
+            (None, None) => keys::open(&default_store(), Path::new("")),
+        }
+        .map_err(|error| veil.diagnostic(error))?;
+        if let (None, Some(shown)) =
+            (&options.store, graph.store.as_ref().and_then(|node| node.unexpanded.as_ref()))
+        {
+            let address = store.address();
+            veil.hide(&address, shown);
+            // A folder's path stands alone in what the system says of its files.
+            address.strip_prefix("dir:").into_iter().for_each(|path| veil.hide(path, shown));
+        }
+        Ok(Self { store, keys, veil })
+    }
+
+    fn cover(&self, problems: &mut [Diagnostic]) {
+        problems.iter_mut().for_each(|problem| *problem = self.veil.diagnostic(problem.clone()));
     }
 }
 

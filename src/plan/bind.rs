@@ -35,7 +35,9 @@ pub struct Bound<'g> {
 /// without any value, one class only, weights that are none, folds that cannot be made.
 pub fn bind<'g>(graph: &'g Graph, table: &Table) -> Result<Bound<'g>> {
     let mut warnings = Vec::new();
-    let place = |column: &ColumnName| table.require(&column.name).map_err(|error| error.at(&column.span));
+    let place = |column: &ColumnName| {
+        table.require(&column.name).map_err(|error| graph.veil.diagnostic(error.at(&column.span)))
+    };
     let target = place(&graph.target)?;
     let weight = graph.weight.as_ref().map(place).transpose()?;
     let ids = graph.ids.iter().map(place).collect::<Result<Vec<_>>>()?;
@@ -56,7 +58,7 @@ pub fn bind<'g>(graph: &'g Graph, table: &Table) -> Result<Bound<'g>> {
     let features = (0..table.columns().len()).filter(is_feature);
     let names: Vec<&str> = features.map(|j| table.schema().fields()[j].name.as_str()).collect();
     if names.is_empty() {
-        let message = format!("the table has no features beside the target `{}`", graph.target.name);
+        let message = format!("the table has no features beside the target `{}`", graph.target.shown);
         return Err(Code::EmptyData.error(message).help("the data needs at least one column more"));
     }
     let x = table.select(names)?;
@@ -135,7 +137,7 @@ fn groups(graph: &Graph, x: &Table, warnings: &mut Vec<Diagnostic>) -> Result<Ve
 fn learnable(graph: &Graph, table: &Table, j: usize) -> Result<Target> {
     let column = &table.columns()[j];
     let kind = table.schema().fields()[j].kind;
-    let name = &graph.target.name;
+    let name = &graph.target.shown;
     let bad = |message: String| Code::BadTarget.error(message).at(&graph.target.span);
     if let Some(row) = first_missing(column) {
         let many = column.missing();
@@ -161,8 +163,11 @@ fn learnable(graph: &Graph, table: &Table, j: usize) -> Result<Target> {
             Ok(Target::Values(Matrix::from_columns(values.len(), 1, values.to_vec())))
         }
         (Task::Classification, column) => {
-            let chosen =
-                graph.source.schema.iter().any(|(own, kind)| own.name == *name && *kind == Kind::Category);
+            let chosen = graph
+                .source
+                .schema
+                .iter()
+                .any(|(own, kind)| own.name == graph.target.name && *kind == Kind::Category);
             if let Some((row, value)) = first_fraction(column).filter(|_| !chosen) {
                 let message = format!("target `{name}` is {value} in row {}: not a class", row + 1);
                 let help = format!("use a regression, such as `Ridge`, or `schema: {{{name}: category}}`");

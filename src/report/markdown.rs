@@ -27,7 +27,7 @@ fn sections(report: &Report, text: &mut String) -> std::fmt::Result {
         graph.source.shown,
         report.table.rows(),
         bound.x.columns().len(),
-        graph.target.name
+        graph.target.shown
     )?;
     writeln!(text, "| data sha256 | `{}` |", report.fingerprint)?;
     writeln!(text, "| path | {}: {} |", report.plan.path.name(), report.plan.reason)?;

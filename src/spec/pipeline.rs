@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::reader::{Keys, Reader, base_of, entry, value, wrong};
 use super::{Cv, Output, Preprocess, Roles, SourceSection, Text, Written};
-use crate::diag::{Code, Source, Span};
+use crate::diag::{Code, Source, Span, Veil};
 use crate::table::Kind;
 use crate::yaml::{Entry, Node};
 
@@ -47,6 +47,8 @@ pub struct Spec {
     pub scoring: Vec<Text>,
     /// What is left behind.
     pub output: Output,
+    /// What came from the environment.
+    pub veil: Veil,
 }
 
 const FILE: Keys = Keys {
@@ -117,6 +119,7 @@ impl Reader<'_> {
             cv: self.cv(entries),
             scoring: self.scoring(value(entries, "scoring")),
             output,
+            veil: Veil::default(),
             span,
         };
         self.check_columns(&spec);
