@@ -71,7 +71,16 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
         model: ModelNode { name: model.name().to_lowercase(), model, span: written.span.clone() },
         splitter,
         splitter_reason,
+        cv_span: match &spec.cv {
+            Cv::Off(span) => Some(span.clone()),
+            Cv::Folds { span, .. } => span.clone(),
+            Cv::Splitter(splitter) => Some(splitter.span.clone()),
+        },
         scoring: scoring?,
+        scoring_spans: match &spec.scoring[..] {
+            [] => vec![written.span.clone()],
+            names => names.iter().map(|name| name.span.clone()).collect(),
+        },
         output: OutputNode {
             artifact: spec.output.artifact.value.clone(),
             dir: spec.output.dir.as_ref().map_or_else(|| PathBuf::from("artifacts"), |dir| dir.path.clone()),

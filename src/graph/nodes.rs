@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::contract::Metric;
 use crate::contract::erased::{AnyModel, AnySplitter, AnyStep};
-use crate::diag::{Span, Veil};
+use crate::diag::{Code, Diagnostic, Span, Veil};
 use crate::table::Kind;
 
 /// A step with its place in the file.
@@ -156,8 +156,12 @@ pub struct Graph {
     pub splitter: Option<Box<dyn AnySplitter>>,
     /// Why this splitter: as written, or what `cv: 5` means for the model.
     pub splitter_reason: String,
+    /// Where `cv` is written; `None` for the default.
+    pub cv_span: Option<Span>,
     /// The metrics; the first decides.
     pub scoring: Vec<&'static Metric>,
+    /// Where each of them is written; the model's place for its default.
+    pub scoring_spans: Vec<Span>,
     /// What is left behind.
     pub output: OutputNode,
     /// The file with all defaults, overrides applied and `${env:}` unexpanded: what a lock and an
@@ -165,4 +169,18 @@ pub struct Graph {
     pub resolved: serde_json::Value,
     /// What came from the environment, which nobody may read.
     pub veil: Veil,
+}
+
+impl Graph {
+    /// The problem with a place in the file, if it speaks of a score and has none yet: that of the metric.
+    pub fn at_metric(&self, problem: Diagnostic) -> Diagnostic {
+        if problem.code() != Code::UndefinedScore {
+            return problem;
+        }
+        let named = |metric: &Metric| problem.message().contains(&format!("`{}`", metric.name));
+        match self.scoring.iter().position(|metric| named(metric)) {
+            Some(m) => problem.or_at(&self.scoring_spans[m]),
+            None => problem,
+        }
+    }
 }

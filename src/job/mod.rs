@@ -84,7 +84,8 @@ fn carry_out(
     let plan = plan::plan(&bound, options.path)?;
     let threads =
         options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    let (mut outcome, timing) = within(threads, plan.parallel, || run::run(&bound, &plan, watch))?;
+    let (mut outcome, timing) = within(threads, plan.parallel, || run::run(&bound, &plan, watch))
+        .map_err(|error| graph.at_metric(error))?;
     opened.cover(&mut outcome.warnings);
     let timing = Timing { read: read_s, cv: timing.cv_s, refit: timing.refit_s, publish: None, total: None };
     let artifact = crate::artifact::write(&bound, &outcome)?;

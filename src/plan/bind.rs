@@ -42,13 +42,12 @@ pub fn bind<'g>(graph: &'g Graph, table: &Table) -> Result<Bound<'g>> {
     let weight = graph.weight.as_ref().map(place).transpose()?;
     let ids = graph.ids.iter().map(place).collect::<Result<Vec<_>>>()?;
     if table.rows() == 0 {
-        return Err(Code::EmptyData
-            .error("the table has no rows")
-            .help("fill the key, with `pipefit data put`"));
+        let empty = Code::EmptyData.error("the table has no rows").at(&graph.source.span);
+        return Err(empty.help("fill the key, with `pipefit data put`"));
     }
     if table.rows() == 1 {
         let help = "nothing can be learned from a single row; check what the key holds";
-        return Err(Code::EmptyData.error("the table has one row").help(help));
+        return Err(Code::EmptyData.error("the table has one row").at(&graph.source.span).help(help));
     }
     if table.rows() > u32::MAX as usize {
         let message = format!("the table has {} rows, more than {}", table.rows(), u32::MAX);
@@ -59,10 +58,13 @@ pub fn bind<'g>(graph: &'g Graph, table: &Table) -> Result<Bound<'g>> {
     let names: Vec<&str> = features.map(|j| table.schema().fields()[j].name.as_str()).collect();
     if names.is_empty() {
         let message = format!("the table has no features beside the target `{}`", graph.target.shown);
-        return Err(Code::EmptyData.error(message).help("the data needs at least one column more"));
+        return Err(Code::EmptyData
+            .error(message)
+            .at(&graph.source.span)
+            .help("the data needs at least one column more"));
     }
     let x = table.select(names)?;
-    usable(&x)?;
+    usable(&x).map_err(|error| error.at(&graph.source.span))?;
     let groups = groups(graph, &x, &mut warnings)?;
     let y = learnable(graph, table, target)?;
     let weight = weight.map(|j| weights(&graph.weight, &table.columns()[j])).transpose()?;
@@ -128,6 +130,7 @@ fn groups(graph: &Graph, x: &Table, warnings: &mut Vec<Diagnostic>) -> Result<Ve
         let message = "no column group matches any column of the data";
         return Err(Code::EmptyData
             .error(message)
+            .at(&graph.groups[0].span)
             .help("`pipefit data show KEY` lists the columns and their types"));
     }
     Ok(groups)
@@ -253,13 +256,22 @@ fn weights(name: &Option<ColumnName>, column: &Column) -> Result<Vec<f64>> {
     Ok(values.to_vec())
 }
 
-/// Refuses metrics that these classes do not have.
+/// Refuses metrics that these classes do not have: the first at its place, with the others named.
 fn refuse_metrics(graph: &Graph, y: &Target) -> Result<()> {
     let Target::Classes { labels, .. } = y else { return Ok(()) };
-    match graph.scoring.iter().find_map(|metric| crate::metrics::refuses(metric, labels)) {
-        Some(error) => Err(error),
-        None => Ok(()),
+    let mut refused = Vec::new();
+    for (metric, span) in graph.scoring.iter().zip(&graph.scoring_spans) {
+        refused.extend(crate::metrics::refuses(metric, labels).map(|error| (metric.name, error.at(span))));
     }
+    let mut refused = refused.into_iter();
+    let Some((_, first)) = refused.next() else { return Ok(()) };
+    let others: Vec<_> = refused.map(|(name, _)| format!("`{name}`")).collect();
+    if others.is_empty() {
+        return Err(first);
+    }
+    let help = first.advice().unwrap_or("use another metric");
+    let help = format!("{help}; the same holds for {}", others.join(", "));
+    Err(first.help(help))
 }
 
 fn folds(graph: &Graph, rows: usize, y: &Target, warnings: &mut Vec<Diagnostic>) -> Result<Vec<Fold>> {
@@ -268,7 +280,9 @@ fn folds(graph: &Graph, rows: usize, y: &Target, warnings: &mut Vec<Diagnostic>)
         Target::Classes { codes, .. } => Some(&**codes),
         Target::Values(_) => None,
     };
-    let (folds, more) = splitter.split(&Split { rows, classes, seed: graph.seed })?;
-    warnings.extend(more);
+    let span = graph.cv_span.as_ref().unwrap_or(&graph.source.span);
+    let split = splitter.split(&Split { rows, classes, seed: graph.seed });
+    let (folds, more) = split.map_err(|error| error.or_at(span))?;
+    warnings.extend(more.into_iter().map(|warning| warning.or_at(span)));
     Ok(folds)
 }

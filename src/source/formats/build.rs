@@ -216,15 +216,16 @@ impl<'a> Builder<'a> {
     fn check_names(&self) -> Result<()> {
         let field = |known: &Known| Field { name: known.name.clone(), kind: Kind::Number };
         let asked = self.options.columns.iter().flatten().chain(self.options.schema.keys());
-        let mut absent = asked.filter(|name| !self.by_name.contains_key(*name)).peekable();
-        if absent.peek().is_none() || self.known.is_empty() {
+        let absent: Vec<&str> =
+            asked.filter(|name| !self.by_name.contains_key(*name)).map(String::as_str).collect();
+        if absent.is_empty() || self.known.is_empty() {
             return Ok(());
         }
         let fields: Vec<Field> = self.known.iter().map(field).collect();
         let columns = fields.iter().map(|_| Column::Number(Vec::new().into())).collect();
         let names = Table::new(Schema::new(fields), columns)?;
         let (place, _) = (self.place)(0);
-        absent.try_for_each(|name| names.require(name).map(drop)).map_err(|e| e.within(place, None, None))
+        names.require_all(absent).map_err(|error| error.within(place, None, None))
     }
 }
 
