@@ -5,12 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use crate::diag::{Code, Diagnostic, Result};
 use crate::table::{Column, Field, Kind, Schema, Table};
 
-use super::column::{Built, Growing};
+use super::column::{Built, Growing, Place};
 use super::read::{Read, ReadOptions};
-
-/// Says where a cell stands: the name of the key or file, and the line where there is one. Its
-/// argument is the `at` that came with the cell: a byte offset, a row, whatever the layout counts.
-pub type Place<'a> = dyn Fn(usize) -> (String, Option<usize>) + 'a;
 
 /// A column of a [`Builder`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
