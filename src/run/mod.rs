@@ -5,6 +5,7 @@ mod fitted;
 mod general;
 mod layout;
 mod outcome;
+mod pack;
 mod two_pass;
 mod view;
 mod warnings;
