@@ -13,6 +13,7 @@ mod models;
 mod parity;
 mod processes;
 mod redis;
+mod report;
 mod server;
 mod step_tables;
 mod steps;

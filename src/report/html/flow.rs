@@ -1,7 +1,7 @@
 //! The pipeline as boxes, from the data to the published model.
 
-use super::text::Text;
 use super::section as framed;
+use super::text::Text;
 use crate::contract::{Param, Value};
 use crate::graph::{Group, StepNode};
 use crate::report::Report;
@@ -72,8 +72,9 @@ fn model(report: &Report) -> String {
 
 /// The parameters that are not what they are by default.
 fn chosen(declared: &[Param], values: &[(&'static str, Value)]) -> Vec<String> {
+    // As text, since a default of NaN is not equal to itself.
     let by_default = |name: &str, value: &Value| {
-        declared.iter().any(|param| param.name == name && param.default == *value)
+        declared.iter().any(|param| param.name == name && param.default.to_string() == value.to_string())
     };
     let values = values.iter().filter(|(name, value)| !by_default(name, value));
     values.map(|(name, value)| format!("{name}: {value}")).collect()
