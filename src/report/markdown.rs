@@ -73,9 +73,11 @@ fn coefficients(report: &Report, text: &mut String) -> std::fmt::Result {
     let Some(coef) = &facts.coef else { return Ok(()) };
     writeln!(text, "\n## Coefficients\n")?;
     write!(text, "| feature |")?;
-    match &facts.classes {
-        Some(classes) if coef.rows() > 1 => {
-            classes.labels().iter().try_for_each(|label| write!(text, " {} |", cell(&code(label))))?
+    let classes = facts.classes.as_ref().map(|classes| classes.labels());
+    match classes {
+        Some([_, positive]) if coef.rows() == 1 => write!(text, " towards {} |", cell(&code(positive)))?,
+        Some(labels) if coef.rows() == labels.len() => {
+            labels.iter().try_for_each(|label| write!(text, " {} |", cell(&code(label))))?
         }
         _ => (0..coef.rows()).try_for_each(|_| write!(text, " coefficient |"))?,
     }
@@ -130,7 +132,7 @@ fn prose(text: &str) -> String {
     let text = crate::diag::without_passwords(text);
     let pieces: Vec<&str> = text.split('`').collect();
     let plain = |piece: &str| piece.replace('&', "&amp;").replace('<', "&lt;").replace(['\n', '\r'], " ");
-    if pieces.len() % 2 == 0 {
+    if pieces.len().is_multiple_of(2) {
         return plain(&text.replace('`', "'"));
     }
     let piece = |(i, piece): (usize, &&str)| if i % 2 == 0 { plain(piece) } else { code(piece) };

@@ -90,7 +90,7 @@ fn columns(report: &Report) -> String {
         let missing = column.missing();
         let missing = if missing == 0 { "none".to_owned() } else { count(missing) };
         format!(
-            "<tr><th scope=\"row\" class=\"name\">{}</th><td>{kind}</td><td class=\"n\">{missing}</td></tr>\n",
+            "<tr><th scope=\"row\" class=\"name\">{}</th><td class=\"nowrap\">{kind}</td><td class=\"n\">{missing}</td></tr>\n",
             Name(&field.name)
         )
     };

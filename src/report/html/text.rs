@@ -51,7 +51,7 @@ impl Display for Message<'_> {
         let text = crate::diag::without_passwords(self.0);
         let pieces: Vec<&str> = text.split('`').collect();
         // An odd number of backticks: nobody knows which of them are a pair.
-        if pieces.len() % 2 == 0 {
+        if pieces.len().is_multiple_of(2) {
             return Text(&text).fmt(f);
         }
         pieces.iter().enumerate().try_for_each(|(i, piece)| match i % 2 {
