@@ -1,14 +1,16 @@
 //! Bytes to a fitted pipeline. The bytes may be anybody's.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use safetensors::{Dtype, SafeTensors};
 
 use super::manifest::{Manifest, NodeStructure};
 use super::write::group_name;
-use crate::contract::{Loader, Tensor};
+use crate::contract::{Frame, Loader, Tensor};
 use crate::diag::{Code, Diagnostic, Result};
 use crate::run::{Fitted, FittedGroup, FittedNode, FittedSteps};
+use crate::table::{Column, Kind, Schema, Table};
 
 /// The largest artifact that is read, in bytes.
 const LIMIT: usize = 4 << 30;
@@ -25,14 +27,18 @@ pub struct Artifact {
 ///
 /// # Errors
 /// `Damaged` for whatever is not exactly as [`write`](super::write) makes it: another format, an
-/// unknown field or class, a tensor missing, left over or of another shape.
+/// unknown field or class, a tensor missing, left over or of another shape, parts that do not fit together.
 pub fn read(bytes: &[u8]) -> Result<Artifact> {
     if bytes.len() > LIMIT {
         return Err(damaged(&format!("has {} bytes, more than {LIMIT}", bytes.len())));
     }
     let not_safetensors = |error| damaged(&format!("is no safetensors file: {error:?}"));
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(not_safetensors)?;
-    let text = header.metadata().as_ref().and_then(|metadata| metadata.get("pipefit"));
+    let metadata = header.metadata().as_ref();
+    if let Some(name) = metadata.and_then(|all| all.keys().filter(|name| *name != "pipefit").min()) {
+        return Err(damaged(&format!("has metadata `{name}` that nothing reads")));
+    }
+    let text = metadata.and_then(|metadata| metadata.get("pipefit"));
     let text = text.ok_or_else(|| damaged("has no manifest of pipefit"))?;
     let form: serde_json::Value = serde_json::from_str(text)
         .map_err(|error| damaged(&format!("has a manifest that is no JSON: {error}")))?;
@@ -51,10 +57,49 @@ pub fn read(bytes: &[u8]) -> Result<Artifact> {
     let tensors = tensors.collect::<Result<BTreeMap<_, _>>>()?;
     let loader = Loader::new(tensors, std::mem::take(&mut manifest.state));
     let fitted = load(&manifest, &loader)?;
-    match loader.leftovers().first() {
-        Some(name) => Err(damaged(&format!("has a part `{name}` that nothing reads"))),
-        None => Ok(Artifact { manifest, fitted }),
+    if let Some(name) = loader.leftovers().first() {
+        return Err(damaged(&format!("has a part `{name}` that nothing reads")));
     }
+    fits(&manifest, &fitted)?;
+    Ok(Artifact { manifest, fitted })
+}
+
+/// Sends a table without rows through the pipeline: parts that are sound one by one and do not fit together are noticed
+/// here, and not at the first prediction.
+fn fits(manifest: &Manifest, fitted: &Fitted) -> Result<()> {
+    let apart = |error: Diagnostic| damaged(&format!("does not fit together: {}", error.message()));
+    let features = fitted.steps.transform(&Frame::of(&without_rows(manifest)?)).map_err(apart)?;
+    fitted.model.predict(&features).map_err(apart)?;
+    if !features.names().iter().map(|name| &**name).eq(manifest.features.iter().map(String::as_str)) {
+        return Err(damaged("names other features than its steps make"));
+    }
+    let classes = manifest.classes.as_ref().map(|classes| &classes.levels);
+    if fitted.model.facts().classes.as_deref() != classes {
+        return Err(damaged("names other classes than its model knows"));
+    }
+    Ok(())
+}
+
+/// A table of the schema without rows.
+fn without_rows(manifest: &Manifest) -> Result<Table> {
+    let other = || damaged("has other categories than its schema");
+    let mut categories = manifest.categories.iter();
+    let mut columns = Vec::new();
+    for field in manifest.schema.fields() {
+        columns.push(match field.kind {
+            Kind::Number | Kind::Bool => Column::Number(Vec::new().into()),
+            Kind::Category => {
+                let category = categories.next().filter(|category| category.column == field.name);
+                let levels = Arc::new(category.ok_or_else(other)?.levels.clone());
+                Column::Codes { codes: Vec::new().into(), levels }
+            }
+        });
+    }
+    if categories.next().is_some() {
+        return Err(other());
+    }
+    Table::new(Schema::clone(&manifest.schema), columns)
+        .map_err(|error| damaged(&format!("has a schema that is none: {}", error.message())))
 }
 
 fn damaged(what: &str) -> Diagnostic {

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -40,6 +41,8 @@ impl Watch for Bars {
         let style = ProgressStyle::with_template("{msg:>10} [{bar:30}] {pos}/{len} {elapsed} left {eta}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
         bar.set_message(name.to_owned());
+        // So that the clock goes on while a long fold is worked on.
+        bar.enable_steady_tick(Duration::from_millis(200));
         if let Ok(mut slot) = self.bar.lock() {
             *slot = Some(bar);
         }

@@ -83,11 +83,13 @@ fn get(key: &str, file: &Path, keys: &dyn Keys, output: &Output) -> Result<()> {
     let wanted = if file == Path::new("-") { None } else { formats::format_of_path(file)? };
     // A table whose format stays keeps its bytes.
     let bytes = match wanted {
-        Some(format) if format.ending() != stored.ending() => formats::write(&parsed(&bytes, Some(stored), key)?, format),
+        Some(format) if format.ending() != stored.ending() => {
+            formats::write(&parsed(&bytes, Some(stored), key)?, format)
+        }
         _ => bytes,
     };
     if file == Path::new("-") {
-        output.answer(&String::from_utf8_lossy(&bytes));
+        output.bytes(&bytes);
         return Ok(());
     }
     write_file(file, &bytes)?;
@@ -106,11 +108,12 @@ fn ls(keys: &dyn Keys, output: &Output) -> Result<()> {
         output.object(&json!({"schema": "pipefit.data/1", "keys": items}));
         return Ok(());
     }
-    let width = listed.iter().map(|item| item.key.chars().count()).max().unwrap_or(0);
-    let line = |item: &keys::Listed| {
-        format!("{:width$}  {:8} {:>12}\n", item.key, item.kind.to_string(), item.bytes)
+    let shown: Vec<String> = listed.iter().map(|item| on_a_line(&item.key)).collect();
+    let width = shown.iter().map(|key| key.chars().count()).max().unwrap_or(0);
+    let line = |(item, key): (&keys::Listed, &String)| {
+        format!("{key:width$}  {:8} {:>12}\n", item.kind.to_string(), item.bytes)
     };
-    output.answer(&listed.iter().map(line).collect::<String>());
+    output.answer(&listed.iter().zip(&shown).map(line).collect::<String>());
     Ok(())
 }
 
@@ -130,16 +133,21 @@ fn show(key: &str, keys: &dyn Keys, output: &Output) -> Result<()> {
         format!("{key}: {}, {} rows, {} columns\n", format.name(), table.rows(), table.columns().len());
     let width = columns.iter().map(|column| column.name.chars().count()).max().unwrap_or(0);
     for column in &columns {
-        text.push_str(&format!("  {:width$}  {}\n", column.name, about(column)));
+        text.push_str(&format!("  {:width$}  {}\n", on_a_line(&column.name), about(column)));
     }
     output.answer(&text);
     Ok(())
 }
 
+/// What others named must not break the line.
+fn on_a_line(name: &str) -> String {
+    name.replace('\n', "\u{FFFD}")
+}
+
 /// A column in a line.
 fn about(column: &Described) -> String {
     let missing = if column.missing > 0 { format!(", {} missing", column.missing) } else { String::new() };
-    format!("{:8} {}{missing}", column.kind.name(), column.values())
+    format!("{:8} {}{missing}", column.kind.name(), on_a_line(&column.values()))
 }
 
 /// A column as JSON.

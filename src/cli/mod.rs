@@ -100,20 +100,21 @@ fn called(start: Instant) -> u8 {
     };
     let output = Output::new(cli.global.json);
     let global = &cli.global;
-    let done = match cli.command {
-        Command::Run(arguments) => return run::run(&arguments, global, &output, start),
-        Command::Check(arguments) => return check::run(&arguments, &output),
-        Command::Plan(arguments) => plan::run(&arguments, global, &output),
-        Command::Data(command) => data::run(&command, global, &output),
-        Command::Predict(arguments) => predict::run(&arguments, global, &output),
-        Command::Models(command) => models::run(&command, global, &output),
-        Command::Runs(command) => runs::run(&command, global, &output),
-        Command::List(arguments) => list::run(&arguments, &output),
-        Command::Explain(arguments) => explain::run(&arguments, &output),
+    let ended = |done: Done| done.map_or_else(|problems| output.fail(&problems), |()| 0);
+    let code = match cli.command {
+        Command::Run(arguments) => run::run(&arguments, global, &output, start),
+        Command::Check(arguments) => check::run(&arguments, &output),
+        Command::Plan(arguments) => ended(plan::run(&arguments, global, &output)),
+        Command::Data(command) => ended(data::run(&command, global, &output)),
+        Command::Predict(arguments) => ended(predict::run(&arguments, global, &output)),
+        Command::Models(command) => ended(models::run(&command, global, &output)),
+        Command::Runs(command) => ended(runs::run(&command, global, &output)),
+        Command::List(arguments) => ended(list::run(&arguments, &output)),
+        Command::Explain(arguments) => ended(explain::run(&arguments, &output)),
     };
-    match done {
-        Ok(()) => 0,
-        Err(problems) => output.fail(&problems),
+    match output.lost() {
+        Some(problem) if code == 0 => output.fail(&[problem]),
+        _ => code,
     }
 }
 
@@ -126,7 +127,10 @@ fn usage(error: &clap::Error) -> u8 {
     }
     if std::env::args().any(|argument| argument == "--json") {
         let text = error.to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        // The usage that clap adds below is for people; what is wrong may take several lines.
+        let what = text.lines().take_while(|line| !line.starts_with("Usage:")).map(str::trim);
+        let what: Vec<&str> = what.filter(|line| !line.is_empty()).collect();
+        let message = what.join(" ").trim_start_matches("error: ").to_owned();
         return Output::new(true).fail(&[Code::Usage.error(message).help("see `pipefit help`")]);
     }
     let _ = error.print();

@@ -58,8 +58,7 @@ fn object(graph: &Graph, bound: &Bound, plan: &Plan, loaded: &Loaded) -> serde_j
     let steps = plan.steps.iter().map(|step| {
         json!({"address": step.address, "class": step.class, "path": step.path.name(), "reason": step.reason})
     });
-    let folds =
-        Plan::fold_sizes(bound).into_iter().map(|(train, test)| json!({"train": train, "test": test}));
+    let folds = bound.folds.iter().map(|fold| json!({"train": fold.train.len(), "test": fold.test.len()}));
     json!({
         "schema": "pipefit.plan/1",
         "pipeline": graph.name,
@@ -84,7 +83,8 @@ fn text(graph: &Graph, bound: &Bound, plan: &Plan, loaded: &Loaded) -> String {
     text.push_str(&format!("passes    {} over the table\n", plan.passes));
     text.push_str(&format!("memory    {:.1} MiB\n", plan.bytes as f64 / 1048576.0));
     text.push_str(&format!("folds     {}\n", graph.splitter_reason));
-    for (k, (train, test)) in Plan::fold_sizes(bound).into_iter().enumerate() {
+    for (k, fold) in bound.folds.iter().enumerate() {
+        let (train, test) = (fold.train.len(), fold.test.len());
         text.push_str(&format!("  {:>3}     {train} to learn from, {test} to score\n", k + 1));
     }
     text.push_str("steps\n");

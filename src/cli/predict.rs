@@ -55,7 +55,7 @@ pub fn run(arguments: &Arguments, global: &Global, output: &Output) -> Done {
         Place::File(path) => write_file(path, &bytes)?,
         Place::Key(key) => keys.write(key, &bytes)?,
         Place::Standard if output.json => {}
-        Place::Standard => output.answer(&String::from_utf8_lossy(&bytes)),
+        Place::Standard => output.bytes(&bytes),
     }
     if output.json {
         let mut object = json!({
@@ -95,7 +95,7 @@ fn input(arguments: &Arguments, artifact: &Artifact, keys: &dyn Keys) -> Result<
         None => formats::detect(&bytes, &name)?,
     };
     let schema =
-        artifact.manifest.schema.fields.iter().map(|field| (field.name.clone(), field.kind)).collect();
+        artifact.manifest.schema.fields().iter().map(|field| (field.name.clone(), field.kind)).collect();
     let read = formats::read(&bytes, format, &name, &ReadOptions { schema, columns: None })?;
     let used = |suspect: &&formats::Suspect| artifact.manifest.schema.index(&suspect.column).is_some();
     match read.suspects.iter().find(used) {

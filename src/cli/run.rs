@@ -60,7 +60,7 @@ pub fn run(arguments: &Arguments, global: &Global, output: &Output, start: Insta
     }
     if output.json {
         match &objects[..] {
-            [one] => output.object(one),
+            [one] if arguments.files.len() == 1 => output.object(one),
             _ => output.object(&Value::Array(objects)),
         }
     }

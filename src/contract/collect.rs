@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::{Block, FeatureStats, Joint, Needs, NumberStats, Stats, Summary, TargetStats, Train};
 use crate::diag::{Code, Result};
-use crate::linalg::{BLOCK, Matrix, Moments};
+use crate::linalg::{Accumulator, BLOCK, Matrix, Moments, RUN};
 use crate::table::{MISSING, Rows, Target};
 
 /// Below this many cells a thread pool costs more than it saves.
@@ -158,7 +158,7 @@ fn products(a: &[f64], mean_a: f64, b: &[f64], mean_b: f64) -> f64 {
     a.chunks(BLOCK).zip(b.chunks(BLOCK)).map(block).sum()
 }
 
-/// Joint moments of the features and the targets, about the first block's means.
+/// Joint moments of the features and the targets; every block is centred on its own means.
 fn joint(train: &Train) -> Result<Joint> {
     let design = train.x.design(train.rows)?;
     let targets = train.y.map(|y| columns(y, train.rows)).unwrap_or_default();
@@ -167,24 +167,29 @@ fn joint(train: &Train) -> Result<Joint> {
     Ok(Joint { moments, targets: targets.len() })
 }
 
-/// The moments of blocks, merged in order.
+/// The moments of runs of blocks, merged in order.
 fn weighted(design: &Matrix, targets: &[Vec<f64>], weight: Option<&[f64]>) -> Moments {
     let features = (0..design.columns()).map(|j| design.column(j));
     let all: Vec<&[f64]> = features.chain(targets.iter().map(Vec::as_slice)).collect();
     let rows = design.rows();
-    let block = |start: usize| {
-        let end = (start + BLOCK).min(rows);
-        let columns: Vec<&[f64]> = all.iter().map(|column| &column[start..end]).collect();
-        Moments::of(&columns, weight.map(|weight| &weight[start..end]))
+    let run = |start: usize| {
+        let mut moments = Accumulator::new(all.len());
+        let end = (start + BLOCK * RUN).min(rows);
+        for block in (start..end).step_by(BLOCK) {
+            let range = block..(block + BLOCK).min(end);
+            let columns: Vec<&[f64]> = all.iter().map(|column| &column[range.clone()]).collect();
+            moments.add(&columns, weight.map(|weight| &weight[range]));
+        }
+        moments.finish()
     };
-    let starts: Vec<usize> = (0..rows).step_by(BLOCK).collect();
-    let blocks: Vec<Moments> = if rows * all.len() > PARALLEL_CELLS {
-        starts.into_par_iter().map(block).collect()
+    let starts: Vec<usize> = (0..rows).step_by(BLOCK * RUN).collect();
+    let runs: Vec<Moments> = if rows * all.len() > PARALLEL_CELLS {
+        starts.into_par_iter().map(run).collect()
     } else {
-        starts.into_iter().map(block).collect()
+        starts.into_iter().map(run).collect()
     };
     let mut total = Moments::zero(all.len());
-    blocks.iter().for_each(|block| total.merge(block));
+    runs.iter().for_each(|run| total.merge(run));
     total
 }
 

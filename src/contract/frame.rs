@@ -1,5 +1,6 @@
 //! Features on their way from the table to the model.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_buffer::ScalarBuffer;
@@ -146,13 +147,15 @@ impl Frame {
     /// # Errors
     /// `MissingColumn` for a name that is not there.
     pub fn select(&self, names: &[String]) -> Result<Self> {
+        let by_name: BTreeMap<&str, &Block> = (self.blocks.iter())
+            .filter_map(|block| match block {
+                Block::Number { name, .. } | Block::Codes { name, .. } => Some((&**name, block)),
+                Block::OneHot { .. } => None,
+            })
+            .collect();
         let find = |name: &String| {
-            let is = |block: &&Block| match block {
-                Block::Number { name: own, .. } | Block::Codes { name: own, .. } => **own == **name,
-                Block::OneHot { .. } => false,
-            };
             let missing = || Code::MissingColumn.error(format!("no column `{name}` in the data"));
-            self.blocks.iter().find(is).cloned().ok_or_else(missing)
+            by_name.get(name.as_str()).map(|block| (*block).clone()).ok_or_else(missing)
         };
         Ok(Self { rows: self.rows, blocks: names.iter().map(find).collect::<Result<_>>()? })
     }

@@ -138,6 +138,10 @@ impl Loader {
     /// `Damaged` when it is not there or is none.
     pub fn matrix(&self, name: &str) -> Result<Matrix> {
         match self.tensor(name)? {
+            // Without a value there may be any number of columns, too many to go through.
+            Tensor::F64 { shape, values } if shape.len() == 2 && values.is_empty() => {
+                Ok(Matrix::zeros(shape[0], shape[1]))
+            }
             Tensor::F64 { shape, values } if shape.len() == 2 => {
                 Ok(Matrix::from_fn(shape[0], shape[1], |i, j| values[i * shape[1] + j]))
             }

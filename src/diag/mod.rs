@@ -16,7 +16,7 @@ pub use code::Code;
 pub use diagnostic::{Diagnostic, Place, Severity};
 pub use json::to_json;
 pub use password::without_passwords;
-pub use render::render;
+pub use render::{printable, render};
 pub use span::{Source, Span};
 pub use suggest::suggest;
 pub use watch::{Silent, Watch};

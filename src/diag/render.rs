@@ -6,6 +6,8 @@ use super::{Diagnostic, Place, Severity, Span, without_passwords};
 const SNIPPET_WIDTH: usize = 100;
 /// Help that would end beyond this column gets a line of its own.
 const INLINE_WIDTH: usize = 100;
+/// More characters on either side of a span's start than a snippet can show.
+const NEAR: usize = 10 * SNIPPET_WIDTH;
 /// Columns kept before the span when a line is cut at its left.
 const CONTEXT_WIDTH: usize = 30;
 const TAB_WIDTH: usize = 4;
@@ -99,8 +101,12 @@ impl Line {
         let masked = without_passwords(&text[line_start..line_end]);
         let line = masked.trim_end_matches('\r');
         let before = text[line_start..at].chars().count();
-        let under = text[at..end].chars().count();
-        let cells: Vec<(String, usize)> = line.chars().map(cell).collect();
+        let under = text[at..end].chars().count().min(NEAR);
+        // A line can be as long as a file: no more of it is looked at than can be shown.
+        let skipped = before.saturating_sub(NEAR);
+        let before = before - skipped;
+        let cells: Vec<(String, usize)> =
+            line.chars().skip(skipped).take(before + under + NEAR).map(cell).collect();
         let columns = |cells: &[(String, usize)]| cells.iter().map(|c| c.1).sum::<usize>();
         let first = before.min(cells.len());
         let last = (before + under).min(cells.len());
@@ -162,7 +168,8 @@ fn visible(c: char) -> char {
     if steers { '\u{FFFD}' } else { c }
 }
 
-fn printable(text: &str) -> String {
+/// The text without characters that steer a terminal; lines stay.
+pub fn printable(text: &str) -> String {
     text.chars().map(|c| if c == '\n' { c } else { visible(c) }).collect()
 }
 
@@ -274,6 +281,8 @@ error[E0203]: unknown step `StandardScalar`
         let column = carets.find('^').expect("a caret");
         assert_eq!(&line[column..column + 3], "bad");
         assert!(line.starts_with("...") && line.ends_with("...") && line.len() <= 110, "{line}");
+        let text = format!("{}bad{}", "a ".repeat(50_000), " b".repeat(50_000));
+        assert_eq!(carets_under(&text, "bad"), (line, carets));
         let (line, carets) = carets_under(&"x".repeat(500), &"x".repeat(500));
         assert_eq!(line.len(), 103);
         assert_eq!(carets.len(), 100);

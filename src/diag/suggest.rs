@@ -13,7 +13,9 @@ pub fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     let wanted = fold(word);
     let near = |candidate: &'a str| {
         let letters = fold(candidate);
-        let limit = wanted.len().max(letters.len()).div_ceil(3);
+        // Where every letter changed, nothing of the word is left.
+        let longest = wanted.len().max(letters.len());
+        let limit = longest.div_ceil(3).min(longest.saturating_sub(1));
         if wanted.len().abs_diff(letters.len()) > limit {
             return None;
         }
@@ -55,6 +57,9 @@ mod tests {
         assert_eq!(suggest("StandardScalar", names), Some("StandardScaler"));
         assert_eq!(suggest("one_hot_encoder", names), Some("OneHotEncoder"));
         assert_eq!(suggest("RandomForest", names), None);
+        // Column `w` once was said to mean `a`.
+        assert_eq!(suggest("w", ["a", "b"]), None);
+        assert_eq!((suggest("A", ["a", "b"]), suggest("", ["a"])), (Some("a"), None));
         assert_eq!(suggest(&"x".repeat(1 << 20), names), None);
     }
 }

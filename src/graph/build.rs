@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use super::lookup;
-use super::nodes::{ColumnName, Graph, Group, ModelNode, OutputNode, Selector, SourceNode, StepNode};
+use super::nodes::{ColumnName, Graph, Group, ModelNode, Origin, OutputNode, Selector, SourceNode, StepNode};
 use super::types;
 use crate::contract::erased::{AnyModel, AnySplitter};
 use crate::contract::{Metric, Task, Value};
 use crate::diag::{Code, Diagnostic, Span, suggest};
 use crate::metrics;
-use crate::spec::{self, Cv, Preprocess, Remainder, Spec, Text, Written};
+use crate::spec::{self, Cv, Preprocess, Remainder, SourceSection, Spec, Text, Written};
 use crate::table::Kind;
 use crate::yaml;
 
@@ -40,15 +40,15 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
         problems.push(Code::Conflict.error(message).at(&weight.span).help(help));
     }
     let (splitter, splitter_reason) = splitter?;
-    let key = spec.source.key.as_ref()?;
+    let (origin, text) = origin(&spec.source)?;
     let graph = Graph {
         name: spec.name.value.clone(),
         seed: spec.seed,
         store: spec.store.as_ref().map(|store| (store.value.clone(), spec.base_of(&store.span).to_owned())),
         source: SourceNode {
-            key: key.value.clone(),
-            shown: key.shown().to_owned(),
-            span: key.span.clone(),
+            origin,
+            shown: text.shown().to_owned(),
+            span: text.span.clone(),
             format: spec.source.format.clone(),
             load_if_missing: spec.source.load_if_missing.as_ref().map(|file| file.path.clone()),
             columns: spec.source.columns.as_ref().map(|columns| columns.iter().map(column).collect()),
@@ -75,6 +75,12 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
     };
     problems.extend(types::check(&graph, &known_types(&graph)));
     Some(graph)
+}
+
+/// Which keys hold the table, and where that is written.
+fn origin(source: &SourceSection) -> Option<(Origin, &Text)> {
+    let key = source.key.as_ref().map(|key| (Origin::Key(key.value.clone()), key));
+    key.or_else(|| source.pattern.as_ref().map(|pattern| (Origin::Pattern(pattern.value.clone()), pattern)))
 }
 
 fn column(name: &Text) -> ColumnName {
@@ -258,12 +264,12 @@ fn scoring(
 fn unknown_metric(name: &Text) -> Diagnostic {
     let shows = "`pipefit list metrics` shows all";
     if metrics::known_elsewhere(&name.value) {
-        let message = format!("metric `{}` of scikit-learn is not in this version", name.value);
+        let message = format!("metric `{}` of scikit-learn is not in this version", name.shown());
         return Code::NotSupported.error(message).at(&name.span).help(shows);
     }
     let help = match suggest(&name.value, metrics::ALL.iter().map(|metric| metric.name)) {
         Some(near) => format!("did you mean `{near}`? {shows}"),
         None => shows.to_owned(),
     };
-    Code::UnknownComponent.error(format!("unknown metric `{}`", name.value)).at(&name.span).help(help)
+    Code::UnknownComponent.error(format!("unknown metric `{}`", name.shown())).at(&name.span).help(help)
 }

@@ -17,7 +17,7 @@ impl Drawing {
     /// The drawing of a graph.
     pub fn of(graph: &Graph) -> Self {
         let mut drawing = Self { boxes: Vec::new(), arrows: Vec::new(), text: String::new() };
-        let source = drawing.add("source", format!("key {}", graph.source.shown));
+        let source = drawing.add("source", format!("{} {}", graph.source.origin.word(), graph.source.shown));
         let mut ends = Vec::new();
         for group in &graph.groups {
             let mut last = source;

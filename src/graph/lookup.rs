@@ -1,8 +1,8 @@
 //! Names become components: looks a class up, sets its parameters, and reports every problem at the
 //! place where it was written.
 
-use crate::contract::Value;
 use crate::contract::erased::{AnyModel, AnyParams, AnySplitter, AnyStep};
+use crate::contract::{Fault, Value};
 use crate::diag::{Code, Diagnostic, Span, suggest};
 use crate::spec::Written;
 use crate::yaml;
@@ -139,15 +139,14 @@ fn fill<T: AnyParams + ?Sized>(
                 problems.push(Code::WarnNoEffect.warning(message).at(span));
             }
             Ok(false) => problems.push(unknown_parameter(&written.name, name, span, names.clone())),
-            Err(fault) => {
-                problems.push(placed(Code::BadValue.error(fault.message), fault.help).at(&node.span))
-            }
+            Err(fault) => problems.push(bad_value(fault, node.has_secret()).at(&node.span)),
         }
     }
+    let secret = written.parameters.iter().any(|(_, _, node)| node.has_secret());
     for fault in made.check() {
         let at = fault.parameter.and_then(|name| written.parameters.iter().find(|(own, ..)| own == name));
         let span = at.map_or(&written.span, |(_, _, node)| &node.span);
-        problems.push(placed(Code::BadValue.error(fault.message), fault.help).at(span));
+        problems.push(bad_value(fault, secret).at(span));
     }
     problems.iter().filter(|problem| is_error(problem)).count() == before
 }
@@ -156,10 +155,20 @@ fn is_error(problem: &Diagnostic) -> bool {
     problem.severity() == crate::diag::Severity::Error
 }
 
-fn placed(problem: Diagnostic, help: Option<String>) -> Diagnostic {
-    match help {
-        Some(help) => problem.help(help),
-        None => problem,
+/// The problem of a parameter's value. A fault speaks of the value itself, which nobody may see if
+/// it came from the environment.
+fn bad_value(fault: Fault, secret: bool) -> Diagnostic {
+    let problem = match fault.parameter {
+        Some(name) if secret => {
+            let message = format!("`{name}` cannot be what the environment gives here");
+            Code::BadValue.error(message).help("`pipefit explain` says what a parameter can be")
+        }
+        None if secret => Code::BadValue.error("the parameters that the environment gives do not fit"),
+        _ => Code::BadValue.error(fault.message),
+    };
+    match fault.help {
+        Some(help) if !secret => problem.help(help),
+        _ => problem,
     }
 }
 
@@ -205,5 +214,27 @@ pub fn value(node: &yaml::Node) -> Value {
         yaml::Value::Map(entries) => {
             Value::Map(entries.iter().map(|entry| (entry.key.clone(), value(&entry.value))).collect())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{Written, model};
+    use crate::diag::{Source, Span};
+    use crate::yaml::{Node, Value};
+
+    /// A parameter that took its value from the environment was quoted when it did not fit.
+    #[test]
+    fn a_value_from_the_environment_is_never_quoted() {
+        let span = Span { source: Source::new("a.yaml", "Ridge"), start: 0, end: 5 };
+        let mut node = Node::new(span.clone(), Value::Text("hunter2".into()));
+        node.unexpanded = Some(Arc::from("${env:ALPHA}"));
+        let parameters = vec![("alpha".to_owned(), span.clone(), node)];
+        let mut problems = Vec::new();
+        assert!(model(&Written { name: "Ridge".into(), span, parameters }, &mut problems).is_none());
+        assert_eq!(problems[0].message(), "`alpha` cannot be what the environment gives here");
+        assert!(!format!("{problems:?}").contains("hunter2"));
     }
 }

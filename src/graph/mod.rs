@@ -8,4 +8,4 @@ pub mod types;
 
 pub use build::{build, read};
 pub use drawing::Drawing;
-pub use nodes::{ColumnName, Graph, Group, ModelNode, OutputNode, Selector, SourceNode, StepNode};
+pub use nodes::{ColumnName, Graph, Group, ModelNode, Origin, OutputNode, Selector, SourceNode, StepNode};

@@ -69,13 +69,32 @@ pub struct ColumnName {
     pub span: Span,
 }
 
+/// Which keys hold the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// One key holds all of it.
+    Key(String),
+    /// Each key that matches holds a row.
+    Pattern(String),
+}
+
+impl Origin {
+    /// What it is, in a word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Key(_) => "key",
+            Self::Pattern(_) => "pattern",
+        }
+    }
+}
+
 /// Where the data comes from.
 pub struct SourceNode {
-    /// The key.
-    pub key: String,
-    /// The key as reports may show it, with `${env:NAME}` as it was written.
+    /// The key, or the pattern of keys.
+    pub origin: Origin,
+    /// Its text as reports may show it, with `${env:NAME}` as it was written.
     pub shown: String,
-    /// Where the key is written.
+    /// Where it is written.
     pub span: Span,
     /// The format's name, `auto` when it is to be recognised.
     pub format: String,

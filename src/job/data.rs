@@ -1,13 +1,11 @@
 //! From a key to a table: what every command that reads a pipeline's data does first.
 
-use std::path::Path;
-
 use crate::diag::{Code, Diagnostic, Result, Watch, suggest};
-use crate::graph::Graph;
+use crate::graph::{ColumnName, Graph, Origin, SourceNode};
 use crate::plan::Bound;
-use crate::source::formats::{self, ReadOptions, Suspect};
+use crate::source::formats::{self, Read, ReadOptions, Suspect};
 use crate::source::keys::Keys;
-use crate::source::read_file;
+use crate::source::{layouts, read_file};
 use crate::table::{Digest, Kind, Table, fingerprint};
 
 /// A table and what is known of its origin.
@@ -20,45 +18,60 @@ pub struct Loaded {
     suspects: Vec<Suspect>,
     /// What is worth knowing.
     pub warnings: Vec<Diagnostic>,
-    file: String,
 }
 
-/// Reads the pipeline's key, filling it first from `load_if_missing` where it is not there.
+/// Reads the pipeline's table.
 ///
 /// # Errors
 /// `MissingKeyOrFile`, whatever the reader refuses, or what the store has to say.
 pub fn load(graph: &Graph, keys: &dyn Keys, watch: &dyn Watch) -> Result<Loaded> {
     let source = &graph.source;
-    watch.stage("reading", 1);
+    let options = options(source);
     let mut warnings = Vec::new();
-    let bytes = match keys.value(&source.key).map_err(|error| error.or_at(&source.span))? {
-        Some(bytes) => {
-            warnings.extend(other_file(graph, &bytes));
-            bytes
+    let read = match &source.origin {
+        Origin::Key(key) => read_key(source, key, keys, &options, watch, &mut warnings)?,
+        Origin::Pattern(pattern) => {
+            layouts::read_rows(keys, pattern, &options, watch).map_err(|error| error.or_at(&source.span))?
         }
-        None => fill(graph, keys)?,
     };
-    let format = formats::resolve(&source.format, &bytes, &source.key)?;
+    let fingerprint = fingerprint(&read.table);
+    Ok(Loaded { table: read.table, fingerprint, suspects: read.suspects, warnings })
+}
+
+/// Which columns are read, and as what.
+fn options(source: &SourceNode) -> ReadOptions {
     // Classes keep the spelling of the data, unless the file says what they are.
     let labels = source.label.iter().map(|label| (label.clone(), Kind::Category));
     let written = source.schema.iter().map(|(column, kind)| (column.name.clone(), *kind));
-    let options = ReadOptions {
-        schema: labels.chain(written).collect(),
-        columns: source
-            .columns
-            .as_ref()
-            .map(|columns| columns.iter().map(|column| column.name.clone()).collect()),
+    let names = |columns: &Vec<ColumnName>| columns.iter().map(|column| column.name.clone()).collect();
+    ReadOptions { schema: labels.chain(written).collect(), columns: source.columns.as_ref().map(names) }
+}
+
+/// Reads one key, filling it first from `load_if_missing` where it is not there.
+fn read_key(
+    source: &SourceNode,
+    key: &str,
+    keys: &dyn Keys,
+    options: &ReadOptions,
+    watch: &dyn Watch,
+    warnings: &mut Vec<Diagnostic>,
+) -> Result<Read> {
+    watch.stage("reading", 1);
+    let bytes = match keys.value(key).map_err(|error| error.or_at(&source.span))? {
+        Some(bytes) => {
+            warnings.extend(other_file(source, key, &bytes));
+            bytes
+        }
+        None => fill(source, key, keys)?,
     };
-    let read = formats::read(&bytes, format, &source.key, &options)?;
+    let format = formats::resolve(&source.format, &bytes, key)?;
+    let read = formats::read(&bytes, format, key, options)?;
     watch.tick(1);
-    let fingerprint = fingerprint(&read.table);
-    Ok(Loaded { table: read.table, fingerprint, suspects: read.suspects, warnings, file: String::new() })
+    Ok(read)
 }
 
 /// Fills a missing key from the file that the pipeline names.
-fn fill(graph: &Graph, keys: &dyn Keys) -> Result<Vec<u8>> {
-    let source = &graph.source;
-    let key = &source.key;
+fn fill(source: &SourceNode, key: &str, keys: &dyn Keys) -> Result<Vec<u8>> {
     let Some(path) = &source.load_if_missing else {
         let listed = keys.ls()?;
         let names = listed.iter().map(|listed| listed.key.as_str());
@@ -92,13 +105,12 @@ fn fill(graph: &Graph, keys: &dyn Keys) -> Result<Vec<u8>> {
 }
 
 /// A warning when the file beside the key has other bytes.
-fn other_file(graph: &Graph, bytes: &[u8]) -> Option<Diagnostic> {
-    let path = graph.source.load_if_missing.as_ref()?;
+fn other_file(source: &SourceNode, key: &str, bytes: &[u8]) -> Option<Diagnostic> {
+    let path = source.load_if_missing.as_ref()?;
     let file = read_file(path).ok()?;
     (Digest::of(&file) != Digest::of(bytes)).then(|| {
-        let message =
-            format!("key `{}` differs from `{}`; the key is used", graph.source.key, path.display());
-        let help = format!("`pipefit data put {} {}` replaces the key", graph.source.key, path.display());
+        let message = format!("key `{key}` differs from `{}`; the key is used", path.display());
+        let help = format!("`pipefit data put {key} {}` replaces the key", path.display());
         Code::WarnData.warning(message).help(help)
     })
 }
@@ -113,10 +125,5 @@ impl Loaded {
             bound.x.schema().index(&suspect.column).is_some() || bound.graph.target.name == suspect.column
         };
         self.suspects.iter().find(used).map_or(Ok(()), |suspect| Err(suspect.error.clone()))
-    }
-
-    /// The pipeline file as reports name it.
-    pub fn file_name<'a>(&'a self, file: &'a Path) -> &'a str {
-        file.to_str().unwrap_or(&self.file)
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Loaded;
 use crate::diag::{Code, Result};
+use crate::graph::Origin;
 use crate::plan::Bound;
 use crate::run::Outcome;
 use crate::table::Digest;
@@ -34,7 +35,10 @@ pub struct Lock {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SourceLock {
-    key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pattern: Option<String>,
     rows: usize,
     columns: usize,
     sha256: Digest,
@@ -91,7 +95,9 @@ impl Lock {
             format: FORMAT.to_owned(),
             file: graph.resolved.clone(),
             source: SourceLock {
-                key: graph.source.shown.clone(),
+                key: matches!(graph.source.origin, Origin::Key(_)).then(|| graph.source.shown.clone()),
+                pattern: matches!(graph.source.origin, Origin::Pattern(_))
+                    .then(|| graph.source.shown.clone()),
                 rows: loaded.table.rows(),
                 columns: loaded.table.columns().len(),
                 sha256: loaded.fingerprint,

@@ -4,7 +4,6 @@
 mod data;
 mod lock;
 mod publish;
-
 mod verify;
 
 use std::path::Path;
@@ -81,7 +80,7 @@ pub fn run(
     }
     let now = SystemTime::now();
     let job = publish::Job {
-        file,
+        file: &file.to_string_lossy(),
         run: &registry::run_id(now),
         started: &registry::rfc3339(now),
         bound: &bound,

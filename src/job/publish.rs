@@ -1,6 +1,5 @@
 //! From an outcome to a published version: disk first, then one commit in the store.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,8 +16,8 @@ use crate::table::Digest;
 
 /// Everything that publishing needs of a run.
 pub struct Job<'a> {
-    /// The pipeline file.
-    pub file: &'a Path,
+    /// The pipeline file as it was given.
+    pub file: &'a str,
     /// The run's id.
     pub run: &'a str,
     /// When it was started.
@@ -80,6 +79,8 @@ pub fn publish(job: &Job, store: &Arc<dyn Store>) -> Result<Finished> {
         .iter()
         .map(|scores| (scores.metric.name.to_owned(), scores.mean().into()))
         .collect();
+    // The run's record is the object of report.json: the store holds it once, which saves an fsync.
+    files.retain(|(name, _)| *name != "report.json");
     let draft = Draft {
         name,
         version,
@@ -100,7 +101,7 @@ fn report_of<'a>(job: &'a Job, published: &'a Published) -> Report<'a> {
     Report {
         run: job.run,
         started: job.started,
-        file: job.loaded.file_name(job.file),
+        file: job.file,
         table: &job.loaded.table,
         fingerprint: job.loaded.fingerprint,
         bound: job.bound,

@@ -11,14 +11,16 @@ use super::{Moments, sums};
 pub struct Accumulator {
     /// Only the lower triangle of its Gram matrix is kept up.
     moments: Moments,
+    /// Of the last block: sqrt(w) (x - mean), the means, and sqrt(w) where there are weights.
     centred: Vec<f64>,
+    means: Vec<f64>,
     roots: Vec<f64>,
 }
 
 impl Accumulator {
     /// An accumulator of `p` columns that has seen nothing.
     pub fn new(p: usize) -> Self {
-        Self { moments: Moments::zero(p), centred: Vec::new(), roots: Vec::new() }
+        Self { moments: Moments::zero(p), centred: Vec::new(), means: vec![0.0; p], roots: Vec::new() }
     }
 
     /// Adds a block of equally long columns (at most [`BLOCK`](super::BLOCK) rows, so that the sums are those of
@@ -28,54 +30,66 @@ impl Accumulator {
     /// # Panics
     /// When the number of columns or a length differs.
     pub fn add(&mut self, columns: &[&[f64]], weight: Option<&[f64]>) {
+        let rows = columns.first().map_or_else(|| weight.map_or(0, <[f64]>::len), |column| column.len());
+        self.add_rows(rows, columns, weight);
+    }
+
+    /// [`Accumulator::add`] of so many rows, which no column need show.
+    pub(super) fn add_rows(&mut self, rows: usize, columns: &[&[f64]], weight: Option<&[f64]>) {
         let p = self.moments.columns();
         assert_eq!(p, columns.len());
-        let n = columns.first().map_or_else(|| weight.map_or(0, <[f64]>::len), |column| column.len());
-        let total = weight.map_or(n as f64, sums::sum);
-        self.moments.rows += n as u64;
+        assert!(columns.iter().chain(&weight).all(|column| column.len() == rows));
+        let total = weight.map_or(rows as f64, sums::sum);
+        self.moments.rows += rows as u64;
         if total == 0.0 {
             return;
         }
         self.roots.clear();
-        if let Some(weight) = weight {
-            assert_eq!(weight.len(), n);
-            self.roots.extend(weight.iter().map(|w| w.sqrt()));
-        }
-        let mean = self.centre(columns, weight, total);
-        let centred = MatRef::from_column_major_slice(&self.centred[..n * p], n, p);
+        self.roots.extend(weight.unwrap_or_default().iter().map(|w| w.sqrt()));
+        self.centre(rows, columns, weight, total);
+        let centred = MatRef::from_column_major_slice(&self.centred[..rows * p], rows, p);
         lower_product(&mut self.moments.gram, centred, centred, Accum::Add);
-        self.merge_mean(&mean, total);
+        self.merge_means(total);
     }
 
-    /// Writes sqrt(w) (x - mean) of the block to `centred` and gives the means.
-    fn centre(&mut self, columns: &[&[f64]], weight: Option<&[f64]>, total: f64) -> Vec<f64> {
-        let n = columns.first().map_or(0, |column| column.len());
-        self.centred.resize(self.centred.len().max(n * columns.len()), 0.0);
-        let mut means = Vec::with_capacity(columns.len());
-        for (column, into) in columns.iter().zip(self.centred.chunks_exact_mut(n.max(1))) {
-            assert_eq!(column.len(), n);
+    fn centre(&mut self, rows: usize, columns: &[&[f64]], weight: Option<&[f64]>, total: f64) {
+        self.centred.resize(self.centred.len().max(rows * columns.len()), 0.0);
+        for (j, (column, into)) in columns.iter().zip(self.centred.chunks_exact_mut(rows)).enumerate() {
             let sum = weight.map_or_else(|| sums::sum(column), |weight| sums::product_sum(weight, column));
-            let mean = sum / total;
-            means.push(mean);
-            sums::shift_and_scale(into, column, mean, 1.0);
+            self.means[j] = sum / total;
+            sums::shift_and_scale(into, column, self.means[j], 1.0);
             if weight.is_some() {
                 into.iter_mut().zip(&self.roots).for_each(|(into, root)| *into *= root);
             }
         }
-        means
     }
 
-    fn merge_mean(&mut self, mean: &[f64], weight: f64) {
+    fn merge_means(&mut self, weight: f64) {
         if self.moments.weight == 0.0 {
             self.moments.weight = weight;
-            self.moments.mean.copy_from_slice(mean);
+            self.moments.mean.copy_from_slice(&self.means);
             return;
         }
-        let (delta, factor) = self.moments.move_mean(mean, weight);
+        let (delta, factor) = self.moments.move_mean(&self.means, weight);
         for (j, &step) in delta.iter().enumerate() {
             let lower = &mut self.moments.gram.column_mut(j)[j..];
             lower.iter_mut().zip(&delta[j..]).for_each(|(into, d)| *into += factor * (d * step));
         }
+    }
+
+    /// The means of all blocks so far.
+    pub(super) fn means(&self) -> &[f64] {
+        &self.moments.mean
+    }
+
+    /// The last block's column `j` as sqrt(w) (x - mean), for so many rows, and that mean.
+    pub(super) fn block(&self, j: usize, rows: usize) -> (&[f64], f64) {
+        (&self.centred[j * rows..(j + 1) * rows], self.means[j])
+    }
+
+    /// sqrt(w) of the last block's rows; empty where there are no weights.
+    pub(super) fn roots(&self) -> &[f64] {
+        &self.roots
     }
 
     /// The moments of all blocks.

@@ -68,11 +68,14 @@ pub fn refuses(metric: &Metric, labels: &Levels) -> Option<Diagnostic> {
     }
 }
 
-/// The code of the positive class: the label 1 or true, as `pos_label=1` finds it.
+/// The code of the positive class, as `pos_label=1` finds it: the number 1, or true where the
+/// classes are truth values.
 fn positive(labels: &Levels) -> Option<u32> {
-    let is_one =
-        |label: &String| label.eq_ignore_ascii_case("true") || (labels.numeric() && label.parse() == Ok(1.0));
-    labels.labels().iter().position(is_one).map(|place| place as u32)
+    let is = |label: &String, word: &str| label.eq_ignore_ascii_case(word);
+    if labels.labels().iter().all(|label| is(label, "false") || is(label, "true")) {
+        return labels.labels().iter().position(|label| is(label, "true")).map(|place| place as u32);
+    }
+    labels.numeric().then(|| labels.code("1")).flatten()
 }
 
 /// The weight of row `i`.
@@ -97,3 +100,46 @@ const NO_WEIGHT: &str = "the weights of all rows are 0";
 const NOT_FOR: &str = "the metric is for another kind of target";
 /// Why a score over probabilities is undefined in scikit-learn, which counts the classes on both sides.
 pub const LACKS_CLASS: &str = "the fold's training and test rows do not have the same classes";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(words: &[&str], numeric: bool) -> Levels {
+        Levels::new(words.iter().map(|word| (*word).to_owned()).collect(), numeric)
+    }
+
+    #[test]
+    fn the_positive_class_is_1_or_true_and_nothing_else() {
+        assert_eq!(positive(&labels(&["0", "1"], true)), Some(1));
+        assert_eq!(positive(&labels(&["1", "2"], true)), Some(0));
+        assert_eq!(positive(&labels(&["False", "True"], false)), Some(1));
+        assert_eq!(positive(&labels(&["true", "unknown"], false)), None);
+        assert_eq!(positive(&labels(&["0", "1"], false)), None);
+    }
+
+    #[test]
+    fn a_refusal_names_a_way_out() {
+        let f1 = named("f1").expect("it is in the list");
+        let words = refuses(f1, &labels(&["no", "yes"], false)).expect("words have no positive class");
+        assert_eq!(words.code(), Code::BadTarget);
+        assert_eq!(words.message(), "`f1` cannot tell which of the classes `no`, `yes` is the positive one");
+        let help = words.advice().expect("there is help");
+        assert!(help.contains("0/1") && help.contains("f1_macro"), "{help}");
+        let three = labels(&["a", "b", "c"], false);
+        for name in ["f1", "roc_auc"] {
+            let error = refuses(named(name).expect("it is in the list"), &three).expect("three classes");
+            assert_eq!(error.message(), format!("`{name}` is for two classes, and the target has 3"));
+            assert!(error.advice().is_some_and(|help| help.contains("`neg_log_loss`")));
+        }
+        for name in ["accuracy", "neg_log_loss"] {
+            assert_eq!(refuses(named(name).expect("it is in the list"), &three), None);
+        }
+    }
+
+    #[test]
+    fn defaults_are_those_of_score() {
+        assert_eq!(default_for(Task::Regression).name, "r2");
+        assert_eq!(default_for(Task::Classification).name, "accuracy");
+    }
+}

@@ -44,9 +44,45 @@ fn one(truth: &[f64], predicted: &[f64], weight: Option<&[f64]>) -> (f64, bool) 
     let mut weighed = (0..rows).filter(|i| weight_of(weight, *i) > 0.0).map(|i| truth[i]);
     let first = weighed.next();
     if weighed.all(|value| Some(value) == first) {
-        return (if residual == 0.0 { 1.0 } else { 0.0 }, true);
+        return by_convention(residual);
     }
     let mean = sum(rows, |i| weight_of(weight, i) * truth[i]) / total;
-    let spread = sum(rows, |i| weight_of(weight, i) * (truth[i] - mean).powi(2));
+    // The mean's own rounding, which far from 0 can exceed the spread, is taken back.
+    let off = sum(rows, |i| weight_of(weight, i) * (truth[i] - mean));
+    let spread = sum(rows, |i| weight_of(weight, i) * (truth[i] - mean).powi(2)) - off * off / total;
+    if spread <= 0.0 {
+        // Differences whose squares are too small for a number.
+        return by_convention(residual);
+    }
     (1.0 - residual / spread, false)
+}
+
+/// What scikit-learn gives where there is no spread to explain.
+fn by_convention(residual: f64) -> (f64, bool) {
+    (if residual == 0.0 { 1.0 } else { 0.0 }, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linalg::Matrix;
+
+    fn r2(truth: &[f64], predicted: &[f64]) -> Score {
+        let column = |values: &[f64]| Matrix::from_columns(values.len(), 1, values.to_vec());
+        score(&Target::Values(column(truth)), &Prediction::Values(column(predicted)), None)
+    }
+
+    #[test]
+    fn a_target_without_spread_scores_by_convention() {
+        assert!(matches!(r2(&[0.1; 7], &[0.1; 7]), Score::Convention(1.0, _)));
+        assert!(matches!(r2(&[0.1; 7], &[0.2; 7]), Score::Convention(0.0, _)));
+        assert!(matches!(r2(&[1.0], &[1.0]), Score::Undefined(_)));
+    }
+
+    /// The squares underflow; `sklearn.metrics.r2_score` gives 1 and 0.
+    #[test]
+    fn a_spread_too_small_to_square_scores_by_convention() {
+        assert!(matches!(r2(&[1e-200, 2e-200], &[1e-200, 3e-200]), Score::Convention(1.0, _)));
+        assert!(matches!(r2(&[1e-200, 2e-200], &[1.0, 2.0]), Score::Convention(0.0, _)));
+    }
 }

@@ -27,6 +27,9 @@ fn score(truth: &Target, prediction: &Prediction, weight: Option<&[f64]>) -> Sco
         (None, Some(proba)) => proba.column(1),
         (None, None) => return Score::Undefined(NOT_FOR),
     };
+    if ranking.iter().any(|value| value.is_nan()) {
+        return Score::Value(f64::NAN);
+    }
     let mut order: Vec<usize> = (0..codes.len()).collect();
     order.sort_by(|a, b| ranking[*a].total_cmp(&ranking[*b]));
     let (mut positive, mut negative, mut area) = (0.0, 0.0, 0.0);
@@ -44,4 +47,32 @@ fn score(truth: &Target, prediction: &Prediction, weight: Option<&[f64]>) -> Sco
         return Score::Undefined("the fold has one class only");
     }
     Score::Value(area / (positive * negative))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::linalg::Matrix;
+    use crate::table::Levels;
+
+    fn auc(codes: [u32; 4], ranking: [f64; 4]) -> Score {
+        let labels = Arc::new(Levels::new(vec!["ham".into(), "spam".into()], false));
+        let decision = Some(Matrix::from_columns(4, 1, ranking.to_vec()));
+        let prediction = Prediction::Classes { codes: vec![0; 4], proba: None, decision };
+        score(&Target::Classes { codes: codes.into(), labels }, &prediction, None)
+    }
+
+    #[test]
+    fn the_greater_label_is_positive_and_ties_count_half() {
+        assert_eq!(auc([0, 1, 0, 1], [0.1, 0.9, 0.3, 0.3]), Score::Value(0.875));
+        assert_eq!(auc([0, 1, 0, 1], [0.0, -0.0, 0.0, -0.0]), Score::Value(0.5));
+    }
+
+    #[test]
+    fn one_class_is_undefined_and_nan_ranks_nothing() {
+        assert!(matches!(auc([1; 4], [0.1, 0.2, 0.3, 0.4]), Score::Undefined(_)));
+        assert!(auc([0, 1, 0, 1], [0.1, f64::NAN, 0.3, 0.4]).value().is_some_and(f64::is_nan));
+    }
 }

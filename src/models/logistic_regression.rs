@@ -66,7 +66,7 @@ params! {
         /// Accepted; all have the same optimum, which is what you get. Only `liblinear` of scikit-learn aims at another one: it
         /// penalizes the intercept too.
         solver: LogisticSolver = LogisticSolver::Lbfgs, Bound::Any;
-        /// Accepted; the optimum is found, however many iterations it takes.
+        /// Accepted; Newton's method takes at most 100 steps, of which it needs about ten, and a warning says if they did not do.
         max_iter: usize = 100, Bound::AtLeast(0.0);
     }
     without_effect: ["dual", "intercept_scaling", "n_jobs", "random_state", "verbose", "warm_start"];
@@ -163,7 +163,7 @@ fn present(codes: &[u32], weights: Option<&[f64]>, labels: &Levels) -> Result<(V
             let only = labels.label(*only).unwrap_or_default();
             let message =
                 format!("the training rows are all of class `{only}`, and LogisticRegression needs two");
-            Err(Code::BadTarget
+            Err(Code::FitFailed
                 .error(message)
                 .help("use folds that hold every class, as `StratifiedKFold` does"))
         }
@@ -186,7 +186,8 @@ impl FittedModel for FittedLogisticRegression {
             ("converged", serde_json::json!(self.converged)),
         ];
         if self.present.len() < self.labels.len() {
-            let absent = (0..self.labels.len() as u32).filter(|code| !self.present.contains(code));
+            let absent =
+                (0..self.labels.len() as u32).filter(|code| self.present.binary_search(code).is_err());
             let absent: Vec<&str> = absent.filter_map(|code| self.labels.label(code)).collect();
             more.push(("classes_without_rows", serde_json::json!(absent)));
         }
@@ -339,7 +340,7 @@ mod tests {
         let model = LogisticRegression { class_weight: Some(each), ..Default::default() };
         assert_eq!(fit(&model, codes, None).unwrap().present, [0, 2]);
         let error = fit(&LogisticRegression::default(), [2; 10], None).unwrap_err();
-        assert_eq!(error.code(), Code::BadTarget);
+        assert_eq!(error.code(), Code::FitFailed);
         assert!(error.message().contains("`c`"), "{error}");
     }
 

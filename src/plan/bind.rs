@@ -1,12 +1,13 @@
 //! A graph meets a table: columns, target, weights and folds.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::contract::{Fold, Split, Task};
 use crate::diag::{Code, Diagnostic, Result};
 use crate::graph::{ColumnName, Graph, Selector};
 use crate::linalg::Matrix;
-use crate::table::{Column, Kind, Levels, MISSING, Table, Target};
+use crate::table::{Column, Field, Kind, Levels, MISSING, Table, Target};
 
 /// A graph with everything that the data decides.
 pub struct Bound<'g> {
@@ -43,9 +44,17 @@ pub fn bind<'g>(graph: &'g Graph, table: &Table) -> Result<Bound<'g>> {
             .error("the table has no rows")
             .help("fill the key, with `pipefit data put`"));
     }
+    if table.rows() == 1 {
+        let help = "nothing can be learned from a single row; check what the key holds";
+        return Err(Code::EmptyData.error("the table has one row").help(help));
+    }
+    if table.rows() > u32::MAX as usize {
+        let message = format!("the table has {} rows, more than {}", table.rows(), u32::MAX);
+        return Err(Code::UnreadableValue.error(message).help("learn from a part of them"));
+    }
     let is_feature = |j: &usize| *j != target && Some(*j) != weight && !ids.contains(j);
     let features = (0..table.columns().len()).filter(is_feature);
-    let names: Vec<&str> = features.map(|j| table.schema().fields[j].name.as_str()).collect();
+    let names: Vec<&str> = features.map(|j| table.schema().fields()[j].name.as_str()).collect();
     if names.is_empty() {
         let message = format!("the table has no features beside the target `{}`", graph.target.name);
         return Err(Code::EmptyData.error(message).help("the data needs at least one column more"));
@@ -79,28 +88,27 @@ fn usable(x: &Table) -> Result<()> {
 
 /// The columns of every group.
 fn groups(graph: &Graph, x: &Table, warnings: &mut Vec<Diagnostic>) -> Result<Vec<Vec<String>>> {
-    let mut taken: Vec<String> = Vec::new();
+    let mut taken: BTreeSet<String> = BTreeSet::new();
     let mut groups = Vec::new();
     for group in &graph.groups {
         let columns: Vec<String> = match &group.selector {
             Selector::All => x.schema().names().map(Into::into).collect(),
             Selector::Remainder => {
-                x.schema().names().filter(|n| !taken.iter().any(|t| t == n)).map(Into::into).collect()
+                x.schema().names().filter(|name| !taken.contains(*name)).map(Into::into).collect()
             }
             Selector::Chosen { kinds, names, except } => {
                 for name in names.iter().chain(except) {
                     x.require(name).map_err(|error| error.at(&group.span))?;
                 }
-                let of_kind = |kind: Kind| kinds.is_empty() || kinds.contains(&kind);
-                let fits = |field: &&crate::table::Field| {
-                    let named = names.is_empty() || names.contains(&field.name);
-                    named && of_kind(field.kind) && !except.contains(&field.name)
+                let except: BTreeSet<&String> = except.iter().collect();
+                let fits = |field: &&Field| {
+                    (kinds.is_empty() || kinds.contains(&field.kind)) && !except.contains(&field.name)
                 };
                 if names.is_empty() {
-                    x.schema().fields.iter().filter(fits).map(|field| field.name.clone()).collect()
+                    x.schema().fields().iter().filter(fits).map(|field| field.name.clone()).collect()
                 } else {
                     // The order written is the order of the features, as in ColumnTransformer.
-                    let fields = &x.schema().fields;
+                    let fields = x.schema().fields();
                     let field = |name: &String| x.schema().index(name).map(|j| &fields[j]);
                     names.iter().filter_map(field).filter(fits).map(|field| field.name.clone()).collect()
                 }
@@ -126,7 +134,7 @@ fn groups(graph: &Graph, x: &Table, warnings: &mut Vec<Diagnostic>) -> Result<Ve
 /// The target, if it can be learned by the graph's model.
 fn learnable(graph: &Graph, table: &Table, j: usize) -> Result<Target> {
     let column = &table.columns()[j];
-    let kind = table.schema().fields[j].kind;
+    let kind = table.schema().fields()[j].kind;
     let name = &graph.target.name;
     let bad = |message: String| Code::BadTarget.error(message).at(&graph.target.span);
     if let Some(row) = first_missing(column) {
@@ -143,15 +151,23 @@ fn learnable(graph: &Graph, table: &Table, j: usize) -> Result<Target> {
         }
         (Task::Regression, Column::Number(values)) => {
             if let Some(row) = values.iter().position(|v| v.is_infinite()) {
-                return Err(bad(format!("target `{name}` is {} in row {}", values[row], row + 1)));
+                let message = format!("target `{name}` is {} in row {}", values[row], row + 1);
+                return Err(bad(message).help("drop or replace these rows before they are read"));
             }
-            if values.len() > 1 && values.iter().all(|v| *v == values[0]) {
+            if values.iter().all(|v| *v == values[0]) {
                 let message = format!("target `{name}` is {} in every row", values[0]);
                 return Err(bad(message).help("there is nothing to learn; name another column"));
             }
             Ok(Target::Values(Matrix::from_columns(values.len(), 1, values.to_vec())))
         }
         (Task::Classification, column) => {
+            let chosen =
+                graph.source.schema.iter().any(|(own, kind)| own.name == *name && *kind == Kind::Category);
+            if let Some((row, value)) = first_fraction(column).filter(|_| !chosen) {
+                let message = format!("target `{name}` is {value} in row {}: not a class", row + 1);
+                let help = format!("use a regression, such as `Ridge`, or `schema: {{{name}: category}}`");
+                return Err(bad(message).help(help));
+            }
             let (codes, labels) = classes(column, kind);
             if labels.len() < 2 {
                 let only = labels.label(0).unwrap_or_default();
@@ -159,15 +175,22 @@ fn learnable(graph: &Graph, table: &Table, j: usize) -> Result<Target> {
                     format!("target `{name}` is `{only}` in every row: a classifier needs two classes");
                 return Err(bad(message).help("there is nothing to learn; name another column"));
             }
-            if let Column::Number(values) = column
-                && let Some(row) = values.iter().position(|v| v.fract() != 0.0)
-            {
-                let message = format!("target `{name}` is {} in row {}: not a class", values[row], row + 1);
-                return Err(
-                    bad(message).help("use a regression, such as `Ridge`, or `schema: {NAME: category}`")
-                );
-            }
             Ok(Target::Classes { codes: codes.into(), labels: Arc::new(labels) })
+        }
+    }
+}
+
+/// The first row whose value is a number with a fraction, and that value.
+fn first_fraction(column: &Column) -> Option<(usize, f64)> {
+    let fraction = |value: &f64| value.fract() != 0.0;
+    match column {
+        Column::Number(values) => values.iter().copied().enumerate().find(|(_, value)| fraction(value)),
+        Column::Codes { levels, .. } if !levels.numeric() => None,
+        Column::Codes { codes, levels } => {
+            let value = |label: &String| label.parse().ok().filter(fraction);
+            let values: Vec<Option<f64>> = levels.labels().iter().map(value).collect();
+            let of_row = |(row, code): (usize, &u32)| Some((row, (*values.get(*code as usize)?)?));
+            codes.iter().enumerate().find_map(of_row)
         }
     }
 }
@@ -193,14 +216,13 @@ fn classes(column: &Column, kind: Kind) -> (Vec<u32>, Levels) {
         }
         Column::Codes { codes, levels } => (codes.iter().map(|c| u64::from(*c)).collect(), levels.numeric()),
     };
-    let mut firsts: std::collections::BTreeMap<u64, usize> = std::collections::BTreeMap::new();
+    let mut firsts: BTreeMap<u64, usize> = BTreeMap::new();
     for (row, key) in keys.iter().enumerate() {
         firsts.entry(*key).or_insert(row);
     }
     let labels = Levels::new(firsts.values().map(|row| label(*row)).collect(), numeric);
     let code_of = |row: usize| labels.code(&label(row)).unwrap_or(MISSING);
-    let codes: std::collections::BTreeMap<u64, u32> =
-        firsts.iter().map(|(key, row)| (*key, code_of(*row))).collect();
+    let codes: BTreeMap<u64, u32> = firsts.iter().map(|(key, row)| (*key, code_of(*row))).collect();
     (keys.iter().map(|key| codes[key]).collect(), labels)
 }
 
@@ -212,14 +234,16 @@ fn weights(name: &Option<ColumnName>, column: &Column) -> Result<Vec<f64>> {
         name.as_ref().map_or(error.clone(), |column| error.at(&column.span))
     };
     let Column::Number(values) = column else {
-        return Err(bad(format!("weight column `{column_name}` is a category, not numbers")));
+        return Err(bad(format!("weight column `{column_name}` is a category, not numbers"))
+            .help("`pipefit data show KEY` lists the columns with their types"));
     };
     if let Some(row) = values.iter().position(|v| !v.is_finite() || *v < 0.0) {
         return Err(bad(format!("weight `{column_name}` is {} in row {}", values[row], row + 1))
             .help("weights are finite numbers that are not negative"));
     }
     if values.iter().all(|v| *v == 0.0) {
-        return Err(bad(format!("weight `{column_name}` is 0 in every row")));
+        return Err(bad(format!("weight `{column_name}` is 0 in every row"))
+            .help("some row must count; leave out `roles.weight` if all count the same"));
     }
     Ok(values.to_vec())
 }

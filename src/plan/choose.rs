@@ -5,7 +5,7 @@ use super::Bound;
 use crate::contract::{Needs, Types};
 use crate::diag::{Code, Result};
 use crate::graph::StepNode;
-use crate::table::{Column, Rows, Table};
+use crate::table::{Column, Scan, Table, Target};
 
 /// How the folds are fitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +56,10 @@ pub struct Plan {
     pub parallel: bool,
 }
 
+/// Folds that fit the number that each row of the two-pass path keeps.
+const MOST_CELLS: usize = u16::MAX as usize;
+/// Moments up to this many bytes are kept however small the table is.
+const SMALL_MOMENTS: u64 = 1 << 30;
 /// Below this many cell visits the whole work takes about a millisecond, and threads cost more.
 const PARALLEL_WORK: usize = 4_000_000;
 
@@ -70,7 +74,7 @@ pub fn plan(bound: &Bound, forced: Option<Path>) -> Result<Plan> {
         .iter()
         .find(|step| step.path == Path::General)
         .map(|step| format!("{}: {}", step.address, step.reason));
-    let obstacle = obstacle.or_else(|| not_a_partition(bound));
+    let obstacle = obstacle.or_else(|| not_a_partition(bound)).or_else(|| too_many_moments(bound));
     let path = match (forced, &obstacle) {
         (Some(Path::TwoPass), Some(obstacle)) => {
             let message = format!("the two-pass path cannot run this pipeline: {obstacle}");
@@ -91,7 +95,7 @@ pub fn plan(bound: &Bound, forced: Option<Path>) -> Result<Plan> {
         Path::TwoPass => 2,
         Path::General => 2 * bound.folds.len() + 1,
     };
-    let parallel = rows * columns * fits > PARALLEL_WORK;
+    let parallel = rows.saturating_mul(columns).saturating_mul(fits) > PARALLEL_WORK;
     Ok(Plan { path, reason, steps, passes, bytes: bytes(bound, path), parallel })
 }
 
@@ -167,23 +171,50 @@ fn not_a_partition(bound: &Bound) -> Option<String> {
     (!whole).then(|| "the folds leave rows out".to_owned())
 }
 
-/// Bytes held at the peak.
-fn bytes(bound: &Bound, path: Path) -> u64 {
-    let rows = bound.x.rows() as u64;
-    let table = rows * 8 * bound.x.columns().len() as u64;
-    let kept = rows * 13;
-    match path {
-        Path::TwoPass => table + kept,
-        // Each fold in flight holds its own features of all rows.
-        Path::General => table * (1 + bound.folds.len().min(rayon::current_num_threads()) as u64) + kept,
+/// Why the moments of all folds are more than is worth keeping, if they are: their number grows
+/// with the square of the columns and levels, where the rows grow with the columns alone.
+fn too_many_moments(bound: &Bound) -> Option<String> {
+    if bound.folds.len() > MOST_CELLS {
+        return Some(format!("{} folds are more than {MOST_CELLS}", bound.folds.len()));
     }
+    let moments = moment_bytes(bound);
+    (moments > SMALL_MOMENTS.max(table_bytes(bound))).then(|| {
+        let mib = moments >> 20;
+        format!("the moments of all columns, levels and folds would take {mib} MiB")
+    })
 }
 
-/// The rows of a fold as ranges, for messages and drawings.
-impl Plan {
-    /// The number of test rows of every fold.
-    pub fn fold_sizes(bound: &Bound) -> Vec<(usize, usize)> {
-        let size = |rows: &Rows| rows.len();
-        bound.folds.iter().map(|fold| (size(&fold.train), size(&fold.test))).collect()
+/// Bytes of the moments of every fold, of all but each fold, and of every unit before they merge.
+fn moment_bytes(bound: &Bound) -> u64 {
+    let positions = |column: &Column| match column {
+        Column::Number(_) => 2,
+        Column::Codes { levels, .. } => levels.len() as u64 + 1,
+    };
+    let targets = match &bound.y {
+        Target::Values(values) => values.columns() as u64,
+        Target::Classes { labels, .. } => labels.len() as u64,
+    };
+    let width = bound.x.columns().iter().map(positions).sum::<u64>() + targets;
+    let units = bound.x.units() as u64;
+    let moments = (bound.folds.len().max(1) as u64) * (2 + units) + 1;
+    let kinds = 1 + u64::from(bound.weight.is_some());
+    width.saturating_mul(width).saturating_mul(8 * kinds * moments)
+}
+
+fn table_bytes(bound: &Bound) -> u64 {
+    bound.x.rows() as u64 * 8 * bound.x.columns().len() as u64
+}
+
+/// Bytes held at the peak.
+fn bytes(bound: &Bound, path: Path) -> u64 {
+    let (table, kept) = (table_bytes(bound), bound.x.rows() as u64 * 13);
+    match path {
+        Path::TwoPass => table + moment_bytes(bound) + kept,
+        // Each fold in flight holds its own features of all rows. Not asked of rayon, whose answer
+        // starts its threads.
+        Path::General => {
+            let threads = std::thread::available_parallelism().map_or(1, usize::from);
+            table * (1 + bound.folds.len().min(threads) as u64) + kept
+        }
     }
 }

@@ -32,7 +32,7 @@ pub struct Predicted {
 /// a model without any.
 pub fn predict(artifact: &Artifact, table: &Table, options: &Options) -> Result<Predicted> {
     let manifest = &artifact.manifest;
-    for field in &manifest.schema.fields {
+    for field in manifest.schema.fields() {
         if table.schema().index(&field.name).is_none() {
             let help = match suggest(&field.name, table.schema().names()) {
                 Some(near) => format!("the data has `{near}`; columns are matched by name"),
@@ -54,7 +54,7 @@ pub fn predict(artifact: &Artifact, table: &Table, options: &Options) -> Result<
         columns.push(column.clone());
     }
     Ok(Predicted {
-        table: Table::new(Schema { fields }, columns)?,
+        table: Table::new(Schema::new(fields), columns)?,
         warnings: unused(artifact, table, options),
     })
 }
@@ -89,6 +89,9 @@ fn columns_of(
             }
             let missing = || Code::Usage.error("the model has no probabilities").help("leave out `--proba`");
             let probabilities = probabilities.as_ref().ok_or_else(missing)?;
+            if probabilities.columns() != levels.len() {
+                return Err(Code::Damaged.error("the artifact's classes and probabilities do not match"));
+            }
             for (c, label) in levels.labels().iter().enumerate() {
                 fields.push(Field { name: format!("proba_{label}"), kind: Kind::Number });
                 columns.push(Column::Number(probabilities.column(c).to_vec().into()));

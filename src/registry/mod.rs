@@ -9,11 +9,12 @@ mod time;
 mod verify;
 
 pub use model::{Blob, FORMAT, LATEST, MODEL_FILE, Model, Move, Version};
-pub use reference::{Pick, Reference, is_name};
+pub use reference::{Pick, Reference};
 pub use time::{rfc3339, run_id};
 pub use verify::{ParsePart, Verification};
 
 use crate::diag::{Code, Diagnostic, Result, suggest};
+use crate::spec::is_name;
 use crate::store::{Commit, Store};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;

@@ -1,7 +1,8 @@
 //! The record of a model.
 
-use super::reference::{Pick, is_name};
+use super::reference::Pick;
 use crate::diag::{Code, Diagnostic, Result};
+use crate::spec::is_name;
 use crate::table::Digest;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

@@ -43,16 +43,9 @@ impl FromStr for Reference {
     }
 }
 
-/// Whether a text can name a pipeline, an artifact, an alias, a file of a version or a run:
-/// `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`. Such a name is harmless as part of a path and of a key.
-pub fn is_name(text: &str) -> bool {
-    let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.len() <= 64 && text.chars().all(inner)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Pick, Reference, is_name};
+    use super::{Pick, Reference};
 
     #[test]
     fn the_three_forms_are_read() {
@@ -65,16 +58,6 @@ mod tests {
         }
         for text in ["m:", "m:-1", "m:1@x", "m:1.0"] {
             assert!(text.parse::<Reference>().is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn names_are_harmless() {
-        for good in ["a", "0", "A.b_c-9", &"x".repeat(64)] {
-            assert!(is_name(good), "{good}");
-        }
-        for bad in ["", ".", "..", "-a", "_a", "a/b", "a b", "a:b", "ä", "a\n", &"x".repeat(65)] {
-            assert!(!is_name(bad), "{bad}");
         }
     }
 }

@@ -52,7 +52,7 @@ fn civil_from_days(days: u64) -> (u64, u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::{civil_from_days, rfc3339, run_id};
-    use crate::registry::is_name;
+    use crate::spec::is_name;
     use std::time::{Duration, UNIX_EPOCH};
 
     #[test]

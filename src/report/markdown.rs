@@ -20,7 +20,8 @@ fn sections(report: &Report, text: &mut String) -> std::fmt::Result {
     writeln!(text, "# {}\n", prose(&graph.name))?;
     let path = format!("{}: {}", report.plan.path.name(), prose(&report.plan.reason));
     let data = format!(
-        "key {}: {} rows, {} features, target {}",
+        "{} {}: {} rows, {} features, target {}",
+        graph.source.origin.word(),
         code(&graph.source.shown),
         count(report.table.rows()),
         count(bound.x.columns().len()),

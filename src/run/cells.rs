@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::layout::{Layout, Place};
 use crate::diag::Result;
-use crate::linalg::{BLOCK, Moments};
+use crate::linalg::{Accumulator, BLOCK, Moments};
 use crate::table::{Column, MISSING, Scan, Table, Target};
 
 /// What is known of one cell: a set of rows.
@@ -51,6 +51,16 @@ impl Cell {
         }
     }
 
+    /// A cell of the same columns with neither rows nor moments.
+    fn without_rows(&self) -> Self {
+        Self {
+            plain: Moments::zero(0),
+            weighted: None,
+            extremes: vec![None; self.extremes.len()],
+            counts: self.counts.iter().map(|counts| vec![0; counts.len()]).collect(),
+        }
+    }
+
     fn merge(&mut self, other: &Cell) {
         self.plain.merge(&other.plain);
         if let (Some(own), Some(other)) = (&mut self.weighted, &other.weighted) {
@@ -72,15 +82,8 @@ impl Cell {
         }
     }
 
-    /// Takes in rows of one block of a unit that starts at global row `start`.
-    fn add(&mut self, layout: &Layout, unit: &Table, start: usize, input: &Input, rows: &[u32]) {
-        let expanded = layout.expand(unit, start, input.target, rows);
-        let columns: Vec<&[f64]> = expanded.iter().map(Vec::as_slice).collect();
-        self.plain.merge(&Moments::of(&columns, None));
-        if let (Some(own), Some(weight)) = (&mut self.weighted, input.weight) {
-            let weight: Vec<f64> = rows.iter().map(|row| weight[*row as usize]).collect();
-            own.merge(&Moments::of(&columns, Some(&weight)));
-        }
+    /// Takes in the values of some rows of a unit that starts at global row `start`.
+    fn count(&mut self, unit: &Table, start: usize, rows: &[u32]) {
         for (j, column) in unit.columns().iter().enumerate() {
             let local = rows.iter().map(|row| *row as usize - start);
             match column {
@@ -101,6 +104,40 @@ impl Cell {
                 }
             }
         }
+    }
+}
+
+/// A cell that takes in blocks.
+struct Growing {
+    cell: Cell,
+    plain: Accumulator,
+    weighted: Option<Accumulator>,
+}
+
+impl Growing {
+    fn new(layout: &Layout, weighted: bool) -> Self {
+        let accumulator = || Accumulator::new(layout.width());
+        Self {
+            cell: Cell::empty(layout, weighted),
+            plain: accumulator(),
+            weighted: weighted.then(accumulator),
+        }
+    }
+
+    /// Takes in rows of one block of a unit that starts at global row `start`.
+    fn add(&mut self, layout: &Layout, unit: &Table, start: usize, input: &Input, rows: &[u32]) {
+        let expanded = layout.expand(unit, start, input.target, rows);
+        let columns: Vec<&[f64]> = expanded.iter().map(Vec::as_slice).collect();
+        self.plain.add(&columns, None);
+        if let (Some(own), Some(weight)) = (&mut self.weighted, input.weight) {
+            let weight: Vec<f64> = rows.iter().map(|row| weight[*row as usize]).collect();
+            own.add(&columns, Some(&weight));
+        }
+        self.cell.count(unit, start, rows);
+    }
+
+    fn finish(self) -> Cell {
+        Cell { plain: self.plain.finish(), weighted: self.weighted.map(Accumulator::finish), ..self.cell }
     }
 }
 
@@ -127,7 +164,7 @@ pub fn collect(layout: &Layout, input: &Input) -> Result<Vec<Cell>> {
 fn of_unit(layout: &Layout, input: &Input, unit: usize) -> Result<Vec<Cell>> {
     let table = input.scan.unit(unit)?;
     let start = unit * crate::table::RUN_ROWS;
-    let mut cells = vec![Cell::empty(layout, input.weight.is_some()); input.cells];
+    let mut cells: Vec<_> = (0..input.cells).map(|_| Growing::new(layout, input.weight.is_some())).collect();
     let mut rows: Vec<Vec<u32>> = vec![Vec::with_capacity(BLOCK); input.cells];
     for block in (start..start + table.rows()).step_by(BLOCK) {
         rows.iter_mut().for_each(Vec::clear);
@@ -138,7 +175,7 @@ fn of_unit(layout: &Layout, input: &Input, unit: usize) -> Result<Vec<Cell>> {
             cell.add(layout, &table, start, input, rows);
         }
     }
-    Ok(cells)
+    Ok(cells.into_iter().map(Growing::finish).collect())
 }
 
 /// For each cell, all others together: the training rows of a partition's folds. By prefixes and
@@ -147,17 +184,22 @@ pub fn others(cells: &[Cell]) -> Vec<Cell> {
     let plain = Moments::prefix_suffix(&cells.iter().map(|cell| cell.plain.clone()).collect::<Vec<_>>());
     let weighted: Option<Vec<Moments>> = cells.iter().map(|cell| cell.weighted.clone()).collect();
     let mut weighted = weighted.map(|cells| Moments::prefix_suffix(&cells).into_iter());
-    let rest = |(k, plain): (usize, Moments)| {
-        let mut rest = Cell {
-            plain,
-            weighted: weighted.as_mut().and_then(Iterator::next),
-            extremes: vec![None; cells[k].extremes.len()],
-            counts: cells[k].counts.iter().map(|counts| vec![0; counts.len()]).collect(),
-        };
-        cells.iter().enumerate().filter(|(i, _)| *i != k).for_each(|(_, cell)| rest.merge_exact(cell));
-        rest
+    let with = |plain: Moments| Cell {
+        plain,
+        weighted: weighted.as_mut().and_then(Iterator::next),
+        ..cells[0].without_rows()
     };
-    plain.into_iter().enumerate().map(rest).collect()
+    let mut rests: Vec<Cell> = plain.into_iter().map(with).collect();
+    let (mut before, mut after) = (cells[0].without_rows(), cells[0].without_rows());
+    for (rest, cell) in rests.iter_mut().zip(cells) {
+        rest.merge_exact(&before);
+        before.merge_exact(cell);
+    }
+    for (rest, cell) in rests.iter_mut().zip(cells).rev() {
+        rest.merge_exact(&after);
+        after.merge_exact(cell);
+    }
+    rests
 }
 
 /// All cells together: the whole table.

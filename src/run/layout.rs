@@ -51,7 +51,7 @@ impl Layout {
     /// # Errors
     /// Whatever reading the table can meet.
     pub fn of(scan: &dyn Scan, target: &Target) -> Result<Self> {
-        let columns = scan.schema().fields.len();
+        let columns = scan.schema().fields().len();
         let mut shifts: Vec<Option<f64>> = vec![None; columns];
         let mut holey = vec![false; columns];
         let mut levels: Vec<Option<Arc<Levels>>> = vec![None; columns];

@@ -7,6 +7,7 @@ mod layout;
 mod outcome;
 mod two_pass;
 mod view;
+mod warnings;
 
 use std::time::Instant;
 
@@ -59,27 +60,23 @@ pub fn run(bound: &Bound, plan: &Plan, watch: &dyn Watch) -> Result<(Outcome, Ti
     } else {
         (0..bound.folds.len()).map(one).collect()
     };
-    let mut warnings = bound.warnings.clone();
-    let mut outcomes = Vec::with_capacity(folds.len());
-    for fold in folds {
-        let (outcome, notes) = fold?;
-        warnings.extend(notes);
-        outcomes.push(outcome);
-    }
+    let folds: Vec<(FoldOutcome, Vec<Diagnostic>)> = folds.into_iter().collect::<Result<_>>()?;
+    let (outcomes, notes): (Vec<_>, Vec<_>) = folds.into_iter().unzip();
     let cv_s = start.elapsed().as_secs_f64();
     if watch.stopped() {
         return Err(stopped());
     }
     let start = Instant::now();
     let Fit { fitted, rows_reason, .. } = work.fit(None)?;
-    warnings.extend(fitted.notes());
+    let mut warnings = bound.warnings.clone();
+    warnings.extend(warnings::merged(notes, fitted.notes()));
     let facts = fitted.model.facts();
     finite(&facts)?;
     let scores = (0..bound.graph.scoring.len()).filter(|_| !outcomes.is_empty()).map(|m| Scores {
         metric: bound.graph.scoring[m],
         folds: outcomes.iter().map(|fold| fold.scores[m]).collect(),
     });
-    let (scores, warnings) = (scores.collect(), distinct(warnings));
+    let scores = scores.collect();
     let outcome = Outcome { scores, folds: outcomes, fitted, facts, rows_reason, warnings };
     Ok((outcome, Timing { cv_s, refit_s: start.elapsed().as_secs_f64() }))
 }
@@ -139,7 +136,6 @@ impl Work<'_> {
             };
             scores.push(judged(metric.name, score, &mut notes)?);
         }
-        let notes = notes.into_iter().map(|note| note.prefixed(&format!("fold {}", k + 1))).collect();
         let facts = fitted.model.facts();
         Ok((FoldOutcome { train: fold.train.len(), test: fold.test.len(), scores, facts, prediction }, notes))
     }
@@ -160,7 +156,10 @@ fn same_classes(y: &Target, fold: &Fold) -> bool {
 fn judged(metric: &str, score: Score, notes: &mut Vec<Diagnostic>) -> Result<f64> {
     match score {
         Score::Value(value) if value.is_finite() => Ok(value),
-        Score::Value(value) => Err(Code::NotFinite.error(format!("`{metric}` is {value}"))),
+        Score::Value(value) => {
+            let error = Code::NotFinite.error(format!("`{metric}` is {value}"));
+            Err(error.help("look for huge values in the target and the features; use another unit"))
+        }
         Score::Convention(value, why) => {
             let message =
                 format!("`{metric}` is undefined ({why}) and counts as {value}, as in scikit-learn");
@@ -179,18 +178,10 @@ fn finite(facts: &crate::contract::Facts) -> Result<()> {
     let coef = facts.coef.iter().flat_map(|coef| coef.values());
     let mut all = coef.chain(facts.intercept.iter().flatten());
     match all.find(|value| !value.is_finite()) {
-        Some(value) => Err(Code::NotFinite.error(format!("the model has a coefficient of {value}"))),
+        Some(value) => {
+            let error = Code::NotFinite.error(format!("the model has a coefficient of {value}"));
+            Err(error.help("look for huge values in the features; use another unit"))
+        }
         None => Ok(()),
     }
-}
-
-/// Each warning once, in order of first appearance.
-fn distinct(warnings: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let mut once: Vec<Diagnostic> = Vec::new();
-    for warning in warnings {
-        if !once.contains(&warning) {
-            once.push(warning);
-        }
-    }
-    once
 }

@@ -53,6 +53,6 @@ pub struct Outcome {
     pub facts: Facts,
     /// Why the model was fitted on the rows though the path is two-pass, if it was.
     pub rows_reason: Option<String>,
-    /// Warnings, those of the folds first.
+    /// Warnings, those of the binding first, then those of the folds, each once.
     pub warnings: Vec<Diagnostic>,
 }

@@ -69,26 +69,31 @@ impl<'a> TwoPass<'a> {
     pub fn fit(&self, fold: Option<usize>) -> Result<Fit> {
         let graph = self.bound.graph;
         let cell = fold.map_or(&self.whole, |k| &self.others[k]);
+        if let Some(reason) = self.far_from_shift(cell) {
+            return self.all_on_rows(&self.training_rows(fold), reason);
+        }
         let unseen = fold.map(|k| &self.cells[k]);
         let raw = View::raw(&self.layout, cell, &self.bound.y, self.bound.x.schema());
         let mut groups = Vec::new();
         let mut views = Vec::new();
-        let mut refused = Vec::new();
+        let mut caveats = Caveats::default();
         for (group, columns) in
             graph.groups.iter().zip(&self.bound.groups).filter(|(_, columns)| !columns.is_empty())
         {
             let schema = self.bound.x.schema();
             let places: Vec<usize> = columns.iter().filter_map(|name| schema.index(name)).collect();
-            let (steps, view) = chain(&group.steps, raw.select(&places), &mut refused)?;
+            let (steps, view) = chain(&group.steps, raw.select(&places), &mut caveats)?;
             views.push((group.name.clone(), view));
             groups.push(FittedGroup { name: group.name.clone(), columns: columns.clone(), steps });
         }
-        let (select, view) = chain(&graph.select, raw.beside(views), &mut refused)?;
+        let (select, view) = chain(&graph.select, raw.beside(views), &mut caveats)?;
         let steps = FittedSteps { groups, select };
         let names = view.names();
-        let refuses = unseen.is_some_and(|test| refused.iter().any(|at| test.plain.mean[*at] != 0.0));
         let rows = self.training_rows(fold);
-        if refuses {
+        if let Some(doubt) = caveats.doubts.into_iter().next() {
+            return self.all_on_rows(&rows, doubt);
+        }
+        if unseen.is_some_and(|test| caveats.refused.iter().any(|at| test.plain.mean[*at] != 0.0)) {
             return self.on_rows(
                 steps,
                 &rows,
@@ -122,8 +127,30 @@ impl<'a> TwoPass<'a> {
         }
     }
 
+    /// The column whose training values lie so far from the frozen shift that their moments have lost
+    /// digits: its mean is more than 100 standard deviations away.
+    fn far_from_shift(&self, cell: &Cell) -> Option<String> {
+        let moments = &cell.plain;
+        let far = |place: &Place| match place {
+            Place::Number { at, .. } => {
+                let variance = moments.gram[(*at, *at)] / moments.weight;
+                variance > 0.0 && moments.mean[*at].powi(2) > 1e4 * variance
+            }
+            Place::Category { .. } => false,
+        };
+        let j = self.layout.places.iter().position(far)?;
+        let name = &self.bound.x.schema().fields()[j].name;
+        Some(format!("the training values of `{name}` are far from those of the first rows"))
+    }
+
     fn training_rows(&self, fold: Option<usize>) -> Rows {
         fold.map_or_else(|| Rows::all(self.bound.x.rows()), |k| self.bound.folds[k].train.clone())
+    }
+
+    /// Everything from the rows, as the general path does it.
+    fn all_on_rows(&self, rows: &Rows, reason: String) -> Result<Fit> {
+        let (fitted, _) = General::new(self.bound, self.frame).fit(rows)?;
+        Ok(Fit { fitted, composed: None, rows_reason: Some(reason) })
     }
 
     /// The model from the rows that the steps make.
@@ -208,11 +235,20 @@ fn compose(linear: &Linear, values: &[Affine]) -> Vec<Affine> {
     (0..linear.intercept.len()).map(output).collect()
 }
 
+/// What may keep statistics from being enough.
+#[derive(Default)]
+struct Caveats {
+    /// Positions that must be 0 in every test row.
+    refused: Vec<usize>,
+    /// Why a step's choice hangs on more digits than merged moments have.
+    doubts: Vec<String>,
+}
+
 /// Fits steps one after the other on what a view tells of them.
 fn chain<'v>(
     nodes: &[StepNode],
     mut view: View<'v>,
-    refused: &mut Vec<usize>,
+    caveats: &mut Caveats,
 ) -> Result<(Vec<FittedNode>, View<'v>)> {
     let mut fitted = Vec::with_capacity(nodes.len());
     for node in nodes {
@@ -224,7 +260,8 @@ fn chain<'v>(
             let message = format!("step `{}` promised to be a map and is none", node.name);
             return Err(crate::diag::Code::Bug.error(message));
         };
-        refused.extend(view.refused(&map));
+        caveats.refused.extend(view.refused(&map));
+        caveats.doubts.extend(step.doubt().map(|doubt| format!("{}: {doubt}", node.address)));
         view = view.through(&map);
         fitted.push(FittedNode { class: node.step.name(), name: node.name.clone(), step });
     }

@@ -3,6 +3,7 @@
 mod files;
 pub mod formats;
 pub mod keys;
+pub mod layouts;
 mod place;
 
 pub use files::{read_file, write_file};

@@ -2,15 +2,17 @@
 
 use super::reader::{Keys, Reader, entry, not_yet, quoted, value, wrong};
 use super::{FilePath, Text};
-use crate::diag::Span;
+use crate::diag::{Code, Span};
 use crate::table::Kind;
-use crate::yaml::{Entry, Node};
+use crate::yaml::{Entry, Node, Value};
 
 /// The section `source`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SourceSection {
-    /// The key that holds the table; `None` if it is not written, which is reported.
+    /// The key that holds the table. Exactly one of this and `pattern` is there; else that is reported.
     pub key: Option<Text>,
+    /// The pattern of the keys that hold a row each.
+    pub pattern: Option<Text>,
     /// The format: `auto`, `csv`, `json` or `jsonl`.
     pub format: String,
     /// A file that fills the key where the store does not have it.
@@ -32,8 +34,8 @@ pub struct Roles {
 
 const SOURCE: Keys = Keys {
     name: "`source`",
-    known: &["key", "format", "load_if_missing", "columns"],
-    later: &["pattern", "index", "stream", "file", "pin"],
+    known: &["key", "pattern", "format", "load_if_missing", "columns"],
+    later: &["index", "stream", "file", "pin"],
 };
 const FORMATS: &[&str] = &["auto", "csv", "json", "jsonl"];
 const LATER_FORMATS: &[&str] = &["parquet", "arrow", "npy"];
@@ -55,6 +57,7 @@ impl Reader<'_> {
             );
             return SourceSection {
                 key: None,
+                pattern: None,
                 format: format(),
                 load_if_missing: None,
                 columns: None,
@@ -64,18 +67,46 @@ impl Reader<'_> {
         let before = self.problems.len();
         let entries = self.entries(&section.value, &SOURCE);
         let readable = self.problems.len() == before;
-        let key = value(entries, "key");
-        if key.is_none() && readable {
-            self.missing("key", "`source`", &section.key_span, "`key:`, the key that holds the table");
-        }
+        self.one_origin(entries, section, readable);
         let columns = value(entries, "columns").map(|node| self.names(node, "`source.columns`"));
         SourceSection {
-            key: key.and_then(|node| self.text(node, "`source.key`")),
+            key: value(entries, "key").and_then(|node| self.text(node, "`source.key`")),
+            pattern: value(entries, "pattern").and_then(|node| self.text(node, "`source.pattern`")),
             format: value(entries, "format").and_then(|node| self.format(node)).unwrap_or_else(format),
             load_if_missing: value(entries, "load_if_missing")
                 .and_then(|node| self.path(node, "`source.load_if_missing`")),
             columns: columns.filter(|columns| !columns.is_empty()),
             span: section.value.span.clone(),
+        }
+    }
+
+    /// One of `key` and `pattern`, and with a pattern nothing that speaks of one value.
+    fn one_origin(&mut self, entries: &[Entry], section: &Entry, readable: bool) {
+        let Some(pattern) = entry(entries, "pattern") else {
+            if readable && value(entries, "key").is_none() {
+                let example =
+                    "`key:`, the key that holds the table, or `pattern:`, the keys that hold a row each";
+                self.missing("key", "`source`", &section.key_span, example);
+            }
+            return;
+        };
+        let format = |entry: &&Entry| !matches!(&entry.value.value, Value::Text(text) if text == "auto");
+        let others = [
+            (
+                entry(entries, "key"),
+                "keep one of them: a key holds the whole table, each key of a pattern one row",
+            ),
+            (entry(entries, "load_if_missing"), "leave it out: it fills one key, and goes with `key` only"),
+            (
+                entry(entries, "format").filter(format),
+                "leave it out: each key of a pattern is a hash, or holds one JSON object",
+            ),
+        ];
+        for (other, help) in others {
+            let Some(other) = other else { continue };
+            let message = format!("`source` has both `pattern` and `{}`", other.key);
+            let odd = if other.key == "key" { pattern } else { other };
+            self.report(Code::Conflict.error(message).help(help).at(&odd.key_span));
         }
     }
 

@@ -80,7 +80,13 @@ impl Parsed {
     /// Adds what another room found wrong, in the order of the file and without what only follows
     /// from a reference that failed.
     pub fn add(&mut self, more: Vec<Diagnostic>) {
-        let follows = |problem: &Diagnostic| matches!(problem.place(), Some(Place::Span(span)) if self.failed.contains(span));
+        let holds = |span: &Span, failed: &Span| {
+            Arc::ptr_eq(&span.source, &failed.source) && span.start <= failed.start && failed.end <= span.end
+        };
+        let follows = |problem: &Diagnostic| {
+            let Some(Place::Span(span)) = problem.place() else { return false };
+            self.failed.iter().any(|failed| holds(span, failed))
+        };
         self.diagnostics.extend(more.into_iter().filter(|problem| !follows(problem)));
         let order = |problem: &Diagnostic| match (problem.place(), &self.file) {
             (Some(Place::Span(span)), Some(file)) if Arc::ptr_eq(&span.source, file) => span.start,
@@ -285,9 +291,11 @@ output: {artifact: churn, dir: ../artifacts, report: [json]}
         let span =
             Span { source: parsed.spec.as_ref().expect("a spec").file.clone(), start, end: start + 14 };
         let early = Span { start: 0, end: 7, ..span.clone() };
-        parsed.add(vec![Code::BadValue.error("follows").at(&span), Code::BadValue.error("new").at(&early)]);
+        let around = Span { start: start - 1, end: start + 15, ..span.clone() };
+        let problems = [&span, &around, &early].map(|span| Code::BadValue.error(span.text().trim()).at(span));
+        parsed.add(problems.to_vec());
         let messages: Vec<_> = parsed.diagnostics.iter().map(|problem| problem.message()).collect();
-        assert_eq!(messages, ["new", "`params` has no `nope`"]);
+        assert_eq!(messages, ["version", "`params` has no `nope`"]);
     }
 
     #[test]

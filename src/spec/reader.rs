@@ -55,7 +55,7 @@ impl Reader<'_> {
 
     fn check_key(&mut self, entry: &Entry, keys: &Keys) {
         let key = entry.key.as_str();
-        if keys.known.contains(&key) {
+        if keys.known.contains(&key) || self.problems.len() >= MAX_PROBLEMS {
             return;
         }
         if keys.later.contains(&key) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Cv, Group, Preprocess, Remainder, Spec, Text, Written};
+use super::{Cv, Group, Preprocess, Remainder, SourceSection, Spec, Text, Written};
 use crate::diag::without_passwords;
 use crate::yaml::{Node, Value};
 
@@ -20,11 +20,7 @@ impl Spec {
             "name": shown(&self.name),
             "params": object(self.params.iter().map(|entry| (entry.key.clone(), node(&entry.value)))),
             "seed": self.seed,
-            "source": {
-                "key": self.source.key.as_ref().map(shown),
-                "format": self.source.format,
-                "columns": self.source.columns.as_ref().map(|columns| texts(columns)),
-            },
+            "source": source(&self.source),
             "schema": object(self.schema.iter().map(|(name, kind)| (name.value.clone(), kind.name().into()))),
             "target": self.target.as_ref().map(shown),
             "roles": {"id": texts(&self.roles.id), "weight": self.roles.weight.as_ref().map(shown)},
@@ -40,6 +36,19 @@ impl Spec {
             "output": {"artifact": shown(&self.output.artifact), "report": self.output.report},
         })
     }
+}
+
+/// The source, with the one of `key` and `pattern` that was written.
+fn source(source: &SourceSection) -> Json {
+    let origin = match &source.pattern {
+        Some(pattern) => ("pattern", Some(pattern)),
+        None => ("key", source.key.as_ref()),
+    };
+    json!({
+        origin.0: origin.1.map(shown),
+        "format": source.format,
+        "columns": source.columns.as_ref().map(|columns| texts(columns)),
+    })
 }
 
 fn object(entries: impl Iterator<Item = (String, Json)>) -> Json {

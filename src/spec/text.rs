@@ -34,8 +34,8 @@ pub struct FilePath {
     pub path: PathBuf,
 }
 
-/// Whether a pipeline, an artifact or an alias can have this name:
-/// `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`.
+/// Whether a pipeline, an artifact, an alias, a file of a version or a run can have this name:
+/// `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`. Such a name is harmless as part of a path and of a key.
 pub fn is_name(text: &str) -> bool {
     let inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
     text.len() <= 64 && text.bytes().all(inner) && text.starts_with(|c: char| c.is_ascii_alphanumeric())
@@ -50,7 +50,7 @@ mod tests {
         for name in ["a", "9", "churn-2.v1_x", &"a".repeat(64)] {
             assert!(is_name(name), "{name}");
         }
-        for name in ["", ".", "..", "-a", "_a", "a/b", "a b", "ä", "a\n", &"a".repeat(65)] {
+        for name in ["", ".", "..", "-a", "_a", "a/b", "a b", "a:b", "ä", "a\n", &"a".repeat(65)] {
             assert!(!is_name(name), "{name}");
         }
     }

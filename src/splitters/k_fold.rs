@@ -33,7 +33,7 @@ impl Splitter for KFold {
     fn split(&self, input: &Split) -> Result<(Vec<Fold>, Vec<Diagnostic>)> {
         let (rows, k) = (input.rows, self.n_splits);
         if k > rows {
-            let message = format!("{k} folds cannot be made of {rows} rows");
+            let message = format!("{k} folds cannot be made of {}", super::rows_in_words(rows));
             return Err(Code::BadFolds.error(message).help("use fewer folds, or more rows"));
         }
         let shuffled =

@@ -1,5 +1,6 @@
 //! Splitters, one file each. Adding one is its file and two lines here.
 
+use crate::contract::Fault;
 use crate::contract::erased::{Kind, SplitterKind};
 
 pub mod k_fold;
@@ -37,11 +38,15 @@ const ELSEWHERE: &[&str] = &[
 ];
 
 /// The fault of a `random_state` that nothing would use, which scikit-learn refuses too.
-fn idle_random_state(shuffle: bool, random_state: Option<u32>) -> Vec<crate::contract::Fault> {
-    use crate::contract::Fault;
+fn idle_random_state(shuffle: bool, random_state: Option<u32>) -> Vec<Fault> {
     if shuffle || random_state.is_none() {
         return Vec::new();
     }
     let message = "`random_state` has no effect while `shuffle` is false";
     vec![Fault::of("random_state", message).help("write `shuffle: true`, or leave `random_state` out")]
+}
+
+/// "1 row", "2 rows".
+fn rows_in_words(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "row" } else { "rows" })
 }

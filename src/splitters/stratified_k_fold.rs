@@ -1,5 +1,7 @@
 //! `sklearn.model_selection.StratifiedKFold`.
 
+use std::sync::Arc;
+
 use crate::contract::{Checks, Fault, Fold, Rng, Split, Splitter, params};
 use crate::diag::{Code, Diagnostic, Result};
 use crate::table::Rows;
@@ -35,73 +37,117 @@ impl Splitter for StratifiedKFold {
             let message = "StratifiedKFold needs classes, and the target has none";
             return Err(Code::BadFolds.error(message).help("use `KFold`"));
         };
-        let classes = by_appearance(classes);
-        let warnings = self.refuse(&classes)?;
-        let fold_of = self.fold_of(&classes, input.seed);
-        let fold = |k: usize| {
-            let hole: Vec<u32> =
-                (0..).zip(&fold_of).filter(|(_, fold)| **fold == k).map(|(row, _)| row).collect();
-            let train = Rows::Except { all: input.rows as u32, hole: hole.clone().into() };
-            Fold { train, test: Rows::List(hole.into()) }
+        let members = by_appearance(classes);
+        let warnings = self.refuse(&members)?;
+        let mut holes = vec![Vec::new(); self.n_splits];
+        for (row, fold) in (0..).zip(self.fold_of(&members, input)) {
+            holes[fold].push(row);
+        }
+        let fold = |hole: Vec<u32>| {
+            let hole: Arc<[u32]> = hole.into();
+            let train = Rows::Except { all: input.rows as u32, hole: Arc::clone(&hole) };
+            Fold { train, test: Rows::List(hole) }
         };
-        Ok(((0..self.n_splits).map(fold).collect(), warnings))
+        Ok((holes.into_iter().map(fold).collect(), warnings))
     }
 }
 
-/// Classes numbered by first appearance, as scikit-learn does: the shuffles are drawn in that order.
-fn by_appearance(classes: &[u32]) -> Vec<usize> {
+/// The rows of each class, the classes in order of first appearance: scikit-learn draws the shuffles
+/// in that order.
+fn by_appearance(classes: &[u32]) -> Vec<Vec<u32>> {
     let most = classes.iter().max().map_or(0, |most| *most as usize + 1);
     let mut number = vec![None; most];
-    let mut next = 0;
-    let mut renumber = |class: &u32| {
-        *number[*class as usize].get_or_insert_with(|| {
-            next += 1;
-            next - 1
-        })
-    };
-    classes.iter().map(&mut renumber).collect()
+    let mut members: Vec<Vec<u32>> = Vec::new();
+    for (row, class) in (0..).zip(classes) {
+        let place = *number[*class as usize].get_or_insert_with(|| {
+            members.push(Vec::new());
+            members.len() - 1
+        });
+        members[place].push(row);
+    }
+    members
 }
 
 impl StratifiedKFold {
     /// Refuses folds that no class can fill, warns where some cannot.
-    fn refuse(&self, classes: &[usize]) -> Result<Vec<Diagnostic>> {
+    fn refuse(&self, members: &[Vec<u32>]) -> Result<Vec<Diagnostic>> {
         let k = self.n_splits;
-        let mut counts = vec![0; classes.iter().max().map_or(0, |most| most + 1)];
-        classes.iter().for_each(|class| counts[*class] += 1);
-        if counts.iter().all(|count| *count < k) {
-            let most = counts.iter().max().copied().unwrap_or(0);
-            let message = format!("{k} folds cannot be made: the largest class has {most} rows");
+        let counts = || members.iter().map(Vec::len);
+        let (least, most) = (counts().min().unwrap_or(0), counts().max().unwrap_or(0));
+        if most < k {
+            let most = super::rows_in_words(most);
+            let message = format!("{k} folds cannot be made: the largest class has {most}");
             return Err(Code::BadFolds.error(message).help("use fewer folds, or more rows of each class"));
         }
-        let least = counts.iter().min().copied().unwrap_or(0);
         if least >= k {
             return Ok(Vec::new());
         }
-        let message =
-            format!("the rarest class has {least} rows, fewer than the {k} folds: some folds lack it");
+        let least = super::rows_in_words(least);
+        let message = format!("the rarest class has {least}, fewer than the {k} folds: some folds lack it");
         Ok(vec![Code::WarnFolds.warning(message)])
     }
 
     /// The fold of every row: how many rows of each class go to each fold follows from dealing out
-    /// the sorted classes; which ones, from their order or a shuffle a class.
-    fn fold_of(&self, classes: &[usize], seed: u32) -> Vec<usize> {
-        let k = self.n_splits;
-        let most = classes.iter().max().map_or(0, |most| most + 1);
-        let mut sorted = classes.to_vec();
-        sorted.sort_unstable();
-        let mut allocation = vec![vec![0; most]; k];
-        sorted.iter().enumerate().for_each(|(i, class)| allocation[i % k][*class] += 1);
-        let mut rng = Rng::seeded(self.random_state.unwrap_or(seed));
-        let mut fold_of = vec![0; classes.len()];
-        for class in 0..most {
-            let mut folds: Vec<usize> =
-                allocation.iter().enumerate().flat_map(|(fold, counts)| vec![fold; counts[class]]).collect();
+    /// the rows sorted by class; which ones, from their order or a shuffle a class.
+    fn fold_of(&self, members: &[Vec<u32>], input: &Split) -> Vec<usize> {
+        let mut rng = Rng::seeded(self.random_state.unwrap_or(input.seed));
+        let mut fold_of = vec![0; input.rows];
+        let mut dealt = 0;
+        for rows in members {
+            let mut folds: Vec<usize> = (dealt..dealt + rows.len()).map(|i| i % self.n_splits).collect();
+            folds.sort_unstable();
+            dealt += rows.len();
             if self.shuffle {
                 rng.shuffle(&mut folds);
             }
-            let rows = classes.iter().enumerate().filter(|(_, own)| **own == class);
-            rows.zip(folds).for_each(|((row, _), fold)| fold_of[row] = fold);
+            rows.iter().zip(folds).for_each(|(row, fold)| fold_of[*row as usize] = fold);
         }
         fold_of
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The fold of every row, and the warnings.
+    fn cut(splitter: &StratifiedKFold, classes: &[u32], seed: u32) -> Result<(Vec<usize>, Vec<Diagnostic>)> {
+        let input = Split { rows: classes.len(), classes: Some(classes), seed };
+        let (folds, warnings) = splitter.split(&input)?;
+        let mut fold_of = vec![usize::MAX; classes.len()];
+        for (k, fold) in folds.iter().enumerate() {
+            fold.test.iter().for_each(|row| fold_of[row as usize] = k);
+        }
+        Ok((fold_of, warnings))
+    }
+
+    /// `StratifiedKFold(3, shuffle=True, random_state=7)` on [2, 0, 0, 2, 1, 1, 2, 0, 1, 2].
+    #[test]
+    fn classes_count_by_first_appearance() {
+        let splitter = StratifiedKFold { n_splits: 3, shuffle: true, random_state: Some(7) };
+        let (fold_of, warnings) = cut(&splitter, &[2, 0, 0, 2, 1, 1, 2, 0, 1, 2], 0).unwrap();
+        assert_eq!(fold_of, FOLD_OF);
+        assert!(warnings.is_empty());
+    }
+
+    #[test]
+    fn an_unwritten_random_state_is_the_seed() {
+        let unwritten = StratifiedKFold { n_splits: 3, shuffle: true, random_state: None };
+        let (fold_of, _) = cut(&unwritten, &[2, 0, 0, 2, 1, 1, 2, 0, 1, 2], 7).unwrap();
+        assert_eq!(fold_of, FOLD_OF);
+    }
+
+    #[test]
+    fn rare_classes_warn_and_only_rare_ones_are_refused() {
+        let splitter = StratifiedKFold { n_splits: 3, ..StratifiedKFold::default() };
+        let (_, warnings) = cut(&splitter, &[0, 0, 1, 0], 0).unwrap();
+        let said: Vec<&str> = warnings.iter().map(Diagnostic::message).collect();
+        assert_eq!(said, ["the rarest class has 1 row, fewer than the 3 folds: some folds lack it"]);
+        assert_eq!(warnings[0].code(), Code::WarnFolds);
+        let error = cut(&splitter, &[0, 0, 1, 1], 0).unwrap_err();
+        assert_eq!(error.message(), "3 folds cannot be made: the largest class has 2 rows");
+        assert!(error.code() == Code::BadFolds && error.advice().is_some());
+    }
+
+    const FOLD_OF: [usize; 10] = [1, 0, 1, 0, 2, 1, 0, 2, 0, 2];
 }

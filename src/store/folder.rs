@@ -2,7 +2,7 @@
 
 use super::names::unique;
 use super::root::{Flush, Mode, create_folders, fault, flush_folder, remove_quietly, write_new};
-use crate::diag::Result;
+use crate::diag::{Code, Result};
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -24,6 +24,10 @@ pub fn replace_file(dest: &Path, bytes: &[u8]) -> Result<()> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
+    if !parent.is_dir() {
+        let message = format!("cannot write `{}`: there is no folder `{}`", dest.display(), parent.display());
+        return Err(Code::StoreIo.error(message).help("make the folder first"));
+    }
     let staged = sibling(parent, dest, "new");
     let written = write_new(&staged, bytes, Mode::Shared, Flush::Later);
     let renamed =
@@ -47,7 +51,11 @@ pub fn publish_folder(dest: &Path, files: &[(&str, &[u8])], flush: Flush) -> Res
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    create_folders(parent)?;
+    match flush {
+        Flush::Now => create_folders(parent)?,
+        // Names above a copy that is not flushed need no flush either.
+        Flush::Later => fs::create_dir_all(parent).map_err(|error| fault("make", parent, &error))?,
+    }
     let staged = sibling(parent, dest, "new");
     let published = write_folder(&staged, files, flush).and_then(|()| exchange(parent, &staged, dest));
     match published {

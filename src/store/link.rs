@@ -1,6 +1,7 @@
 //! One connection to a Redis server, with time-outs, and its errors in our words.
 
 use super::address::{Server, Target};
+use super::wire::Wire;
 use crate::diag::{Code, Diagnostic, Result};
 use ::redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use ::redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo, RedisError};
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 /// one is closed after a while by `timeout` in redis.conf, by proxies and by firewalls).
 pub struct Link {
     target: Target,
-    connection: Mutex<Option<Connection>>,
+    connection: Mutex<Option<Wire>>,
 }
 
 impl std::fmt::Debug for Link {
@@ -55,7 +56,7 @@ impl Link {
     pub(crate) fn ask<T>(
         &self,
         doing: &str,
-        mut request: impl FnMut(&mut Connection) -> RedisResult<T>,
+        mut request: impl FnMut(&mut Wire) -> RedisResult<T>,
     ) -> Result<T> {
         let mut slot = self.slot();
         let was_open = slot.is_some();
@@ -70,7 +71,7 @@ impl Link {
     pub(crate) fn ask_once<T>(
         &self,
         doing: &str,
-        mut request: impl FnMut(&mut Connection) -> RedisResult<T>,
+        mut request: impl FnMut(&mut Wire) -> RedisResult<T>,
     ) -> std::result::Result<T, Failure> {
         self.attempt(&mut self.slot(), doing, &mut request)
     }
@@ -80,7 +81,7 @@ impl Link {
     pub(crate) fn ask_again<T>(
         &self,
         doing: &str,
-        request: impl FnOnce(&mut Connection) -> RedisResult<T>,
+        request: impl FnOnce(&mut Wire) -> RedisResult<T>,
     ) -> Result<T> {
         let third = self.target.answer_timeout / 3;
         let mut connection = open(&self.target, self.target.connect_timeout.min(third), third)?;
@@ -107,16 +108,16 @@ impl Link {
         })
     }
 
-    fn slot(&self) -> MutexGuard<'_, Option<Connection>> {
+    fn slot(&self) -> MutexGuard<'_, Option<Wire>> {
         // A thread that panicked in here has taken the connection out of the slot: nothing half read is left.
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn attempt<T>(
         &self,
-        slot: &mut Option<Connection>,
+        slot: &mut Option<Wire>,
         doing: &str,
-        request: &mut dyn FnMut(&mut Connection) -> RedisResult<T>,
+        request: &mut dyn FnMut(&mut Wire) -> RedisResult<T>,
     ) -> std::result::Result<T, Failure> {
         let mut connection = match slot.take() {
             Some(connection) => connection,
@@ -228,9 +229,9 @@ fn cause(error: &RedisError) -> String {
 }
 
 /// Connects within `connect` altogether, whatever number of addresses the host has, and logs in.
-fn open(target: &Target, connect: Duration, answer: Duration) -> Result<Connection> {
+fn open(target: &Target, connect: Duration, answer: Duration) -> Result<Wire> {
     let deadline = Instant::now() + connect;
-    let mut connection = match &target.server {
+    let connection = match &target.server {
         Server::Unix(path) => dial(ConnectionAddr::Unix(path.clone()), connect)
             .map_err(|error| unreachable(target, &cause(&error)))?,
         Server::Tcp { host, port } => {
@@ -240,12 +241,11 @@ fn open(target: &Target, connect: Duration, answer: Duration) -> Result<Connecti
         }
     };
     let doing = "log in";
-    let prepared = connection
-        .set_read_timeout(Some(answer))
-        .and_then(|()| connection.set_write_timeout(Some(answer)))
-        .and_then(|()| log_in(target, &mut connection));
-    match prepared {
-        Ok(()) => Ok(connection),
+    let timeouts =
+        connection.set_read_timeout(Some(answer)).and_then(|()| connection.set_write_timeout(Some(answer)));
+    let mut wire = Wire(connection);
+    match timeouts.and_then(|()| log_in(target, &mut wire)) {
+        Ok(()) => Ok(wire),
         Err(error) => Err(match refusal(&error) {
             Some(refusal) => refused(target, doing, &refusal),
             None if error.is_timeout() => silent(target, doing, answer),
@@ -307,7 +307,7 @@ fn dial(address: ConnectionAddr, timeout: Duration) -> RedisResult<Connection> {
 }
 
 /// `AUTH` and `SELECT` in one round trip, and none at all where neither is needed.
-fn log_in(target: &Target, connection: &mut Connection) -> RedisResult<()> {
+fn log_in(target: &Target, connection: &mut Wire) -> RedisResult<()> {
     let mut pipe = ::redis::pipe();
     if let Some(password) = &target.password {
         let auth = pipe.cmd("AUTH");

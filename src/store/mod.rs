@@ -11,6 +11,7 @@ mod memory;
 mod names;
 mod redis;
 mod root;
+mod wire;
 
 pub use address::{Address, Server, Target};
 pub use folder::{Exchanged, publish_folder, replace_file};
@@ -20,6 +21,7 @@ pub use memory::Memory;
 pub use names::{file_name, name_of, unique};
 pub use root::{Flush, Root};
 pub(crate) use root::{fault, files_in, flush_folder, read_file};
+pub use wire::Wire;
 
 use crate::diag::{Code, Diagnostic, Result};
 use crate::table::Digest;

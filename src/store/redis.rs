@@ -10,10 +10,11 @@
 //! and a key without braces is hashed whole.
 
 use super::link::Link;
+use super::wire::Wire;
 use super::{Commit, Store, blob_is_missing, checked};
 use crate::diag::{Code, Result};
 use crate::table::Digest;
-use ::redis::{Connection, RedisResult, cmd, pipe};
+use ::redis::{RedisResult, cmd, pipe};
 use std::sync::Arc;
 
 /// The bytes of a chunk. The commit script divides by it too.
@@ -111,7 +112,7 @@ impl RedisStore {
         self.link.ask("repair an artifact", |connection| request.query::<()>(connection))
     }
 
-    fn run_commit(&self, commit: &Commit, connection: &mut Connection) -> RedisResult<i64> {
+    fn run_commit(&self, commit: &Commit, connection: &mut Wire) -> RedisResult<i64> {
         let mut request = cmd("EVAL");
         request.arg(COMMIT).arg(1 + commit.blobs.len() + commit.with.len()).arg(self.link.own(commit.record));
         for (digest, _) in commit.blobs {
@@ -185,7 +186,8 @@ impl Store for RedisStore {
 
     fn list(&self, prefix: &str) -> Result<Vec<String>> {
         let start = self.link.own("");
-        let keys = self.link.scan(&self.link.own(prefix), "list the records")?;
+        let pattern = format!("{}*", glob_escaped(&self.link.own(prefix)));
+        let keys = self.link.scan(&pattern, "list the records")?;
         let names = keys.iter().filter_map(|key| std::str::from_utf8(key).ok()?.strip_prefix(&start));
         let ours = |name: &&str| !name.starts_with("blob:") && !name.starts_with("counter:");
         Ok(names.filter(ours).map(str::to_owned).collect())
@@ -267,6 +269,7 @@ impl Store for RedisStore {
                 "nothing is written to disk, so nothing survives a restart"
             }
             Ok(_) => "a crash loses what was written since the last snapshot",
+            Err(error) if error.code() != Code::StoreRefused => return Err(error.clone()),
             Err(_) => {
                 let info: String = self.link.ask("read the server's state", |connection| {
                     cmd("INFO").arg("persistence").query(connection)
@@ -287,15 +290,14 @@ impl Store for RedisStore {
 }
 
 impl Link {
-    /// All keys that begin with `prefix`, each once, sorted.
-    pub(crate) fn scan(&self, prefix: &str, doing: &str) -> Result<Vec<Vec<u8>>> {
-        let pattern = format!("{}*", glob_escaped(prefix));
+    /// All keys that match a pattern, each once, sorted.
+    pub(crate) fn scan(&self, pattern: &str, doing: &str) -> Result<Vec<Vec<u8>>> {
         let mut keys: Vec<Vec<u8>> = Vec::new();
         let mut cursor = 0u64;
         loop {
             let (next, part): (u64, Vec<Vec<u8>>) = self.ask(doing, |connection| {
                 // The default COUNT of 10 is a round trip for every ten keys of the whole server.
-                cmd("SCAN").arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(1000).query(connection)
+                cmd("SCAN").arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(2000).query(connection)
             })?;
             keys.extend(part);
             cursor = next;

@@ -45,20 +45,63 @@ pub struct Field {
 
 /// The columns of a table, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "Vec<Field>", into = "Vec<Field>")]
 pub struct Schema {
-    /// The columns.
-    pub fields: Vec<Field>,
+    fields: Vec<Field>,
+    /// The places of the columns, sorted by name: tables have tens of thousands of columns.
+    by_name: Vec<u32>,
 }
 
 impl Schema {
-    /// The place of the column with this name.
+    /// The schema of these columns.
+    pub fn new(fields: Vec<Field>) -> Self {
+        let mut by_name: Vec<u32> = (0..fields.len() as u32).collect();
+        by_name.sort_by_key(|place| &fields[*place as usize].name);
+        Self { fields, by_name }
+    }
+
+    /// The columns.
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// The place of the column with this name; of the first, if it stands twice.
     pub fn index(&self, name: &str) -> Option<usize> {
-        self.fields.iter().position(|field| field.name == name)
+        let own = |place: &u32| self.fields[*place as usize].name.as_str();
+        let at = self.by_name.partition_point(|place| own(place) < name);
+        self.by_name.get(at).filter(|place| own(place) == name).map(|place| *place as usize)
     }
 
     /// The names, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.fields.iter().map(|field| field.name.as_str())
+    }
+}
+
+impl From<Vec<Field>> for Schema {
+    fn from(fields: Vec<Field>) -> Self {
+        Self::new(fields)
+    }
+}
+
+impl From<Schema> for Vec<Field> {
+    fn from(schema: Schema) -> Self {
+        schema.fields
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Field, Kind, Schema};
+
+    #[test]
+    fn a_name_finds_its_first_column() {
+        let field = |name: &str| Field { name: name.into(), kind: Kind::Number };
+        let schema = Schema::new(["b", "a", "ä", "a"].map(field).into());
+        assert_eq!(
+            ["a", "b", "ä", "", "c"].map(|name| schema.index(name)),
+            [Some(1), Some(0), Some(2), None, None]
+        );
+        assert_eq!(Schema::default().index("a"), None);
     }
 }

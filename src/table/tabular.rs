@@ -20,13 +20,13 @@ impl Table {
     /// `UnreadableValue` when lengths differ or a name stands twice.
     pub fn new(schema: Schema, columns: Vec<Column>) -> Result<Self> {
         let rows = columns.first().map_or(0, Column::len);
-        for (i, (field, column)) in schema.fields.iter().zip(&columns).enumerate() {
+        for (i, (field, column)) in schema.fields().iter().zip(&columns).enumerate() {
             if column.len() != rows {
                 let message = format!(
                     "column `{}` has {} rows, `{}` has {rows}",
                     field.name,
                     column.len(),
-                    schema.fields[0].name
+                    schema.fields()[0].name
                 );
                 return Err(Code::UnreadableValue.error(message).help("give every column the same length"));
             }
@@ -67,10 +67,10 @@ impl Table {
         let mut columns = Vec::new();
         for name in names {
             let i = self.require(name)?;
-            fields.push(self.schema.fields[i].clone());
+            fields.push(self.schema.fields()[i].clone());
             columns.push(self.columns[i].clone());
         }
-        Ok(Self { schema: Arc::new(Schema { fields }), columns, rows: self.rows })
+        Ok(Self { schema: Arc::new(Schema::new(fields)), columns, rows: self.rows })
     }
 
     /// The place of the column with this name.
@@ -95,7 +95,7 @@ impl Table {
 
     /// The type of each column beside its values.
     pub fn fields(&self) -> impl Iterator<Item = (&Field, &Column)> {
-        self.schema.fields.iter().zip(&self.columns)
+        self.schema.fields().iter().zip(&self.columns)
     }
 
     /// The table with one column more, at the end.
@@ -103,11 +103,11 @@ impl Table {
     /// # Errors
     /// As [`Table::new`].
     pub fn with(self, name: &str, kind: Kind, column: Column) -> Result<Self> {
-        let mut schema = (*self.schema).clone();
-        schema.fields.push(Field { name: name.into(), kind });
+        let mut fields = self.schema.fields().to_vec();
+        fields.push(Field { name: name.into(), kind });
         let mut columns = self.columns;
         columns.push(column);
-        Self::new(schema, columns)
+        Self::new(Schema::new(fields), columns)
     }
 }
 

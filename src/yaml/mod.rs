@@ -26,9 +26,9 @@ pub const MAX_NODES: usize = 100_000;
 pub const MAX_TEXT: usize = 4 << 20;
 /// How many nodes may carry an anchor.
 const MAX_ANCHORS: usize = 1_000;
-/// How many characters may be ones that YAML gives a meaning.
-const MAX_INDICATORS: usize = 150_000;
-/// Sum over those characters of the brackets that are open there.
+/// How many tokens a flow collection may have, as its characters let fear.
+const MAX_TOKENS: usize = 1 << 18;
+/// Sum over the characters that YAML gives a meaning of the brackets that are open there.
 const MAX_LOOKS: usize = 5_000_000;
 /// After so many problems the rest of a text is not worth reporting.
 const MAX_PROBLEMS: usize = 100;

@@ -57,6 +57,16 @@ impl Node {
         self.value == Value::Null
     }
 
+    /// Whether anything in it came from the environment.
+    pub fn has_secret(&self) -> bool {
+        self.unexpanded.is_some()
+            || match &self.value {
+                Value::List(items) => items.iter().any(Self::has_secret),
+                Value::Map(entries) => entries.iter().any(|entry| entry.value.has_secret()),
+                _ => false,
+            }
+    }
+
     /// The text, if it is text.
     pub fn as_text(&self) -> Option<&str> {
         if let Value::Text(text) = &self.value { Some(text) } else { None }

@@ -1,6 +1,6 @@
 """Makes models.json: what scikit-learn's models learn from small tables.
 
-    python tests/golden/models.py > tests/golden/models.json
+    python tests/golden/models.py
 
 Logistic regressions come from newton-cholesky at tol 1e-12, ridges from the SVD; multinomial
 intercepts (and without a penalty the coefficients) are centred to sum 0 over the classes, since only
@@ -8,8 +8,8 @@ their differences are determined.
 """
 
 import json
-import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import sklearn
@@ -167,10 +167,10 @@ def main():
         made.append({**case, "expected": outcome(model, data[name], target, weight, params)})
     for table in data.values():
         table["x"] = table["x"].tolist()
-    lines = [f'{json.dumps(name)}: {json.dumps(table)}' for name, table in data.items()]
-    print('{"made_by": "scikit-learn %s",\n"data": {\n%s},' % (sklearn.__version__, ",\n".join(lines)))
-    print('"cases": [\n%s]}' % ",\n".join(json.dumps(case) for case in made))
-    print(len(made), "cases", file=sys.stderr)
+    tables_as_lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(table)}" for name, table in data.items())
+    cases_as_lines = ",\n".join(json.dumps(case) for case in made)
+    text = f'{{"made_by": "scikit-learn {sklearn.__version__}",\n"data": {{\n{tables_as_lines}}},\n"cases": [\n{cases_as_lines}]}}\n'
+    Path(__file__).with_suffix(".json").write_text(text)
 
 
 main()

@@ -1,4 +1,4 @@
-"""Write everything in this folder that is generated: tables, goldens, folds, metrics, inference.
+"""Write everything in this folder that is generated: tables, goldens, folds, metrics, models, inference.
 
     python tests/golden/regenerate.py
 """
@@ -11,7 +11,9 @@ HERE = Path(__file__).resolve().parent
 
 
 def main():
-    for script in ["data/make.py", "generate.py", "folds.py", "metrics.py", "inference.py"]:
+    scripts = ["data/make.py", "generate.py", "folds.py", "metrics.py", "metric_cases.py", "models.py"]
+    scripts += ["inference.py", "formats.py", "steps.py"]
+    for script in scripts:
         subprocess.run([sys.executable, str(HERE / script)], check=True)
 
 

@@ -343,3 +343,28 @@ fn a_small_column_is_not_dropped_beside_a_large_one() {
         assert!((fit.coef[(1, 0)] - 1.0).abs() < 1e-13);
     }
 }
+
+#[test]
+fn linfa_does_not_notice_dependent_columns() {
+    // Why `solver: linfa` is only an option: its QR tests for an exact zero, so a column that is the sum of two
+    // others but for rounding gets a share of any size, without an error.
+    use linfa::traits::Fit;
+    let wave = |i: usize, step: usize| ((i * i * step + 31 * i) % 211) as f64 / 100.0 - 1.0;
+    let cell = |i: usize, j: usize| match j {
+        0 => 0.1 * wave(i, 5),
+        1 => 0.3 * wave(i, 9),
+        _ => 0.1 * wave(i, 5) + 0.3 * wave(i, 9),
+    };
+    let target = |i: usize| cell(i, 0) + wave(i, 13);
+    let records = ndarray::Array2::from_shape_fn((200, 3), |(i, j)| cell(i, j));
+    let dataset = linfa::Dataset::new(records, ndarray::Array1::from_shape_fn(200, target));
+    let theirs = linfa_linear::LinearRegression::default().fit(&dataset).unwrap();
+    let largest = |coef: &[f64]| coef.iter().fold(0.0, |max, b| f64::max(max, b.abs()));
+    let theirs = largest(&theirs.params().to_vec());
+    assert!(theirs > 1e6, "linfa's coefficients are sound now: {theirs}");
+
+    let x = Matrix::from_fn(200, 3, cell);
+    let fit = least_squares(&x, &Matrix::from_fn(200, 1, |i, _| target(i)), None, true).unwrap();
+    assert_eq!(fit.rank, 2);
+    assert!(largest(fit.coef.column(0)) < 10.0, "{:?}", fit.coef);
+}

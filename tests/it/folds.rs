@@ -2,7 +2,9 @@
 //! `tests/golden/folds.json`.
 
 use pipefit::contract::{Split, Value as Parameter};
+use pipefit::diag::Code;
 use pipefit::splitters;
+use pipefit::table::Rows;
 use serde_json::Value;
 
 /// The test fold of every row, or why there are none.
@@ -52,6 +54,49 @@ fn folds_are_those_of_scikit_learn() {
         }
         checked[1] += 1;
     }
-    println!("{} KFold and {} StratifiedKFold configurations", checked[0], checked[1]);
     assert!(checked[0] >= 50 && checked[1] >= 50);
+}
+
+#[test]
+fn unshuffled_folds_of_k_fold_are_ranges_and_unwritten_states_are_the_seed() {
+    let k_fold = splitters::named("KFold").unwrap();
+    let split = |set: &[(&str, Parameter)], seed: u32| {
+        let mut splitter = k_fold.make();
+        set.iter().for_each(|(name, value)| assert!(splitter.set(name, value).unwrap()));
+        assert!(splitter.check().is_empty());
+        splitter.split(&Split { rows: 50, classes: None, seed }).unwrap().0
+    };
+    let shuffle = ("shuffle", Parameter::Bool(true));
+    let state = ("random_state", Parameter::Int(3));
+    let ranges = split(&[], 3);
+    assert_eq!(ranges.len(), 5);
+    assert!(ranges.iter().all(|fold| matches!(fold.test, Rows::Range(_))));
+    assert_eq!(ranges, split(&[], 4), "no seed enters unshuffled folds");
+    assert_eq!(split(std::slice::from_ref(&shuffle), 3), split(&[shuffle.clone(), state.clone()], 0));
+    assert_ne!(split(std::slice::from_ref(&shuffle), 3), split(&[shuffle], 4));
+}
+
+#[test]
+fn parameters_that_cannot_be_are_faults() {
+    for kind in splitters::ALL {
+        let mut splitter = kind.make();
+        let fault = splitter.set("n_splits", &Parameter::Int(1)).unwrap_err();
+        assert_eq!(fault.message, "`n_splits` is a whole number, at least 2; this is `1`");
+        assert!(splitter.set("random_state", &Parameter::Int(-1)).is_err());
+        assert!(splitter.set("random_state", &Parameter::Int(1 << 32)).is_err());
+        assert!(splitter.check().is_empty());
+        assert!(splitter.set("random_state", &Parameter::Int(0)).unwrap());
+        let faults = splitter.check();
+        assert_eq!(faults[0].parameter, Some("random_state"));
+        assert!(faults.len() == 1 && faults[0].help.is_some(), "{faults:?}");
+    }
+}
+
+#[test]
+fn more_folds_than_rows_are_refused_with_a_way_out() {
+    for kind in splitters::ALL {
+        let input = Split { rows: 3, classes: Some(&[0, 1, 0]), seed: 0 };
+        let error = kind.make().split(&input).unwrap_err();
+        assert!(error.code() == Code::BadFolds && error.advice().is_some(), "{error:?}");
+    }
 }

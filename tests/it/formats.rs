@@ -42,7 +42,7 @@ fn of_cells(cells: &[&str]) -> [(Format, String); 3] {
 
 fn first(format: Format, text: &str) -> (Kind, Column) {
     let read = read(text.as_bytes(), format, "k", &ReadOptions::default()).expect(text);
-    (read.table.schema().fields[0].kind, read.table.columns()[0].clone())
+    (read.table.schema().fields()[0].kind, read.table.columns()[0].clone())
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn pairs_of_cells_have_the_type_that_pandas_gives_them() {
 
 /// The schema of a table as options that ask for it.
 fn asking_for(table: &Table) -> ReadOptions {
-    let kinds = table.schema().fields.iter().map(|field| (field.name.clone(), field.kind));
+    let kinds = table.schema().fields().iter().map(|field| (field.name.clone(), field.kind));
     ReadOptions { schema: kinds.collect::<BTreeMap<_, _>>(), columns: None }
 }
 
@@ -177,7 +177,7 @@ impl Dice {
             fields.push(Field { name, kind });
             columns.push(self.column(kind, rows, plain));
         }
-        Table::new(Schema { fields }, columns).expect("equal lengths")
+        Table::new(Schema::new(fields), columns).expect("equal lengths")
     }
 }
 
@@ -219,7 +219,7 @@ fn samples_read_as_their_names_say() {
     let outcome = |bytes: &[u8]| match read_any(bytes) {
         Ok(read) => {
             let kinds: String =
-                read.table.schema().fields.iter().map(|field| &field.kind.name()[..1]).collect();
+                read.table.schema().fields().iter().map(|field| &field.kind.name()[..1]).collect();
             format!("{} rows, {kinds}, {} suspects", read.table.rows(), read.suspects.len())
         }
         Err(error) => format!("{}: {error}", error.code().id()),

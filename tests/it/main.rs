@@ -1,21 +1,36 @@
 //! Integration tests, one file for each intent.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+#![expect(clippy::print_stdout, reason = "a test says how much it has checked")]
 
 mod accuracy;
+mod artifacts;
+mod bounds;
+mod cli;
+mod command;
 mod conformance_models;
 mod conformance_steps;
+mod determinism;
+mod disks;
 mod easy;
+mod faults;
 mod folds;
 mod formats;
+mod fuzz;
+mod kills;
+mod layouts;
 mod metrics;
 mod models;
 mod parity;
 mod processes;
+mod proxy;
 mod redis;
 mod report;
 mod server;
+mod shifts;
 mod step_tables;
 mod steps;
+mod store_faults;
 mod stores;
+mod streams;
 mod tidy;

@@ -1,6 +1,7 @@
 //! A real Redis server for tests: on a free port, in a folder of its own, gone when dropped.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -99,7 +100,9 @@ fn answers(child: &mut Child, port: u16, socket: &Path) -> bool {
         if child.try_wait().expect("a child's state").is_some() {
             return false;
         }
-        if socket.exists() && std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
+        // A socket's file is there a moment before the server listens on it.
+        let ready = UnixStream::connect(socket).is_ok();
+        if ready && TcpStream::connect(("127.0.0.1", port)).is_ok() {
             return true;
         }
         std::thread::sleep(Duration::from_millis(10));

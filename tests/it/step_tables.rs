@@ -57,7 +57,8 @@ pub fn variants() -> Vec<Variant> {
                 vec![("k", Value::Int(2)), ("score_func", text("f_regression"))],
                 vec![("k", text("all")), ("score_func", text("f_regression"))],
             ],
-            other => panic!("{other} has no variants here"),
+            // A step needs no entry here: its defaults and its switches are tried anyway.
+            _ => switches(*kind),
         };
         for params in [Vec::new()].into_iter().chain(more) {
             let mut step = kind.make();
@@ -69,6 +70,15 @@ pub fn variants() -> Vec<Variant> {
         }
     }
     variants
+}
+
+/// Every parameter that is true or false, turned the other way, one at a time.
+fn switches(kind: &'static dyn StepKind) -> Vec<Vec<(&'static str, Value)>> {
+    let turned = |param: pipefit::contract::Param| match param.default {
+        Value::Bool(value) => Some(vec![(param.name, Value::Bool(!value))]),
+        _ => None,
+    };
+    kind.parameters().into_iter().filter_map(turned).collect()
 }
 
 pub fn number(name: &str, value: impl Fn(usize) -> f64) -> Block {

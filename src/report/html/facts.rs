@@ -2,6 +2,7 @@
 
 use super::text::{Name, Text};
 use super::{scrolling, section as framed};
+use crate::graph::Origin;
 use crate::report::Report;
 use crate::report::digits::{Digits, count, counted};
 use crate::table::{Column, Target};
@@ -16,11 +17,15 @@ pub fn section(report: &Report) -> String {
     let graph = report.bound.graph;
     let digest = report.fingerprint.to_string();
     let fact = |name: &str, value: &str| format!("<div><dt>{name}</dt><dd>{value}</dd></div>\n");
+    let origin = match graph.source.origin {
+        Origin::Key(_) => "Key",
+        Origin::Pattern(_) => "Pattern",
+    };
     let facts = [
         fact("Rows", &count(report.table.rows())),
         fact("Features", &count(report.bound.x.columns().len())),
         fact("Target", &Text(&graph.target.name).to_string()),
-        fact("Key", &format!("<code>{}</code>", Text(&graph.source.shown))),
+        fact(origin, &format!("<code>{}</code>", Text(&graph.source.shown))),
         fact("sha256", &format!("<code title=\"{digest}\">{}…</code>", &digest[..12])),
     ];
     let body = format!(

@@ -2,7 +2,7 @@
 
 /// The text with Python's bare `NaN` and `Infinity` in quotes, if it has any outside of strings:
 /// `json.dumps` writes them, and `pandas.read_json` reads them.
-pub(super) fn quote_bare_words(text: &str) -> Option<String> {
+pub(in crate::source) fn quote_bare_words(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     let mut quoted = String::new();
     let (mut copied, mut at, mut inside) = (0, 0, false);

@@ -203,7 +203,8 @@ impl<'a> Builder<'a> {
                 true => "the data has no columns",
                 false => "the data has a header, but no rows",
             };
-            return Err(Code::EmptyData.error(message).within(name, None, None));
+            let help = "put a table with at least one row there";
+            return Err(Code::EmptyData.error(message).within(name, None, None).help(help));
         }
         for column in &mut self.columns {
             column.pad(self.rows);
@@ -221,7 +222,7 @@ impl<'a> Builder<'a> {
         }
         let fields: Vec<Field> = self.known.iter().map(field).collect();
         let columns = fields.iter().map(|_| Column::Number(Vec::new().into())).collect();
-        let names = Table::new(Schema { fields }, columns)?;
+        let names = Table::new(Schema::new(fields), columns)?;
         let (place, _) = (self.place)(0);
         absent.try_for_each(|name| names.require(name).map(drop)).map_err(|e| e.within(place, None, None))
     }
@@ -266,7 +267,7 @@ fn table(built: Vec<Built>) -> Result<Read> {
         columns.push(column.column);
         suspects.extend(column.suspect);
     }
-    Ok(Read { table: Table::new(Schema { fields }, columns)?, suspects })
+    Ok(Read { table: Table::new(Schema::new(fields), columns)?, suspects })
 }
 
 #[cfg(test)]
@@ -302,7 +303,7 @@ mod tests {
         assert_eq!(read.table.schema().names().collect::<Vec<_>>(), ["a", "b", "c"]);
         let missing: Vec<usize> = read.table.columns().iter().map(Column::missing).collect();
         assert_eq!((read.table.rows(), missing), (4, vec![2, 2, 3]));
-        assert_eq!(read.table.schema().fields[2].kind, Kind::Bool);
+        assert_eq!(read.table.schema().fields()[2].kind, Kind::Bool);
     }
 
     #[test]
@@ -312,7 +313,7 @@ mod tests {
         let read = gather(&ReadOptions::default(), &place, feed).expect("a table");
         let Column::Codes { levels, .. } = &read.table.columns()[1] else { panic!("a category") };
         assert_eq!(levels.labels(), ["007", "7.0", "A1"]);
-        assert_eq!(read.table.schema().fields[0].kind, Kind::Number);
+        assert_eq!(read.table.schema().fields()[0].kind, Kind::Number);
     }
 
     #[test]

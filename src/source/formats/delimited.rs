@@ -128,7 +128,7 @@ mod tests {
         let Column::Codes { levels, .. } = &read.table.columns()[1] else { panic!("a category") };
         assert_eq!(levels.labels(), ["two\nlines", "x \"y\""]);
         assert_eq!(csv("a\n1\n\"\"\n2\n").expect("a table").table.columns()[0].missing(), 1);
-        assert_eq!(csv(",b\n0,1\n").expect("a table").table.schema().fields[0].name, "Unnamed: 0");
+        assert_eq!(csv(",b\n0,1\n").expect("a table").table.schema().fields()[0].name, "Unnamed: 0");
     }
 
     #[test]

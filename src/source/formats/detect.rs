@@ -31,7 +31,10 @@ pub fn detect(bytes: &[u8], name: &str) -> Result<Format> {
     refuse(bytes, name)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
     match bytes.first() {
-        None => Err(Code::EmptyData.error("the value is empty").within(name, None, None)),
+        None => Err(Code::EmptyData
+            .error("the value is empty")
+            .within(name, None, None)
+            .help("put a table with at least one row there")),
         Some(b'[') => Ok(Format::JsonRecords),
         Some(b'{') => Ok(object(bytes)),
         Some(_) => Ok(if has_tabs(bytes) { Format::Tsv } else { Format::Csv }),
@@ -68,9 +71,18 @@ fn refuse(bytes: &[u8], name: &str) -> Result<()> {
         return Err(refused("Java serialization", JAVA).within(name, None, None));
     }
     match MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic)) {
-        Some((_, format)) => Err(later(format).within(name, None, None)),
-        None => Ok(()),
+        Some((_, format)) if !is_text(bytes) => Err(later(format).within(name, None, None)),
+        _ => Ok(()),
     }
+}
+
+/// Whether the first line begins as text does: `FEA1`, `PAR1` and the like may well be names of columns,
+/// and binary formats show themselves soon after.
+fn is_text(bytes: &[u8]) -> bool {
+    let line = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or(b"");
+    let head = &line[..line.len().min(64)];
+    let utf8 = std::str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true);
+    utf8 && head.iter().all(|byte| !byte.is_ascii_control() || *byte == b'\t')
 }
 
 const PICKLE: &str = "if you trust who wrote it, convert it once in Python:
@@ -152,6 +164,9 @@ mod tests {
             (b"{\"x\": 1}\n{\"x\": 2}\n", Format::Jsonl),
             (b"{}", Format::Jsonl),
             (b"{\"", Format::Jsonl),
+            (b"FEA1,FEA2\n0.5,1\n", Format::Csv),
+            (b"PAR1\tARROW1\n1\t2\n", Format::Tsv),
+            (b"BZh\n1\n", Format::Csv),
         ] {
             assert_eq!(detect(bytes, "k"), Ok(format), "{}", bytes.escape_ascii());
         }

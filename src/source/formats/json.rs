@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -13,16 +14,27 @@ use crate::diag::{Diagnostic, Result};
 
 use super::{Builder, Slot};
 
-/// What was said of a layout that is nearly right.
-const PANDAS: &str =
-    "write columns with `json.dumps(df.to_dict(\"list\"))`, or records with `df.to_json(orient=\"records\")`";
+/// What a text was to be, and what is said of one that is nearly so.
+struct Wanted {
+    what: &'static str,
+    help: &'static str,
+}
+
+const TABLE: Wanted = Wanted {
+    what: "a table in JSON",
+    help: "write columns with `json.dumps(df.to_dict(\"list\"))`, or records with `df.to_json(orient=\"records\")`",
+};
+const ROW: Wanted = Wanted {
+    what: "a row in JSON",
+    help: "the key of a row is a hash, or holds one JSON object such as `{\"age\": 41, \"plan\": \"pro\"}`",
+};
 
 /// Reads `{"x1": [..], "x2": [..]}`.
 ///
 /// # Errors
 /// `UnreadableValue` with the line, and what the builder meets.
 pub(super) fn feed_columns(text: &str, builder: &mut Builder<'_>) -> Result<()> {
-    let mut context = Context { text, builder, failed: None };
+    let mut context = Context { text, builder, wanted: &TABLE, failed: None };
     let mut parser = serde_json::Deserializer::from_str(text);
     let result = parser.deserialize_map(Columns(&mut context)).and_then(|()| parser.end());
     context.outcome(result, 0)
@@ -33,7 +45,7 @@ pub(super) fn feed_columns(text: &str, builder: &mut Builder<'_>) -> Result<()> 
 /// # Errors
 /// As [`feed_columns`].
 pub(super) fn feed_records(text: &str, builder: &mut Builder<'_>) -> Result<()> {
-    let mut context = Context { text, builder, failed: None };
+    let mut context = Context { text, builder, wanted: &TABLE, failed: None };
     let mut parser = serde_json::Deserializer::from_str(text);
     let result = parser.deserialize_seq(Records(&mut context)).and_then(|()| parser.end());
     context.outcome(result, 0)
@@ -44,7 +56,7 @@ pub(super) fn feed_records(text: &str, builder: &mut Builder<'_>) -> Result<()> 
 /// # Errors
 /// As [`feed_columns`].
 pub(super) fn feed_lines(text: &str, builder: &mut Builder<'_>) -> Result<()> {
-    let mut context = Context { text, builder, failed: None };
+    let mut context = Context { text, builder, wanted: &TABLE, failed: None };
     for line in text.lines().filter(|line| !line.trim_ascii().is_empty()) {
         let start = context.offset(line).unwrap_or(0);
         let mut parser = serde_json::Deserializer::from_str(line);
@@ -54,9 +66,25 @@ pub(super) fn feed_lines(text: &str, builder: &mut Builder<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Reads one row, an object that is the given part of a text; places count from the start of the whole text.
+///
+/// # Errors
+/// As [`feed_columns`].
+pub(in crate::source) fn feed_object(
+    text: &str,
+    part: Range<usize>,
+    builder: &mut Builder<'_>,
+) -> Result<()> {
+    let mut context = Context { text, builder, wanted: &ROW, failed: None };
+    let mut parser = serde_json::Deserializer::from_str(&text[part.clone()]);
+    let result = Record(&mut context).deserialize(&mut parser).and_then(|()| parser.end());
+    context.outcome(result, part.start)
+}
+
 struct Context<'t, 'b, 'o> {
     text: &'t str,
     builder: &'b mut Builder<'o>,
+    wanted: &'static Wanted,
     /// An error with a place, which serde's errors cannot carry.
     failed: Option<Diagnostic>,
 }
@@ -86,7 +114,8 @@ impl Context<'_, '_, '_> {
         let words = words.rfind(" at line ").map_or(words.as_str(), |end| &words[..end]);
         let before = self.text[start..].split_inclusive('\n').take(error.line().saturating_sub(1));
         let line = start + before.map(str::len).sum::<usize>();
-        let diagnostic = self.builder.error(line, format!("not a table in JSON: {words}"), PANDAS);
+        let diagnostic =
+            self.builder.error(line, format!("not {}: {words}", self.wanted.what), self.wanted.help);
         Err(match diagnostic.place().cloned() {
             Some(crate::diag::Place::File { name, line, .. }) => {
                 diagnostic.within(name, line, Some(error.column().max(1)))
@@ -284,7 +313,7 @@ mod tests {
     }
 
     fn kinds(read: &Read) -> Vec<(&str, Kind)> {
-        read.table.schema().fields.iter().map(|field| (field.name.as_str(), field.kind)).collect()
+        read.table.schema().fields().iter().map(|field| (field.name.as_str(), field.kind)).collect()
     }
 
     fn fault(text: &str, format: Format) -> (String, Option<usize>) {

@@ -27,11 +27,13 @@ mod json;
 mod read;
 mod write;
 
+pub(super) use bare::quote_bare_words;
 pub use build::{Builder, Place, Slot, gather};
 pub use cell::label_of;
 pub use column::Suspect;
 pub use describe::{Described, describe};
 pub use detect::detect;
 pub use format::{Format, format_of_path, resolve};
+pub(super) use json::feed_object;
 pub use read::{Read, ReadOptions, read};
 pub use write::{write, write_to};

@@ -4,8 +4,8 @@ use std::io;
 
 use crate::table::{Column, Kind, Levels, Table};
 
-use super::Format;
 use super::cell::push_number;
+use super::{Format, detect};
 
 /// The bytes of a table. What was read reads back as the same table, where the types that cannot be
 /// inferred (numbers as a category) are given again.
@@ -44,8 +44,8 @@ fn write_delimited(table: &Table, delimiter: u8, out: &mut dyn io::Write) -> io:
     if table.columns().is_empty() {
         return Ok(());
     }
+    out.write_all(&header(table, delimiter)?)?;
     let mut writer = csv::WriterBuilder::new().delimiter(delimiter).from_writer(out);
-    writer.write_record(table.schema().names())?;
     let printers = printers(table, |label, _| label.to_owned());
     let mut text = String::new();
     for row in 0..table.rows() {
@@ -59,10 +59,27 @@ fn write_delimited(table: &Table, delimiter: u8, out: &mut dyn io::Write) -> io:
     writer.flush()
 }
 
+/// The header, in quotes where it would else be taken for something else: a byte order mark, JSON, another format's first
+/// bytes.
+fn header(table: &Table, delimiter: u8) -> io::Result<Vec<u8>> {
+    let line = |style: csv::QuoteStyle| {
+        let mut line = Vec::new();
+        let mut writer =
+            csv::WriterBuilder::new().delimiter(delimiter).quote_style(style).from_writer(&mut line);
+        writer.write_record(table.schema().names())?;
+        writer.flush()?;
+        drop(writer);
+        Ok(line)
+    };
+    let plain = line(csv::QuoteStyle::Necessary)?;
+    let known = detect(&plain, "").is_ok_and(|format| !format.is_json());
+    if known && !plain.starts_with(b"\xef\xbb\xbf") { Ok(plain) } else { line(csv::QuoteStyle::Always) }
+}
+
 fn write_columns(table: &Table, out: &mut dyn io::Write) -> io::Result<()> {
     let mut text = String::new();
     out.write_all(b"{")?;
-    for (i, (field, printer)) in table.schema().fields.iter().zip(printers(table, json_label)).enumerate() {
+    for (i, (field, printer)) in table.schema().fields().iter().zip(printers(table, json_label)).enumerate() {
         let before = if i == 0 { "" } else { ",\n" };
         write!(out, "{before}{}: [", json_text(&field.name))?;
         for row in 0..table.rows() {
@@ -173,7 +190,7 @@ fn json_label(label: &str, levels: &Levels) -> String {
 #[cfg(test)]
 mod tests {
     use super::write;
-    use crate::source::formats::{Format, ReadOptions, read};
+    use crate::source::formats::{Format, ReadOptions, detect, read};
     use crate::table::Kind;
 
     #[test]
@@ -197,6 +214,19 @@ mod tests {
         assert_eq!(lines.lines().count(), 4);
         assert_eq!(text(Format::JsonRecords), format!("[{}]\n", lines.trim_end().replace('\n', ",\n")));
         assert!(text(Format::Tsv).starts_with("n\thalf\t"));
+    }
+
+    /// Found by changing samples: such a file was another table when it was read again, or none.
+    #[test]
+    fn a_header_that_looks_like_something_else_is_quoted() {
+        for name in ["\u{feff}a", "{", "[x]", "PAR1\0", "PK\u{3}\u{4}"] {
+            let json = serde_json::json!([{name: 1, "a": 2}]).to_string();
+            let table = read(json.as_bytes(), Format::JsonRecords, "k", &ReadOptions::default());
+            let written = write(&table.expect(name).table, Format::Csv);
+            assert_eq!(written, format!("\"{name}\",\"a\"\n1,2\n").as_bytes());
+            let back = read(&written, detect(&written, "k").expect(name), "k", &ReadOptions::default());
+            assert_eq!(back.expect(name).table.schema().names().collect::<Vec<_>>(), [name, "a"]);
+        }
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The user's data by key. Keys are the user's own: nothing is put before them.
 
 mod dir;
+mod glob;
 mod memory;
 mod redis;
+mod redis_rows;
 
 use crate::diag::{Code, Diagnostic, Result};
 use crate::store::{Backing, Store, connect};
@@ -30,6 +32,32 @@ pub trait Keys: Send + Sync {
 
     /// All keys, sorted, without our own records.
     fn ls(&self) -> Result<Vec<Listed>>;
+
+    /// The keys that match a pattern, by Redis's rules (`*`, `?`, `[abc]`, `\`), each once, sorted by their bytes,
+    /// without our own records. [`Code::UnreadableValue`] for a key that is not UTF-8.
+    fn matching(&self, pattern: &str) -> Result<Vec<String>> {
+        let all = self.ls()?.into_iter().map(|listed| listed.key);
+        Ok(all.filter(|key| glob::matches(pattern.as_bytes(), key.as_bytes())).collect())
+    }
+
+    /// Hands out what each of these keys holds, in their order. [`Code::WrongKind`] names a key that is neither a hash
+    /// nor a string, [`Code::MissingKeyOrFile`] one that has gone meanwhile.
+    fn rows(&self, keys: &[String], each: &mut dyn FnMut(&str, Held) -> Result<()>) -> Result<()> {
+        keys.iter().try_for_each(|key| {
+            let bytes = self.value(key)?.ok_or_else(|| gone(key))?;
+            each(key, Held::String(bytes))
+        })
+    }
+}
+
+/// What a key of one row holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// The fields of a hash with their values: in the order in which they were first written where the store keeps it,
+    /// else sorted by name. That holds for fields that no earlier row had; others come in any order.
+    Hash(Vec<(Vec<u8>, Vec<u8>)>),
+    /// The bytes of a string.
+    String(Vec<u8>),
 }
 
 /// A key, as listed.
@@ -109,7 +137,16 @@ pub fn of(backing: &Backing) -> Arc<dyn Keys> {
 
 /// A key that is not of the kind that is needed.
 fn wrong_kind(key: &str, kind: Kind) -> Diagnostic {
-    Code::WrongKind
-        .error(format!("key `{key}` is a {kind}, not a string"))
-        .help("name a key that holds a string; `pipefit data ls` shows the kinds")
+    let help = match kind {
+        Kind::Hash => "if each row is a hash of its own, read them with `source.pattern`, such as `row:*`",
+        _ => "name a key that holds a string; `pipefit data ls` shows the kinds",
+    };
+    Code::WrongKind.error(format!("key `{key}` is a {kind}, not a string")).help(help)
+}
+
+/// A key of one row that is there no more.
+fn gone(key: &str) -> Diagnostic {
+    Code::MissingKeyOrFile
+        .error(format!("key `{key}` was removed while the rows were read"))
+        .help("run again when nobody removes rows")
 }

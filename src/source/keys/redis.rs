@@ -1,9 +1,10 @@
 //! Keys in a Redis server.
 
-use super::{Keys, Kind, Listed, wrong_kind};
+use super::redis_rows::read_rows;
+use super::{Held, Keys, Kind, Listed, wrong_kind};
 use crate::diag::{Code, Diagnostic, Result};
-use crate::store::{Link, is_wrong_type};
-use ::redis::{Connection, RedisResult, Value, cmd, pipe};
+use crate::store::{Link, Wire, is_wrong_type};
+use ::redis::{RedisResult, Value, cmd, pipe};
 use std::sync::Arc;
 
 /// The most that a Redis string holds (`proto-max-bulk-len` as it is delivered): beyond it the server hangs up.
@@ -42,6 +43,14 @@ impl RedisKeys {
         }
         // SET takes the value before NX; SETNX, its older form, has it last.
         Ok(self.link.ask_large(&doing, &[b"SETNX", key.as_bytes()], bytes)? == Value::Int(1))
+    }
+
+    /// The keys that match a pattern, sorted, without our own.
+    fn users(&self, pattern: &str, doing: &str) -> Result<Vec<Vec<u8>>> {
+        let own = self.link.own("").into_bytes();
+        let mut keys = self.link.scan(pattern, doing)?;
+        keys.retain(|key| !key.starts_with(&own));
+        Ok(keys)
     }
 
     fn refuse_own(&self, key: &str) -> Result<()> {
@@ -102,9 +111,7 @@ impl Keys for RedisKeys {
 
     fn ls(&self) -> Result<Vec<Listed>> {
         let doing = "list the keys";
-        let own = self.link.own("").into_bytes();
-        let mut keys = self.link.scan("", doing)?;
-        keys.retain(|key| !key.starts_with(&own));
+        let keys = self.users("*", doing)?;
         let mut listed = Vec::with_capacity(keys.len());
         for window in keys.chunks(500) {
             let mut types = pipe();
@@ -139,12 +146,29 @@ impl Keys for RedisKeys {
         }
         Ok(listed)
     }
+
+    fn matching(&self, pattern: &str) -> Result<Vec<String>> {
+        let keys = self.users(pattern, &format!("look for keys that match `{pattern}`"))?;
+        let name = |key: Vec<u8>| {
+            String::from_utf8(key).map_err(|error| {
+                let message = format!("the name of key `{}` is not UTF-8", error.as_bytes().escape_ascii());
+                Code::UnreadableValue
+                    .error(message)
+                    .help("rename it, or choose a pattern that it does not match")
+            })
+        };
+        keys.into_iter().map(name).collect()
+    }
+
+    fn rows(&self, keys: &[String], each: &mut dyn FnMut(&str, Held) -> Result<()>) -> Result<()> {
+        read_rows(&self.link, keys, each)
+    }
 }
 
 /// A value of less than one piece in one round trip. A longer one in pieces, each a reply of its own: the client
 /// holds a reply twice while it parses it, which for a whole large value would double the memory of a run.
 /// `Ok(None)` is a value that was changed between its pieces.
-fn read_string(connection: &mut Connection, key: &str) -> RedisResult<Option<Option<Vec<u8>>>> {
+fn read_string(connection: &mut Wire, key: &str) -> RedisResult<Option<Option<Vec<u8>>>> {
     let piece: Vec<u8> = cmd("GETRANGE").arg(key).arg(0).arg(PIECE - 1).query(connection)?;
     match piece.len() {
         // A range of what is absent is empty as well.
@@ -163,7 +187,7 @@ fn read_string(connection: &mut Connection, key: &str) -> RedisResult<Option<Opt
     }
 }
 
-fn read_pieces(connection: &mut Connection, key: &str) -> RedisResult<Vec<u8>> {
+fn read_pieces(connection: &mut Wire, key: &str) -> RedisResult<Vec<u8>> {
     let length: usize = cmd("STRLEN").arg(key).query(connection)?;
     // What a server says about a length is believed only as far as it sends the bytes.
     let mut bytes = Vec::with_capacity(length.min(LARGEST));

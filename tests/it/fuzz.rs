@@ -1,0 +1,246 @@
+//! Hostile input: every sample, and a fixed number of seeded changes of them, into each of the four places where bytes come
+//! in. The same targets run under coverage guidance in `fuzz/`.
+//!
+//! The inputs are the same on every machine and in every run. `PIPEFIT_FUZZ_ITERATIONS=50 cargo test fuzz` tries fifty times as many. A
+//! failure prints seed and input; put the input into `tests/corpus/<target>` with the fix, and it is tried for ever.
+
+pub mod mutation;
+pub mod targets;
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use self::mutation::Dice;
+use self::targets::{artifact, csv, json, pipeline};
+
+/// What YAML and pipeline files are made of.
+const YAML: &[&str] = &[
+    ": ",
+    ":",
+    "- ",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    "'",
+    "\"",
+    "|\n",
+    ">-\n",
+    "\n",
+    "\n  ",
+    "\t",
+    "\r\n",
+    "#",
+    "? ",
+    "&a ",
+    "*a",
+    "<<: *a\n",
+    "!!str ",
+    "!x ",
+    "---\n",
+    "...\n",
+    "%YAML 1.2\n",
+    "~",
+    "null",
+    "true",
+    ".nan",
+    "-.inf",
+    "1e999",
+    "-0",
+    "9223372036854775808",
+    "0x7f",
+    "${params.k}",
+    "${env:X}",
+    "${env:NO}",
+    "${",
+    "}",
+    "\0cv=",
+    "\0model.C=1e3\nseed=2",
+    "\u{feff}",
+    "é",
+    "😀",
+    "\u{85}",
+    "\u{7f}",
+    "params: {k: 1}\n",
+    "seed: 3\n",
+    "cv: null\n",
+    "roles: {weight: w}\n",
+    "OneHotEncoder",
+    "OrdinalEncoder: {categories: [[a, b]]}",
+    "SimpleImputer: {strategy: constant, fill_value: 1}",
+    "StandardScaler",
+    "MinMaxScaler: {clip: true}",
+    "VarianceThreshold",
+    "SelectKBest: {k: 2}",
+    "LogisticRegression",
+    "Ridge: {alpha: 0}",
+    "LinearRegression",
+    "DummyClassifier",
+    "DummyRegressor",
+    "KFold: {n_splits: 3}",
+    "select: [SelectKBest]\n",
+    "schema: {a: number}\n",
+    "remainder: passthrough\n",
+    "auto",
+    "[[[[[[[[",
+    "{{{{{{{{",
+];
+
+/// What tables are made of.
+const TABLE: &[&str] = &[
+    ",",
+    "\t",
+    ";",
+    "\n",
+    "\r",
+    "\r\n",
+    "\"",
+    "\"\"",
+    "{",
+    "}",
+    "[",
+    "]",
+    ":",
+    "\\u",
+    "\\ud800",
+    "\\",
+    "null",
+    "NaN",
+    "nan",
+    "NA",
+    "None",
+    "-Infinity",
+    "inf",
+    "true",
+    "False",
+    "1e999",
+    "-0",
+    "0.1",
+    "9007199254740993",
+    "1_0",
+    "+7",
+    " 1 ",
+    "0x1",
+    "9999999999999999999999",
+    "\0",
+    "\u{feff}",
+    "é",
+    "😀",
+    "\u{85}",
+    "\u{2028}",
+    "[[[[[[[[",
+    "{\"a\":1}",
+    "{\"0\":1}",
+    "\"x\":",
+    "{\"a\":[1,",
+    "}\n{",
+    "Unnamed: 0",
+    "\u{1f}",
+    "'",
+    "#",
+];
+
+/// Inputs of the profile `ci` that take about 10 seconds a target.
+const PIPELINES: u64 = 20_000;
+const CSVS: u64 = 20_000;
+const JSONS: u64 = 20_000;
+const ARTIFACTS: u64 = 20_000;
+
+#[test]
+fn pipelines() {
+    let seeds = [&["it/invalid", "golden/pipelines", "corpus/pipeline"][..], &["../pipelines"]].concat();
+    let seeds = samples(&seeds, &["yaml"]);
+    let (accepted, refused) = explore("pipeline", pipeline, &seeds, PIPELINES, |dice, input, other| {
+        mutation::bytes(dice, input, other, YAML)
+    });
+    assert!(accepted > 500 && refused > 500, "{accepted} accepted, {refused} refused");
+}
+
+#[test]
+fn delimited_tables() {
+    let seeds = samples(&["corpus/values", "corpus/csv"], &[]);
+    let (accepted, refused) =
+        explore("csv", csv, &seeds, CSVS, |dice, input, other| mutation::bytes(dice, input, other, TABLE));
+    assert!(accepted > 500 && refused > 500, "{accepted} accepted, {refused} refused");
+}
+
+#[test]
+fn json_tables() {
+    let seeds = samples(&["corpus/values", "corpus/json"], &[]);
+    let (accepted, refused) =
+        explore("json", json, &seeds, JSONS, |dice, input, other| mutation::bytes(dice, input, other, TABLE));
+    assert!(accepted > 500 && refused > 500, "{accepted} accepted, {refused} refused");
+}
+
+#[test]
+fn artifacts() {
+    let seeds = samples(&["corpus/artifact", "formats/artifact-1"], &["safetensors"]);
+    let (accepted, refused) =
+        explore("artifact", artifact, &seeds, ARTIFACTS, |dice, input, _| mutation::artifact(dice, &input));
+    assert!(accepted > 500 && refused > 500, "{accepted} accepted, {refused} refused");
+}
+
+/// The files of some folders below `tests` with these endings, any if there are none.
+pub fn samples(folders: &[&str], endings: &[&str]) -> Vec<(PathBuf, Vec<u8>)> {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let mut samples = Vec::new();
+    for folder in folders {
+        for entry in fs::read_dir(tests.join(folder)).expect(folder) {
+            let path = entry.expect(folder).path();
+            let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+            if endings.is_empty() || endings.contains(&ending) {
+                samples.push((path.clone(), fs::read(&path).expect("a sample")));
+            }
+        }
+    }
+    samples.sort();
+    assert!(!samples.is_empty(), "no samples in {folders:?}");
+    samples
+}
+
+/// Feeds every sample to a target, then changes of them, and counts what was accepted and refused. Fails with the first
+/// input that panics.
+pub fn explore(
+    name: &str,
+    target: fn(&[u8]) -> bool,
+    seeds: &[(PathBuf, Vec<u8>)],
+    iterations: u64,
+    mutate: impl Fn(&mut Dice, Vec<u8>, &[u8]) -> Vec<u8>,
+) -> (u64, u64) {
+    for (path, input) in seeds {
+        attempt(target, input, &path.display().to_string());
+    }
+    let times = std::env::var("PIPEFIT_FUZZ_ITERATIONS").ok();
+    let times: u64 = times.map_or(1, |times| times.parse().expect("PIPEFIT_FUZZ_ITERATIONS is a number"));
+    let (start, mut slowest) = (Instant::now(), (Duration::ZERO, 0));
+    let (mut accepted, count) = (0, iterations * times);
+    for seed in 0..count {
+        let mut dice = Dice::new(seed);
+        let (input, other) = (dice.pick(seeds).1.clone(), &dice.pick(seeds).1);
+        let input = mutate(&mut dice, input, other);
+        let begun = Instant::now();
+        accepted += u64::from(attempt(target, &input, &format!("{name}, seed {seed}")));
+        slowest = slowest.max((begun.elapsed(), seed));
+    }
+    println!(
+        "{name}: {} samples, {count} inputs in {:.1?}, {accepted} of them accepted, the slowest in {:.1?} (seed {})",
+        seeds.len(),
+        start.elapsed(),
+        slowest.0,
+        slowest.1
+    );
+    (accepted, count - accepted)
+}
+
+/// Runs a target, which says whether it accepted the input; a panic is told with the input that caused it.
+fn attempt(target: fn(&[u8]) -> bool, input: &[u8], what: &str) -> bool {
+    catch_unwind(AssertUnwindSafe(|| target(input))).unwrap_or_else(|panic| {
+        let message = panic.downcast_ref::<String>().map(String::as_str);
+        let message = message.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");
+        let hex: String = input.iter().map(|byte| format!("{byte:02x}")).collect();
+        panic!("{what}: {message}\n{}\nhex: {hex}", input.escape_ascii())
+    })
+}

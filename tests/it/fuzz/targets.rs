@@ -1,0 +1,189 @@
+//! What must hold for any bytes at all. Each target takes one input, says whether it was accepted, and panics where a promise
+//! is broken; the tests here and the coverage-guided runs in `fuzz/` feed the same four.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use pipefit::artifact::{self, Artifact};
+use pipefit::diag::{Code, Diagnostic, Source, render, to_json};
+use pipefit::graph::{self, Drawing};
+use pipefit::predict::{Options, predict};
+use pipefit::source::formats::{Format, ReadOptions, describe, detect, read, write};
+use pipefit::spec;
+use pipefit::table::{Column, Field, Kind, Levels, MISSING, Schema, Table};
+
+/// What every environment variable holds here, and what nothing that is shown or kept may contain.
+const SECRET: &str = "q7Zw-canary-0xQ";
+
+/// A pipeline file, and after a NUL the lines of `-S`: it is refused with a place for each fault, or it becomes a graph
+/// whose resolved form is a pipeline file of the same meaning.
+pub fn pipeline(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let (text, overrides) = text.split_once('\0').unwrap_or((&text, ""));
+    let overrides: Vec<String> = overrides.lines().map(str::to_owned).collect();
+    let (resolved, problems) = check(text, &overrides);
+    let shown = render(&problems, false);
+    let json: String = problems.iter().map(|problem| to_json(problem).to_string()).collect();
+    let kept = resolved.as_ref().map(serde_json::Value::to_string).unwrap_or_default();
+    let told = text.contains(SECRET) || overrides.iter().any(|line| line.contains(SECRET));
+    assert!(
+        told || ![&shown, &json, &kept].iter().any(|text| text.contains(SECRET)),
+        "a secret is shown: {shown}"
+    );
+    assert!(problems.iter().all(|problem| !problem.message().is_empty()), "{shown}");
+    let failed = problems.iter().any(|problem| problem.code().id().starts_with('E'));
+    assert_eq!(resolved.is_none(), failed, "neither a graph nor an error: {shown}");
+    // JSON has no infinity, so what is kept of one is a text.
+    if resolved.is_some() && !["\".inf\"", "\"-.inf\"", "\".nan\""].iter().any(|text| kept.contains(text)) {
+        let (again, problems) = check(&kept, &[]);
+        assert_eq!(again, resolved, "the resolved file is another one: {}", render(&problems, false));
+    }
+    !failed
+}
+
+/// The resolved form of a text's graph, if it is one, and what was found wrong.
+fn check(text: &str, overrides: &[String]) -> (Option<serde_json::Value>, Vec<Diagnostic>) {
+    let environment = |name: &str| (!name.starts_with("NO")).then(|| SECRET.to_owned());
+    let mut parsed = spec::parse(Source::new("f.yaml", text), Path::new("p"), overrides, &environment);
+    let mut more = Vec::new();
+    let graph = parsed.spec.as_ref().and_then(|spec| graph::build(spec, &mut more));
+    parsed.add(more);
+    let graph = graph.filter(|_| !parsed.has_errors());
+    if let Some(graph) = &graph {
+        let drawing = Drawing::of(graph);
+        assert!(!drawing.text().is_empty() && drawing.json().is_object());
+        assert!(drawing.dot().contains("digraph") && !drawing.mermaid().is_empty());
+    }
+    (graph.map(|graph| graph.resolved), parsed.diagnostics)
+}
+
+/// A value read as CSV and as TSV, whatever it is.
+pub fn csv(bytes: &[u8]) -> bool {
+    [Format::Csv, Format::Tsv].map(|format| table(bytes, Some(format))).contains(&true)
+}
+
+/// A value read as what it looks like, and as each form of JSON.
+pub fn json(bytes: &[u8]) -> bool {
+    let formats = [None, Some(Format::JsonColumns), Some(Format::JsonRecords), Some(Format::Jsonl)];
+    formats.map(|format| table(bytes, format)).contains(&true)
+}
+
+/// What is read has rows, is no larger than its bytes allow, and reads back from every format; any type may be asked of any
+/// column. What is refused says why and where.
+fn table(bytes: &[u8], format: Option<Format>) -> bool {
+    let attempt = |options: &ReadOptions| {
+        let format = format.map_or_else(|| detect(bytes, "k"), Ok)?;
+        read(bytes, format, "k", options)
+    };
+    let table = match attempt(&ReadOptions::default()) {
+        Ok(read) => read.table,
+        Err(error) => {
+            refused(&error);
+            return false;
+        }
+    };
+    assert!(table.rows() > 0 && !table.columns().is_empty());
+    assert!(table.rows() * table.columns().len() <= (1 << 20) + 16 * bytes.len(), "more cells than bytes");
+    assert_eq!(describe(&table).len(), table.columns().len());
+    reads_back(&table);
+    for turn in 0..Kind::ALL.len() {
+        let kind = |i: usize| Kind::ALL[(i + turn) % Kind::ALL.len()];
+        let schema = table.schema().names().enumerate().map(|(i, name)| (name.to_owned(), kind(i)));
+        let options = ReadOptions { schema: schema.collect(), columns: None };
+        match attempt(&options) {
+            Ok(read) => {
+                let kinds = read.table.schema().fields().iter().enumerate();
+                assert!(kinds.into_iter().all(|(i, field)| field.kind == kind(i)));
+            }
+            Err(error) => refused(&error),
+        }
+    }
+    let first = table.schema().fields()[0].name.clone();
+    let one = attempt(&ReadOptions { schema: BTreeMap::new(), columns: Some(vec![first]) });
+    let one = one.expect("a column of a table that was read").table;
+    assert_eq!((one.rows(), one.columns().len()), (table.rows(), 1));
+    true
+}
+
+fn refused(error: &Diagnostic) {
+    const CODES: [Code; 4] = [Code::UnreadableValue, Code::RefusedFormat, Code::EmptyData, Code::BadCell];
+    assert!(CODES.contains(&error.code()), "{error}");
+    assert!(!error.message().is_empty() && error.place().is_some(), "{error}");
+}
+
+/// A table is written and read again with its own types. CSV alone has no nameless column, and none whose name looks like
+/// the header of a file with semicolons.
+fn reads_back(table: &Table) {
+    let kinds = table.schema().fields().iter().map(|field| (field.name.clone(), field.kind));
+    let options = ReadOptions { schema: kinds.collect(), columns: None };
+    let nameless = table.schema().names().any(str::is_empty);
+    let semicolons = table.columns().len() == 1 && table.schema().fields()[0].name.contains(';');
+    for format in Format::ALL.into_iter().filter(|format| format.is_json() || !nameless && !semicolons) {
+        let written = write(table, format);
+        let back = read(&written, format, "k", &options);
+        let back = back.unwrap_or_else(|error| panic!("{}: {error}", format.name())).table;
+        assert_eq!(write(&back, format), written, "{} changes when it is read again", format.name());
+    }
+}
+
+/// Bytes as an artifact: refused as damaged, or a pipeline that predicts any row of its schema or says why not.
+pub fn artifact(bytes: &[u8]) -> bool {
+    match artifact::read(bytes) {
+        Ok(artifact) => {
+            predicts(&artifact);
+            true
+        }
+        Err(error) => {
+            assert_eq!(error.code(), Code::Damaged, "{error}");
+            assert!(!error.message().is_empty());
+            false
+        }
+    }
+}
+
+/// Rows that the schema allows are predicted or refused for what is in them; nothing is called a bug.
+pub fn predicts(artifact: &Artifact) {
+    for kind in [Cells::Plain, Cells::Missing, Cells::Unknown] {
+        let table = rows_of(artifact, kind);
+        for proba in [false, true] {
+            match predict(artifact, &table, &Options { proba, keep: Vec::new() }) {
+                Ok(predicted) => assert_eq!(predicted.table.rows(), table.rows()),
+                Err(error) => assert_ne!(error.code(), Code::Bug, "{error}"),
+            }
+        }
+    }
+}
+
+/// What the rows hold.
+#[derive(Clone, Copy, PartialEq)]
+enum Cells {
+    Plain,
+    Missing,
+    Unknown,
+}
+
+/// Four rows of an artifact's schema.
+fn rows_of(artifact: &Artifact, cells: Cells) -> Table {
+    let manifest = &artifact.manifest;
+    let mut columns = Vec::new();
+    for Field { name, kind } in manifest.schema.fields() {
+        let labels = manifest.categories.iter().find(|category| category.column == *name);
+        let mut labels = labels.map_or(Vec::new(), |category| category.levels.labels().to_vec());
+        columns.push(match (kind, cells) {
+            (Kind::Category, _) => {
+                if labels.is_empty() || cells == Cells::Unknown {
+                    labels.push("never seen".to_owned());
+                }
+                let levels = Levels::new(labels, false);
+                let last = levels.len() as u32 - 1;
+                let fourth = if cells == Cells::Missing { MISSING } else { 0 };
+                Column::Codes { codes: vec![0, last, last / 2, fourth].into(), levels: Arc::new(levels) }
+            }
+            (_, Cells::Plain) => Column::Number(vec![0.0, 1.0, 2.5, -3.0].into()),
+            (_, Cells::Missing) => Column::Number(vec![1.0, f64::NAN, 0.0, f64::NAN].into()),
+            (_, Cells::Unknown) => Column::Number(vec![f64::MAX, f64::MIN, 5e-324, -0.0].into()),
+        });
+    }
+    Table::new(Schema::clone(&manifest.schema), columns).expect("an artifact's schema names each column once")
+}
