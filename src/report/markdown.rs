@@ -3,7 +3,6 @@
 use std::fmt::Write;
 
 use super::Report;
-use super::command::shell;
 use super::digits::{Digits, count, significant};
 
 /// The report as markdown, with GitHub's tables.
@@ -44,7 +43,11 @@ fn sections(report: &Report, text: &mut String) -> std::fmt::Result {
     scores(report, text)?;
     coefficients(report, text)?;
     warnings(report, text)?;
-    writeln!(text, "\n## How to repeat it\n\n    pipefit run {} --locked", shell(report.file))
+    writeln!(text, "\n## How to repeat it\n\n    {}", report.repeat().replace(['\n', '\r'], " "))?;
+    if report.covers_a_password() {
+        writeln!(text, "\nThe password is covered: put it where the stars are.")?;
+    }
+    Ok(())
 }
 
 fn scores(report: &Report, text: &mut String) -> std::fmt::Result {

@@ -1,10 +1,11 @@
 //! The report as html and markdown: complete, well formed, self-contained, and safe whatever the data is called.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use pipefit::diag::{Code, Diagnostic, Silent};
 use pipefit::graph::{self, Graph};
-use pipefit::report::{self, Published, Report, Timing};
+use pipefit::report::{self, Given, Published, Report, Timing};
 use pipefit::run::{self, Outcome};
 use pipefit::source::keys;
 use pipefit::table::Digest;
@@ -26,6 +27,15 @@ fn checked(file: &Path) -> Graph {
 
 /// Runs a pipeline and hands its report over.
 fn with_report<T>(file: &Path, warnings: &[Diagnostic], tell: impl FnOnce(&Report, &Outcome) -> T) -> T {
+    with_options(file, Given::default(), warnings, tell)
+}
+
+fn with_options<T>(
+    file: &Path,
+    given: Given,
+    warnings: &[Diagnostic],
+    tell: impl FnOnce(&Report, &Outcome) -> T,
+) -> T {
     let graph = checked(file);
     let (_, keys) = keys::open("mem:", Path::new("")).unwrap();
     let loaded = job::load(&graph, &*keys, &Silent).unwrap();
@@ -45,6 +55,7 @@ fn with_report<T>(file: &Path, warnings: &[Diagnostic], tell: impl FnOnce(&Repor
         run: "20260101-000000.000-00000000",
         started: "2026-01-01T00:00:00Z",
         file: "my pipelines/a&b.yaml",
+        given,
         table: &loaded.table,
         fingerprint: loaded.fingerprint,
         bound: &bound,
@@ -275,6 +286,61 @@ fn names_from_outside_stay_text() {
             assert!([3, 8].contains(&unescaped), "line {}: {line}", i + 1);
         }
     });
+}
+
+#[test]
+fn the_command_to_repeat_it_has_every_option_and_no_password() {
+    let overrides = ["model.Ridge.alpha=2".to_owned(), "name=it's <b>, redis://:se, cret@h".to_owned()];
+    let given = Given {
+        overrides: &overrides,
+        store: Some("redis://me:secret@host/0"),
+        path: Some(plan::Path::General),
+    };
+    with_options(&shipped()[0], given, &[], |report, _| {
+        let command = "pipefit run 'my pipelines/a&b.yaml' --locked -S model.Ridge.alpha=2 \
+             -S 'name=it'\\''s <b>, redis://:********@h' --store 'redis://me:******@host/0' --path general";
+        let (html, markdown) = (report::html(report), report::markdown(report));
+        assert!(markdown.contains(&format!("    {command}\n")), "{markdown}");
+        let escaped = command.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        assert!(html.contains(&format!("<pre>{}</pre>", escaped.replace('\'', "&#39;"))), "{html}");
+        assert!(html.contains("--input FILE --store &#39;redis://me:******@host/0&#39;"));
+        for text in [&html, &markdown] {
+            assert!(!text.contains("secret") && !text.contains("cret@"));
+            assert!(text.contains("The password is covered"));
+        }
+        assert_well_formed(&html);
+    });
+}
+
+/// The command line hands its options on to the report.
+#[test]
+fn a_report_on_disk_says_how_it_was_called() {
+    let (folder, file) = made(
+        "a,y\n1,2\n2,3\n3,5\n4,4\n",
+        "version: 1\nname: one\nsource: {key: k, load_if_missing: data.csv}\ntarget: y\nmodel: Ridge\ncv: null\n\
+         output: {dir: out, report: [md]}\n",
+    );
+    let store = format!("dir:{}", folder.path().join("store").display());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pipefit"));
+    command.current_dir(&folder).arg("run").arg(&file);
+    let done = command.args(["-S", "model.Ridge.alpha=2", "--path", "general", "--store", &store]).output();
+    let done = done.unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let markdown = std::fs::read_to_string(folder.path().join("out/one/1/report.md")).unwrap();
+    let options = format!("--locked -S model.Ridge.alpha=2 --store {store} --path general\n");
+    assert!(markdown.contains(&options), "{markdown}");
+}
+
+#[test]
+fn a_default_that_is_no_number_is_not_told() {
+    let (_folder, file) = made(
+        "a,y\n1,2\n,3\n3,5\n4,4\n",
+        "version: 1\nname: one\nsource: {key: k, load_if_missing: data.csv}\ntarget: y\n\
+         preprocess: {all: {columns: [a], steps: [{SimpleImputer: {missing_values: .nan, fill_value: 3}}]}}\n\
+         model: Ridge\ncv: null\n",
+    );
+    let html = html_of(&file);
+    assert!(html.contains("<span>fill_value: 3</span>") && !html.contains("<span>missing_values"), "{html}");
 }
 
 /// Many features, many classes, many rows: the report stays small and says what it leaves out.
