@@ -4,8 +4,10 @@
 //! the number of threads: equal input gives equal bits.
 
 mod accumulator;
+mod active_set;
 mod affine;
 mod cholesky;
+mod coordinate_descent;
 mod faer_view;
 mod householder;
 mod least_squares;
@@ -27,6 +29,7 @@ mod univariate;
 
 pub use accumulator::Accumulator;
 pub use affine::Affine;
+pub use coordinate_descent::{Descent, Penalty, Quadratic};
 pub use least_squares::{LeastSquares, inverse_gram_diagonal, least_squares};
 pub use logistic::{Logistic, LogisticOptions, logistic};
 pub use matrix::Matrix;
