@@ -4,8 +4,11 @@
 //! the number of threads: equal input gives equal bits.
 
 mod accumulator;
+mod active_set;
 mod affine;
 mod cholesky;
+mod coordinate_descent;
+mod elastic_net;
 mod faer_view;
 mod householder;
 mod least_squares;
@@ -28,6 +31,8 @@ mod univariate;
 
 pub use accumulator::Accumulator;
 pub use affine::Affine;
+pub use coordinate_descent::{Descent, Penalty, Quadratic};
+pub use elastic_net::{Penalized, elastic_net, elastic_net_rows};
 pub use least_squares::{LeastSquares, inverse_gram_diagonal, least_squares};
 pub use logistic::{Logistic, LogisticOptions, logistic};
 pub use matrix::Matrix;
