@@ -3,6 +3,8 @@
 use std::fmt::Write;
 
 use super::Report;
+use super::search::{OPTIMISTIC, Search};
+use crate::diag::without_passwords;
 
 /// The report as markdown.
 pub fn markdown(report: &Report) -> String {
@@ -34,6 +36,7 @@ fn sections(report: &Report, text: &mut String) -> std::fmt::Result {
     writeln!(text, "| store | {}: {} |", published.store, published.durability)?;
     writeln!(text, "| run | `{}`, {} |", report.run, report.started)?;
     scores(report, text)?;
+    search(report, text)?;
     coefficients(report, text)?;
     let warnings: Vec<_> = report.all_warnings().collect();
     if !warnings.is_empty() {
@@ -60,6 +63,41 @@ fn scores(report: &Report, text: &mut String) -> std::fmt::Result {
     for scores in &outcome.scores {
         write!(text, "| {} | {:.4} | {:.4} |", scores.metric.name, scores.mean(), scores.std())?;
         scores.folds.iter().try_for_each(|score| write!(text, " {score:.4} |"))?;
+        writeln!(text)?;
+    }
+    Ok(())
+}
+
+fn search(report: &Report, text: &mut String) -> std::fmt::Result {
+    let Some(search) = Search::of(report) else { return Ok(()) };
+    let metric = report.outcome.scores.first().map_or("", |scores| scores.metric.name);
+    let ranked = search.ranked();
+    writeln!(
+        text,
+        "\n## Search\n\nThe best {} of {} candidates. {OPTIMISTIC}\n",
+        ranked.len(),
+        search.len()
+    )?;
+    let addresses = search.addresses();
+    write!(text, "| rank |")?;
+    addresses.iter().try_for_each(|address| write!(text, " `{address}` |"))?;
+    write!(text, " {metric} | std |\n|---|")?;
+    (0..addresses.len() + 2).try_for_each(|_| write!(text, "---|"))?;
+    writeln!(text)?;
+    for (candidate, tried) in ranked {
+        write!(text, "| {} |", tried.rank)?;
+        for address in &addresses {
+            let value =
+                candidate.params.iter().find(|(own, _)| own == address).map(|(_, value)| value.to_string());
+            let value = value.unwrap_or_default().replace('|', "\\|");
+            write!(text, " {} |", without_passwords(&value))?;
+        }
+        for number in [tried.mean, tried.std] {
+            match number {
+                Some(number) => write!(text, " {number:.4} |")?,
+                None => write!(text, " none |")?,
+            }
+        }
         writeln!(text)?;
     }
     Ok(())

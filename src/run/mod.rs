@@ -244,7 +244,7 @@ fn judged(metric: &str, score: Score, notes: &mut Vec<Diagnostic>) -> Result<f64
 }
 
 /// Refuses a model with a coefficient that is no number.
-fn finite(facts: &crate::contract::Facts) -> Result<()> {
+fn finite(facts: &Facts) -> Result<()> {
     let coef = facts.coef.iter().flat_map(|coef| coef.values());
     let mut all = coef.chain(facts.intercept.iter().flatten());
     match all.find(|value| !value.is_finite()) {
