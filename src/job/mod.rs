@@ -71,7 +71,14 @@ pub fn run(
     let threads =
         options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let (outcome, timing) = within(threads, plan.parallel, || run::run(&bound, &plan, watch))?;
-    let timing = Timing { read: read_s, cv: timing.cv_s, refit: timing.refit_s, publish: None, total: None };
+    let timing = Timing {
+        read: read_s,
+        search: timing.search_s,
+        cv: timing.cv_s,
+        refit: timing.refit_s,
+        publish: None,
+        total: None,
+    };
     let artifact = crate::artifact::write(&bound, &outcome)?;
     let lock = Lock::of(&bound, &loaded, &outcome, &artifact);
     if options.locked {

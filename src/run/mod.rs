@@ -1,11 +1,15 @@
-//! Carries out a plan: folds in parallel, then a refit on all rows. Pure: no clock, no store.
+//! Carries out a plan: candidates and folds in parallel, then a refit on all rows. Pure: no clock,
+//! no store.
 
+mod branches;
+mod candidates;
 mod cells;
 mod fitted;
 mod general;
 mod layout;
 mod outcome;
 mod pack;
+mod search;
 mod two_pass;
 mod view;
 mod warnings;
@@ -15,11 +19,11 @@ use std::time::Instant;
 use rayon::prelude::*;
 
 pub use fitted::{Fitted, FittedGroup, FittedNode, FittedSteps};
-pub use outcome::{FoldOutcome, Outcome, Scores};
+pub use outcome::{FoldOutcome, Outcome, Scores, Searched, Tried};
 
 use self::general::General;
 use self::two_pass::TwoPass;
-use crate::contract::{Fold, Frame, Prediction, Reads, Score};
+use crate::contract::{Facts, Fold, Frame, Metric, Prediction, Reads, Score};
 use crate::diag::{Code, Diagnostic, Result, Watch};
 use crate::graph::Pipeline;
 use crate::metrics::LACKS_CLASS;
@@ -29,49 +33,58 @@ use crate::table::{Rows, Target};
 /// How long the stages of a run took, in seconds; beside the outcome, since no time is part of it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Timing {
+    /// The candidates of a search, in all folds.
+    pub search_s: f64,
     /// The folds.
     pub cv_s: f64,
     /// The refit on all rows.
     pub refit_s: f64,
 }
 
-/// Runs the folds and the refit.
+/// Runs the search, if there is one, the folds and the refit.
 ///
 /// # Errors
 /// The first fold's error, in the order of the folds; `Interrupted` when the watch says stop;
-/// `UndefinedScore` and `NotFinite` with fold and metric.
+/// `UndefinedScore` and `NotFinite` with fold and metric. Of a search the first candidate's error
+/// if none has a score.
 pub fn run(bound: &Bound, plan: &Plan, watch: &dyn Watch) -> Result<(Outcome, Timing)> {
     let frame = Frame::of(&bound.x);
     let start = Instant::now();
-    let two_pass = match plan.path {
-        Path::TwoPass => Some(TwoPass::collect(bound, &frame, plan.parallel)?),
-        Path::General => None,
-    };
-    let work = Work { bound, frame: &frame, two_pass };
-    watch.stage("folds", bound.folds.len() as u64);
-    let one = |k: usize| {
-        if watch.stopped() {
-            return Err(stopped());
-        }
-        let outcome = work.fold(k).map_err(|error| error.prefixed(&format!("fold {}", k + 1)));
-        watch.tick(1);
-        outcome
-    };
-    let folds: Vec<_> = if plan.parallel {
-        (0..bound.folds.len()).into_par_iter().map(one).collect()
+    let two_pass = if plan.paths.contains(&Path::TwoPass) {
+        Some(TwoPass::collect(bound, &frame, plan.parallel)?)
     } else {
-        (0..bound.folds.len()).map(one).collect()
+        None
     };
-    let folds: Vec<(FoldOutcome, Vec<Diagnostic>)> = folds.into_iter().collect::<Result<_>>()?;
+    let work = Work { bound, frame: &frame, two_pass, plan };
+    let mut timing = Timing::default();
+    let (chosen, found) = match &bound.graph.search {
+        Some(search) => {
+            let found = search::search(&work, search, watch)?;
+            timing.search_s = start.elapsed().as_secs_f64();
+            let best = found.searched.best;
+            (Chosen { pipeline: &search.candidates[best].pipeline, path: plan.paths[best] }, Some(found))
+        }
+        None => (Chosen { pipeline: &bound.graph.pipeline, path: plan.path }, None),
+    };
+    let start = Instant::now();
+    let (searched, kept, told) = match found {
+        Some(found) => (Some(found.searched), found.folds, found.warnings),
+        None => (None, None, Vec::new()),
+    };
+    let folds = match kept {
+        Some(folds) => folds,
+        None => work.folds(&chosen, watch)?,
+    };
     let (outcomes, notes): (Vec<_>, Vec<_>) = folds.into_iter().unzip();
-    let cv_s = start.elapsed().as_secs_f64();
+    timing.cv_s = start.elapsed().as_secs_f64();
     if watch.stopped() {
         return Err(stopped());
     }
     let start = Instant::now();
-    let Fit { fitted, rows_reason, .. } = work.fit(&bound.graph.pipeline, None)?;
+    let Fit { fitted, rows_reason, .. } = work.fit(&chosen, None)?;
     let mut warnings = bound.warnings.clone();
     warnings.extend(warnings::merged(notes, fitted.notes()));
+    warnings.extend(told);
     let facts = fitted.model.facts();
     finite(&facts)?;
     let scores = (0..bound.graph.scoring.len()).filter(|_| !outcomes.is_empty()).map(|m| Scores {
@@ -79,12 +92,19 @@ pub fn run(bound: &Bound, plan: &Plan, watch: &dyn Watch) -> Result<(Outcome, Ti
         folds: outcomes.iter().map(|fold| fold.scores[m]).collect(),
     });
     let scores = scores.collect();
-    let outcome = Outcome { scores, folds: outcomes, fitted, facts, rows_reason, warnings };
-    Ok((outcome, Timing { cv_s, refit_s: start.elapsed().as_secs_f64() }))
+    timing.refit_s = start.elapsed().as_secs_f64();
+    let outcome = Outcome { scores, search: searched, folds: outcomes, fitted, facts, rows_reason, warnings };
+    Ok((outcome, timing))
 }
 
 fn stopped() -> Diagnostic {
     Code::Interrupted.error("interrupted").help("nothing was published; run it again")
+}
+
+/// A pipeline and the path that it takes.
+struct Chosen<'a> {
+    pipeline: &'a Pipeline,
+    path: Path,
 }
 
 /// A fit on a fold's training rows, or on all rows.
@@ -99,23 +119,54 @@ struct Fit {
 struct Work<'a> {
     bound: &'a Bound<'a>,
     frame: &'a Frame,
+    /// Where some pipeline takes that path.
     two_pass: Option<TwoPass<'a>>,
+    plan: &'a Plan,
+}
+
+/// What is known of a fold's fit: a score a metric or why there is none, and what was noted.
+struct Scored {
+    scores: Vec<Result<f64>>,
+    notes: Vec<Diagnostic>,
 }
 
 impl Work<'_> {
+    /// Every fold of one pipeline, with what was noted in it.
+    fn folds(&self, chosen: &Chosen, watch: &dyn Watch) -> Result<Vec<(FoldOutcome, Vec<Diagnostic>)>> {
+        watch.stage("folds", self.bound.folds.len() as u64);
+        self.each_fold(|k| {
+            if watch.stopped() {
+                return Err(stopped());
+            }
+            let outcome = self.fold(k, chosen).map_err(|error| error.prefixed(&format!("fold {}", k + 1)));
+            watch.tick(1);
+            outcome
+        })
+    }
+
+    /// Works on every fold, side by side where that pays; the first error in their order counts.
+    fn each_fold<T: Send>(&self, work: impl Fn(usize) -> Result<T> + Sync + Send) -> Result<Vec<T>> {
+        let folds: Vec<_> = if self.plan.parallel {
+            (0..self.bound.folds.len()).into_par_iter().map(work).collect()
+        } else {
+            (0..self.bound.folds.len()).map(work).collect()
+        };
+        folds.into_iter().collect()
+    }
+
     /// Fits on a fold's training rows and predicts its test rows; or fits on all rows.
-    fn fit(&self, pipeline: &Pipeline, fold: Option<usize>) -> Result<Fit> {
+    fn fit(&self, chosen: &Chosen, fold: Option<usize>) -> Result<Fit> {
         let rows = |k: usize| &self.bound.folds[k];
         match &self.two_pass {
-            Some(two_pass) => {
-                let fit = two_pass.fit(pipeline, fold)?;
+            Some(two_pass) if chosen.path == Path::TwoPass => {
+                let fit = two_pass.fit(chosen.pipeline, fold)?;
                 let prediction = fold.map(|k| two_pass.predict(&fit, &rows(k).test)).transpose()?;
                 Ok(Fit { fitted: fit.fitted, prediction, rows_reason: fit.rows_reason })
             }
-            None => {
+            _ => {
                 let general = General::new(self.bound, self.frame);
                 let train = fold.map_or_else(|| Rows::all(self.frame.rows()), |k| rows(k).train.clone());
-                let (fitted, features) = general.fit(pipeline, &train)?;
+                let (fitted, features) = general.fit(chosen.pipeline, &train)?;
                 let prediction =
                     fold.map(|k| general.predict(&fitted, &features, &rows(k).test)).transpose()?;
                 Ok(Fit { fitted, prediction, rows_reason: None })
@@ -123,23 +174,41 @@ impl Work<'_> {
         }
     }
 
-    fn fold(&self, k: usize) -> Result<(FoldOutcome, Vec<Diagnostic>)> {
-        let Fit { fitted, prediction, .. } = self.fit(&self.bound.graph.pipeline, Some(k))?;
-        let mut notes = fitted.notes();
+    fn fold(&self, k: usize, chosen: &Chosen) -> Result<(FoldOutcome, Vec<Diagnostic>)> {
+        let Fit { fitted, prediction, .. } = self.fit(chosen, Some(k))?;
         let prediction = prediction.ok_or_else(|| Code::Bug.error("a fold without a prediction"))?;
+        let Scored { scores, notes } = self.scored(k, &fitted, &prediction);
+        Ok((self.outcome(k, scores, fitted.model.facts(), prediction)?, notes))
+    }
+
+    /// The outcome of a fold whose scores are all there.
+    fn outcome(
+        &self,
+        k: usize,
+        scores: Vec<Result<f64>>,
+        facts: Facts,
+        prediction: Prediction,
+    ) -> Result<FoldOutcome> {
+        let scores = scores.into_iter().collect::<Result<_>>()?;
+        let fold = &self.bound.folds[k];
+        Ok(FoldOutcome { train: fold.train.len(), test: fold.test.len(), scores, facts, prediction })
+    }
+
+    /// The scores of a prediction of a fold's test rows.
+    fn scored(&self, k: usize, fitted: &Fitted, prediction: &Prediction) -> Scored {
+        let mut notes = fitted.notes();
         let fold = &self.bound.folds[k];
         let truth = self.bound.y.gather(&fold.test);
         let weight = self.bound.weight.as_ref().map(|weight| fold.test.gather(weight));
-        let mut scores = Vec::new();
-        for metric in &self.bound.graph.scoring {
+        let score = |metric: &&'static Metric| {
             let score = match metric.reads {
                 Reads::Probabilities if !same_classes(&self.bound.y, fold) => Score::Undefined(LACKS_CLASS),
-                _ => (metric.score)(&truth, &prediction, weight.as_deref()),
+                _ => (metric.score)(&truth, prediction, weight.as_deref()),
             };
-            scores.push(judged(metric.name, score, &mut notes)?);
-        }
-        let facts = fitted.model.facts();
-        Ok((FoldOutcome { train: fold.train.len(), test: fold.test.len(), scores, facts, prediction }, notes))
+            judged(metric.name, score, &mut notes)
+        };
+        let scores = self.bound.graph.scoring.iter().map(score).collect();
+        Scored { scores, notes }
     }
 }
 
@@ -176,7 +245,7 @@ fn judged(metric: &str, score: Score, notes: &mut Vec<Diagnostic>) -> Result<f64
 }
 
 /// Refuses a model with a coefficient that is no number.
-fn finite(facts: &crate::contract::Facts) -> Result<()> {
+fn finite(facts: &Facts) -> Result<()> {
     let coef = facts.coef.iter().flat_map(|coef| coef.values());
     let mut all = coef.chain(facts.intercept.iter().flatten());
     match all.find(|value| !value.is_finite()) {

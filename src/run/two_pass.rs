@@ -5,25 +5,24 @@
 //! arXiv 2401.13185, who subtract.
 
 use super::cells::{self, Cell, Input};
-use super::fitted::{Fitted, FittedGroup, FittedNode, FittedSteps};
-use super::general::General;
+use super::fitted::{Fitted, FittedNode};
 use super::layout::{Layout, Place};
 use super::view::View;
-use crate::contract::{Frame, Linear, Needs, Prediction, Stats, Unfit};
+use crate::contract::{Frame, Linear, Prediction};
 use crate::diag::Result;
-use crate::graph::{ModelNode, Pipeline, StepNode};
+use crate::graph::StepNode;
 use crate::linalg::{Affine, Matrix};
 use crate::plan::Bound;
 use crate::table::{Column, MISSING, Rows};
 
 /// Pass 1's outcome: the cells of all folds.
 pub struct TwoPass<'a> {
-    bound: &'a Bound<'a>,
-    frame: &'a Frame,
-    layout: Layout,
-    cells: Vec<Cell>,
-    others: Vec<Cell>,
-    whole: Cell,
+    pub(super) bound: &'a Bound<'a>,
+    pub(super) frame: &'a Frame,
+    pub(super) layout: Layout,
+    pub(super) cells: Vec<Cell>,
+    pub(super) others: Vec<Cell>,
+    pub(super) whole: Cell,
 }
 
 /// A fitted pipeline with its linear form over the raw positions, where it has one.
@@ -32,7 +31,7 @@ pub struct Fit {
     pub fitted: Fitted,
     /// The model's linear form over raw positions, one an output; `None` when only applying the
     /// steps to rows will do.
-    composed: Option<Vec<Affine>>,
+    pub(super) composed: Option<Vec<Affine>>,
     /// Why the model was fitted on rows, if it was.
     pub rows_reason: Option<String>,
 }
@@ -62,79 +61,9 @@ impl<'a> TwoPass<'a> {
         Ok(Self { bound, frame, layout, cells, others, whole })
     }
 
-    /// Fits a pipeline on the training rows of fold `k`, or on all rows.
-    ///
-    /// # Errors
-    /// Whatever a step or the model refuses, with its name.
-    pub fn fit(&self, pipeline: &Pipeline, fold: Option<usize>) -> Result<Fit> {
-        let cell = fold.map_or(&self.whole, |k| &self.others[k]);
-        if let Some(reason) = self.far_from_shift(cell) {
-            return self.all_on_rows(pipeline, &self.training_rows(fold), reason);
-        }
-        let unseen = fold.map(|k| &self.cells[k]);
-        let raw = View::raw(&self.layout, cell, &self.bound.y, self.bound.x.schema());
-        let mut groups = Vec::new();
-        let mut views = Vec::new();
-        let mut caveats = Caveats::default();
-        for (group, columns) in
-            pipeline.groups.iter().zip(&self.bound.groups).filter(|(_, columns)| !columns.is_empty())
-        {
-            let schema = self.bound.x.schema();
-            let places: Vec<usize> = columns.iter().filter_map(|name| schema.index(name)).collect();
-            let (steps, view) = chain(&group.steps, raw.select(&places), &mut caveats)?;
-            views.push((group.name.clone(), view));
-            groups.push(FittedGroup { name: group.name.clone(), columns: columns.clone(), steps });
-        }
-        let (select, view) = chain(&pipeline.select, raw.beside(views), &mut caveats)?;
-        let steps = FittedSteps { groups, select };
-        let names = view.names();
-        let rows = self.training_rows(fold);
-        if let Some(doubt) = caveats.doubts.into_iter().next() {
-            return self.all_on_rows(pipeline, &rows, doubt);
-        }
-        if unseen.is_some_and(|test| caveats.refused.iter().any(|at| test.plain.mean[*at] != 0.0)) {
-            return self.on_rows(
-                &pipeline.model,
-                steps,
-                &rows,
-                "a fold's test rows have a category that its training rows lack",
-            );
-        }
-        let Some(joint) = view.joint() else {
-            return self.on_rows(
-                &pipeline.model,
-                steps,
-                &rows,
-                "the model's features are not all numbers without holes",
-            );
-        };
-        let mut stats = Stats { joint: Some(joint), ..view.stats(Needs::TARGET) };
-        stats.rows = rows.len();
-        let model = &pipeline.model.model;
-        let fits = model.fit_grid(&[&**model], &stats);
-        match fits.into_iter().next() {
-            Some(Ok(fitted)) => {
-                let composed =
-                    fitted.linear().zip(view.values()).map(|(linear, values)| compose(&linear, &values));
-                let fitted = Fitted { steps, class: model.name(), model: fitted, names };
-                Ok(Fit { fitted, composed, rows_reason: None })
-            }
-            Some(Err(Unfit::Rows(reason))) => {
-                let mut fit = self.on_rows(&pipeline.model, steps, &rows, &reason)?;
-                let linear = fit.fitted.model.linear();
-                fit.composed = linear.zip(view.values()).map(|(linear, values)| compose(&linear, &values));
-                Ok(fit)
-            }
-            Some(Err(Unfit::Failed(error))) => {
-                Err(error.prefixed(&format!("model `{}`", pipeline.model.name)).or_at(&pipeline.model.span))
-            }
-            None => Err(crate::diag::Code::Bug.error("a model gave no outcome for its candidate")),
-        }
-    }
-
     /// The column whose training values lie so far from the frozen shift that their moments have lost
     /// digits: its mean is more than 100 standard deviations away.
-    fn far_from_shift(&self, cell: &Cell) -> Option<String> {
+    pub(super) fn far_from_shift(&self, cell: &Cell) -> Option<String> {
         let moments = &cell.plain;
         let far = |place: &Place| match place {
             Place::Number { at, .. } => {
@@ -148,23 +77,8 @@ impl<'a> TwoPass<'a> {
         Some(format!("the training values of `{name}` are far from those of the first rows"))
     }
 
-    fn training_rows(&self, fold: Option<usize>) -> Rows {
+    pub(super) fn training_rows(&self, fold: Option<usize>) -> Rows {
         fold.map_or_else(|| Rows::all(self.bound.x.rows()), |k| self.bound.folds[k].train.clone())
-    }
-
-    /// Everything from the rows, as the general path does it.
-    fn all_on_rows(&self, pipeline: &Pipeline, rows: &Rows, reason: String) -> Result<Fit> {
-        let (fitted, _) = General::new(self.bound, self.frame).fit(pipeline, rows)?;
-        Ok(Fit { fitted, composed: None, rows_reason: Some(reason) })
-    }
-
-    /// The model from the rows that the steps make.
-    fn on_rows(&self, node: &ModelNode, steps: FittedSteps, rows: &Rows, reason: &str) -> Result<Fit> {
-        let features = steps.transform(self.frame)?;
-        let model = General::new(self.bound, self.frame).model(node, &features, rows)?;
-        let names = features.names().iter().map(|name| name.to_string()).collect();
-        let fitted = Fitted { steps, class: node.model.name(), model, names };
-        Ok(Fit { fitted, composed: None, rows_reason: Some(reason.to_owned()) })
     }
 
     /// Predicts some rows: pass 2 for them.
@@ -226,7 +140,7 @@ fn add(sums: &mut [f64], place: &Place, column: &Column, factors: &[f64], rows: 
 }
 
 /// The model's linear form over raw positions.
-fn compose(linear: &Linear, values: &[Affine]) -> Vec<Affine> {
+pub(super) fn compose(linear: &Linear, values: &[Affine]) -> Vec<Affine> {
     let output = |t: usize| {
         let mut offset = linear.intercept[t];
         let mut factors = std::collections::BTreeMap::<u32, f64>::new();
@@ -242,15 +156,15 @@ fn compose(linear: &Linear, values: &[Affine]) -> Vec<Affine> {
 
 /// What may keep statistics from being enough.
 #[derive(Default)]
-struct Caveats {
+pub(super) struct Caveats {
     /// Positions that must be 0 in every test row.
-    refused: Vec<usize>,
+    pub refused: Vec<usize>,
     /// Why a step's choice hangs on more digits than merged moments have.
-    doubts: Vec<String>,
+    pub doubts: Vec<String>,
 }
 
 /// Fits steps one after the other on what a view tells of them.
-fn chain<'v>(
+pub(super) fn chain<'v>(
     nodes: &[StepNode],
     mut view: View<'v>,
     caveats: &mut Caveats,
@@ -268,7 +182,7 @@ fn chain<'v>(
         caveats.refused.extend(view.refused(&map));
         caveats.doubts.extend(step.doubt().map(|doubt| format!("{}: {doubt}", node.address)));
         view = view.through(&map);
-        fitted.push(FittedNode { class: node.step.name(), name: node.name.clone(), step });
+        fitted.push(FittedNode { class: node.step.name(), name: node.name.clone(), step: step.into() });
     }
     Ok((fitted, view))
 }
