@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::lookup;
-use super::nodes::{ColumnName, Graph, Group, ModelNode, Origin, OutputNode, Selector, SourceNode, StepNode};
+use super::nodes::{
+    ColumnName, Graph, Group, ModelNode, Origin, OutputNode, Pipeline, Selector, SourceNode, StepNode,
+};
 use super::types;
 use crate::contract::erased::{AnyModel, AnySplitter};
 use crate::contract::{Metric, Task, Value};
@@ -60,9 +62,15 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
         target: column(spec.target.as_ref()?),
         ids: spec.roles.id.iter().map(column).collect(),
         weight: spec.roles.weight.as_ref().map(column),
-        groups,
-        select,
-        model: ModelNode { name: model.name().to_lowercase(), model, span: written.span.clone() },
+        pipeline: Pipeline {
+            groups,
+            select,
+            model: ModelNode {
+                name: model.name().to_lowercase(),
+                model: model.into(),
+                span: written.span.clone(),
+            },
+        },
         splitter,
         splitter_reason,
         scoring: scoring?,
@@ -73,7 +81,7 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
         },
         resolved: spec.resolved(),
     };
-    problems.extend(types::check(&graph, &known_types(&graph)));
+    problems.extend(types::check(&graph.pipeline, &known_types(&graph)));
     Some(graph)
 }
 
@@ -101,7 +109,7 @@ fn known_types(graph: &Graph) -> Vec<Option<crate::contract::Types>> {
         }
         _ => None,
     };
-    graph.groups.iter().map(known).collect()
+    graph.pipeline.groups.iter().map(known).collect()
 }
 
 /// The groups of `preprocess`.
@@ -181,7 +189,7 @@ fn chain(steps: &[Written], address: &str, problems: &mut Vec<Diagnostic>) -> Ve
         nodes.push(StepNode {
             address: format!("{address}__{name}"),
             name,
-            step,
+            step: step.into(),
             span: written.span.clone(),
         });
     }

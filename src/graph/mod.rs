@@ -8,4 +8,6 @@ pub mod types;
 
 pub use build::{build, read};
 pub use drawing::Drawing;
-pub use nodes::{ColumnName, Graph, Group, ModelNode, Origin, OutputNode, Selector, SourceNode, StepNode};
+pub use nodes::{
+    ColumnName, Graph, Group, ModelNode, Origin, OutputNode, Pipeline, Selector, SourceNode, StepNode,
+};

@@ -1,6 +1,7 @@
 //! The checked file: components instead of names.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::contract::Metric;
 use crate::contract::erased::{AnyModel, AnySplitter, AnyStep};
@@ -8,6 +9,7 @@ use crate::diag::Span;
 use crate::table::Kind;
 
 /// A step with its place in the file.
+#[derive(Clone)]
 pub struct StepNode {
     /// Its name within its list, as `make_pipeline` gives it: the class in lower case.
     pub name: String,
@@ -15,17 +17,18 @@ pub struct StepNode {
     /// stream is drawn from.
     pub address: String,
     /// The step.
-    pub step: Box<dyn AnyStep>,
+    pub step: Arc<dyn AnyStep>,
     /// Where it is written.
     pub span: Span,
 }
 
 /// The model with its place in the file.
+#[derive(Clone)]
 pub struct ModelNode {
     /// The class in lower case.
     pub name: String,
     /// The model.
-    pub model: Box<dyn AnyModel>,
+    pub model: Arc<dyn AnyModel>,
     /// Where it is written.
     pub span: Span,
 }
@@ -49,6 +52,7 @@ pub enum Selector {
 }
 
 /// A column group.
+#[derive(Clone)]
 pub struct Group {
     /// Its name; none for a plain list of steps.
     pub name: Option<String>,
@@ -118,9 +122,21 @@ pub struct OutputNode {
     pub report: Vec<String>,
 }
 
-/// The whole pipeline, checked, without data.
+/// What is fitted: column groups side by side, selectors after them, then the model. A clone shares
+/// the steps and the model, so that pipelines which differ in one step share all others.
+#[derive(Clone)]
+pub struct Pipeline {
+    /// The column groups, in order; never empty.
+    pub groups: Vec<Group>,
+    /// The selectors after them.
+    pub select: Vec<StepNode>,
+    /// The model.
+    pub model: ModelNode,
+}
+
+/// The whole file, checked, without data.
 pub struct Graph {
-    /// The pipeline's name.
+    /// The file's name for it.
     pub name: String,
     /// The seed of everything whose own is unwritten.
     pub seed: u32,
@@ -134,12 +150,8 @@ pub struct Graph {
     pub ids: Vec<ColumnName>,
     /// The column of sample weights: never a feature.
     pub weight: Option<ColumnName>,
-    /// The column groups, in order; never empty.
-    pub groups: Vec<Group>,
-    /// The selectors after them.
-    pub select: Vec<StepNode>,
-    /// The model.
-    pub model: ModelNode,
+    /// What is fitted, as written.
+    pub pipeline: Pipeline,
     /// The folds; `None` only refits.
     pub splitter: Option<Box<dyn AnySplitter>>,
     /// Why this splitter: as written, or what `cv: 5` means for the model.

@@ -110,10 +110,10 @@ fn judge_steps(bound: &Bound) -> Vec<StepPlan> {
         })
     };
     let mut after = Types { numbers: false, categories: false, missing: false };
-    for (group, columns) in graph.groups.iter().zip(&bound.groups) {
+    for (group, columns) in graph.pipeline.groups.iter().zip(&bound.groups) {
         after = after.or(judged(&group.steps, types(&bound.x, columns)));
     }
-    judged(&graph.select, after);
+    judged(&graph.pipeline.select, after);
     plans
 }
 
@@ -145,7 +145,7 @@ fn judge(node: &StepNode, input: Types) -> StepPlan {
 }
 
 fn judge_model(bound: &Bound) -> StepPlan {
-    let model = &bound.graph.model.model;
+    let model = &bound.graph.pipeline.model.model;
     let (path, reason) = if model.needs().has(Needs::ROWS) {
         (Path::General, "reads the rows in every iteration, or is no linear model")
     } else {

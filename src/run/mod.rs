@@ -5,6 +5,7 @@ mod fitted;
 mod general;
 mod layout;
 mod outcome;
+mod pack;
 mod two_pass;
 mod view;
 mod warnings;
@@ -20,6 +21,7 @@ use self::general::General;
 use self::two_pass::TwoPass;
 use crate::contract::{Fold, Frame, Prediction, Reads, Score};
 use crate::diag::{Code, Diagnostic, Result, Watch};
+use crate::graph::Pipeline;
 use crate::metrics::LACKS_CLASS;
 use crate::plan::{Bound, Path, Plan};
 use crate::table::{Rows, Target};
@@ -67,7 +69,7 @@ pub fn run(bound: &Bound, plan: &Plan, watch: &dyn Watch) -> Result<(Outcome, Ti
         return Err(stopped());
     }
     let start = Instant::now();
-    let Fit { fitted, rows_reason, .. } = work.fit(None)?;
+    let Fit { fitted, rows_reason, .. } = work.fit(&bound.graph.pipeline, None)?;
     let mut warnings = bound.warnings.clone();
     warnings.extend(warnings::merged(notes, fitted.notes()));
     let facts = fitted.model.facts();
@@ -102,18 +104,18 @@ struct Work<'a> {
 
 impl Work<'_> {
     /// Fits on a fold's training rows and predicts its test rows; or fits on all rows.
-    fn fit(&self, fold: Option<usize>) -> Result<Fit> {
+    fn fit(&self, pipeline: &Pipeline, fold: Option<usize>) -> Result<Fit> {
         let rows = |k: usize| &self.bound.folds[k];
         match &self.two_pass {
             Some(two_pass) => {
-                let fit = two_pass.fit(fold)?;
+                let fit = two_pass.fit(pipeline, fold)?;
                 let prediction = fold.map(|k| two_pass.predict(&fit, &rows(k).test)).transpose()?;
                 Ok(Fit { fitted: fit.fitted, prediction, rows_reason: fit.rows_reason })
             }
             None => {
                 let general = General::new(self.bound, self.frame);
                 let train = fold.map_or_else(|| Rows::all(self.frame.rows()), |k| rows(k).train.clone());
-                let (fitted, features) = general.fit(&train)?;
+                let (fitted, features) = general.fit(pipeline, &train)?;
                 let prediction =
                     fold.map(|k| general.predict(&fitted, &features, &rows(k).test)).transpose()?;
                 Ok(Fit { fitted, prediction, rows_reason: None })
@@ -122,7 +124,7 @@ impl Work<'_> {
     }
 
     fn fold(&self, k: usize) -> Result<(FoldOutcome, Vec<Diagnostic>)> {
-        let Fit { fitted, prediction, .. } = self.fit(Some(k))?;
+        let Fit { fitted, prediction, .. } = self.fit(&self.bound.graph.pipeline, Some(k))?;
         let mut notes = fitted.notes();
         let prediction = prediction.ok_or_else(|| Code::Bug.error("a fold without a prediction"))?;
         let fold = &self.bound.folds[k];

@@ -11,7 +11,7 @@ use super::layout::{Layout, Place};
 use super::view::View;
 use crate::contract::{Frame, Linear, Needs, Prediction, Stats, Unfit};
 use crate::diag::Result;
-use crate::graph::StepNode;
+use crate::graph::{ModelNode, Pipeline, StepNode};
 use crate::linalg::{Affine, Matrix};
 use crate::plan::Bound;
 use crate::table::{Column, MISSING, Rows};
@@ -62,15 +62,14 @@ impl<'a> TwoPass<'a> {
         Ok(Self { bound, frame, layout, cells, others, whole })
     }
 
-    /// Fits on the training rows of fold `k`, or on all rows.
+    /// Fits a pipeline on the training rows of fold `k`, or on all rows.
     ///
     /// # Errors
     /// Whatever a step or the model refuses, with its name.
-    pub fn fit(&self, fold: Option<usize>) -> Result<Fit> {
-        let graph = self.bound.graph;
+    pub fn fit(&self, pipeline: &Pipeline, fold: Option<usize>) -> Result<Fit> {
         let cell = fold.map_or(&self.whole, |k| &self.others[k]);
         if let Some(reason) = self.far_from_shift(cell) {
-            return self.all_on_rows(&self.training_rows(fold), reason);
+            return self.all_on_rows(pipeline, &self.training_rows(fold), reason);
         }
         let unseen = fold.map(|k| &self.cells[k]);
         let raw = View::raw(&self.layout, cell, &self.bound.y, self.bound.x.schema());
@@ -78,7 +77,7 @@ impl<'a> TwoPass<'a> {
         let mut views = Vec::new();
         let mut caveats = Caveats::default();
         for (group, columns) in
-            graph.groups.iter().zip(&self.bound.groups).filter(|(_, columns)| !columns.is_empty())
+            pipeline.groups.iter().zip(&self.bound.groups).filter(|(_, columns)| !columns.is_empty())
         {
             let schema = self.bound.x.schema();
             let places: Vec<usize> = columns.iter().filter_map(|name| schema.index(name)).collect();
@@ -86,26 +85,32 @@ impl<'a> TwoPass<'a> {
             views.push((group.name.clone(), view));
             groups.push(FittedGroup { name: group.name.clone(), columns: columns.clone(), steps });
         }
-        let (select, view) = chain(&graph.select, raw.beside(views), &mut caveats)?;
+        let (select, view) = chain(&pipeline.select, raw.beside(views), &mut caveats)?;
         let steps = FittedSteps { groups, select };
         let names = view.names();
         let rows = self.training_rows(fold);
         if let Some(doubt) = caveats.doubts.into_iter().next() {
-            return self.all_on_rows(&rows, doubt);
+            return self.all_on_rows(pipeline, &rows, doubt);
         }
         if unseen.is_some_and(|test| caveats.refused.iter().any(|at| test.plain.mean[*at] != 0.0)) {
             return self.on_rows(
+                &pipeline.model,
                 steps,
                 &rows,
                 "a fold's test rows have a category that its training rows lack",
             );
         }
         let Some(joint) = view.joint() else {
-            return self.on_rows(steps, &rows, "the model's features are not all numbers without holes");
+            return self.on_rows(
+                &pipeline.model,
+                steps,
+                &rows,
+                "the model's features are not all numbers without holes",
+            );
         };
         let mut stats = Stats { joint: Some(joint), ..view.stats(Needs::TARGET) };
         stats.rows = rows.len();
-        let model = &graph.model.model;
+        let model = &pipeline.model.model;
         let fits = model.fit_grid(&[&**model], &stats);
         match fits.into_iter().next() {
             Some(Ok(fitted)) => {
@@ -115,13 +120,13 @@ impl<'a> TwoPass<'a> {
                 Ok(Fit { fitted, composed, rows_reason: None })
             }
             Some(Err(Unfit::Rows(reason))) => {
-                let mut fit = self.on_rows(steps, &rows, &reason)?;
+                let mut fit = self.on_rows(&pipeline.model, steps, &rows, &reason)?;
                 let linear = fit.fitted.model.linear();
                 fit.composed = linear.zip(view.values()).map(|(linear, values)| compose(&linear, &values));
                 Ok(fit)
             }
             Some(Err(Unfit::Failed(error))) => {
-                Err(error.prefixed(&format!("model `{}`", graph.model.name)).or_at(&graph.model.span))
+                Err(error.prefixed(&format!("model `{}`", pipeline.model.name)).or_at(&pipeline.model.span))
             }
             None => Err(crate::diag::Code::Bug.error("a model gave no outcome for its candidate")),
         }
@@ -148,17 +153,17 @@ impl<'a> TwoPass<'a> {
     }
 
     /// Everything from the rows, as the general path does it.
-    fn all_on_rows(&self, rows: &Rows, reason: String) -> Result<Fit> {
-        let (fitted, _) = General::new(self.bound, self.frame).fit(rows)?;
+    fn all_on_rows(&self, pipeline: &Pipeline, rows: &Rows, reason: String) -> Result<Fit> {
+        let (fitted, _) = General::new(self.bound, self.frame).fit(pipeline, rows)?;
         Ok(Fit { fitted, composed: None, rows_reason: Some(reason) })
     }
 
     /// The model from the rows that the steps make.
-    fn on_rows(&self, steps: FittedSteps, rows: &Rows, reason: &str) -> Result<Fit> {
+    fn on_rows(&self, node: &ModelNode, steps: FittedSteps, rows: &Rows, reason: &str) -> Result<Fit> {
         let features = steps.transform(self.frame)?;
-        let model = General::new(self.bound, self.frame).model(&features, rows)?;
+        let model = General::new(self.bound, self.frame).model(node, &features, rows)?;
         let names = features.names().iter().map(|name| name.to_string()).collect();
-        let fitted = Fitted { steps, class: self.bound.graph.model.model.name(), model, names };
+        let fitted = Fitted { steps, class: node.model.name(), model, names };
         Ok(Fit { fitted, composed: None, rows_reason: Some(reason.to_owned()) })
     }
 
