@@ -95,8 +95,8 @@ fn search(report: &Report, text: &mut String) -> std::fmt::Result {
         for address in &addresses {
             let value =
                 candidate.params.iter().find(|(own, _)| own == address).map(|(_, value)| value.to_string());
-            let value = crate::diag::without_passwords(&value.unwrap_or_default());
-            write!(text, " {} |", cell(&code(&value)))?;
+            let value = value.unwrap_or_default();
+            write!(text, " {} |", cell(&code(&crate::diag::without_passwords(&value))))?;
         }
         for number in [tried.mean, tried.std] {
             match number {
