@@ -5,16 +5,23 @@
 
 mod accumulator;
 mod affine;
+mod blocks;
 mod cholesky;
+mod constant_columns;
+mod elementary;
 mod faer_view;
 mod householder;
 mod least_squares;
 mod logistic;
+mod logistic_grid;
+mod logistic_loss;
 mod logistic_pass;
+mod logistic_space;
 mod matrix;
 mod mixed;
 mod moments;
-mod newton;
+mod newton_factor;
+mod newton_grid;
 mod predict;
 mod rank;
 mod refined;
@@ -27,8 +34,10 @@ mod univariate;
 
 pub use accumulator::Accumulator;
 pub use affine::Affine;
+pub use blocks::Blocks;
 pub use least_squares::{LeastSquares, inverse_gram_diagonal, least_squares};
 pub use logistic::{Logistic, LogisticOptions, logistic};
+pub use logistic_grid::{LogisticGrid, logistic_grid};
 pub use matrix::Matrix;
 pub use mixed::{MixedAccumulator, Part, Shape};
 pub use moments::{BLOCK, Moments, RUN};
