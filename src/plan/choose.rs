@@ -150,10 +150,8 @@ fn judge(node: &StepNode, input: Types) -> StepPlan {
         (Path::General, "is fitted from rows")
     } else if !node.step.maps(input) {
         (Path::General, "is no linear map of its features")
-    } else if needs.has(Needs::ORDER) {
-        (Path::General, "needs sorted values, which do not merge")
-    } else if needs.has(Needs::COUNTS) && input.numbers {
-        (Path::General, "counts the values of numbers, which are not kept")
+    } else if needs.has(Needs::ORDER) || needs.has(Needs::COUNTS) && input.numbers {
+        (Path::TwoPass, "is fitted from the sorted values, and is a linear map")
     } else {
         (Path::TwoPass, "is fitted from statistics, and is a linear map")
     };

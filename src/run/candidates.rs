@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::fitted::{Fitted, FittedGroup, FittedSteps};
 use super::general::General;
 use super::two_pass::{Caveats, Fit, TwoPass, chain, compose};
-use super::view::View;
+use super::view::{Training, View};
 use crate::contract::erased::AnyModel;
 use crate::contract::{Frame, Needs, Stats, Unfit};
 use crate::diag::{Code, Result};
@@ -81,7 +81,8 @@ impl TwoPass<'_> {
     /// Steps and selectors of a pipeline.
     fn before(&self, pipeline: &Pipeline, fold: Option<usize>) -> Result<Before<'_>> {
         let cell = fold.map_or(&self.whole, |k| &self.others[k]);
-        let raw = View::raw(&self.layout, cell, &self.bound.y, self.bound.x.schema());
+        let training = Training { cell, fold, orders: &self.orders };
+        let raw = View::raw(&self.layout, training, &self.bound.y, self.bound.x.schema());
         let mut groups = Vec::new();
         let mut views = Vec::new();
         let mut caveats = Caveats::default();

@@ -7,6 +7,7 @@ mod cells;
 mod fitted;
 mod general;
 mod layout;
+mod order;
 mod out_of_fold;
 mod outcome;
 mod pack;
@@ -67,7 +68,8 @@ pub fn run(bound: &Bound, plan: &Plan, watch: &dyn Watch) -> Result<(Outcome, Ti
         }
         None => (Chosen { pipeline: &bound.graph.pipeline, path: plan.path }, None),
     };
-    let start = Instant::now();
+    // Without a search the folds begin with pass 1.
+    let start = if found.is_some() { Instant::now() } else { start };
     let (searched, kept, told) = match found {
         Some(found) => (Some(found.searched), found.folds, found.warnings),
         None => (None, None, Vec::new()),
