@@ -4,7 +4,9 @@ from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.feature_selection import SelectKBest, VarianceThreshold, f_classif, f_regression
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.linear_model import (
+    ElasticNet, ElasticNetCV, Lasso, LassoCV, LinearRegression, LogisticRegression, Ridge, RidgeCV,
+)
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
@@ -12,7 +14,10 @@ from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, S
 STEPS = [
     SimpleImputer, StandardScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, VarianceThreshold, SelectKBest,
 ]
-MODELS = [LinearRegression, Ridge, LogisticRegression, DummyRegressor, DummyClassifier]
+MODELS = [
+    LinearRegression, Ridge, RidgeCV, Lasso, ElasticNet, LassoCV, ElasticNetCV, LogisticRegression, DummyRegressor,
+    DummyClassifier,
+]
 SPLITTERS = [KFold, StratifiedKFold]
 FUNCTIONS = {"f_classif": f_classif, "f_regression": f_regression}
 
@@ -21,6 +26,9 @@ FUNCTIONS = {"f_classif": f_classif, "f_regression": f_regression}
 EXACT = {
     LogisticRegression: {"solver": "newton-cholesky", "tol": 1e-14, "max_iter": 1000},
     Ridge: {"solver": "svd"},
+    RidgeCV: {"gcv_mode": "svd"},
+    **{model: {"tol": 0, "max_iter": 20_000} for model in (Lasso, ElasticNet)},
+    **{model: {"tol": 0, "max_iter": 5_000, "precompute": False} for model in (LassoCV, ElasticNetCV)},
     OneHotEncoder: {"sparse_output": False},
 }
 KEYS = {
