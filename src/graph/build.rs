@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::lookup;
-use super::nodes::{ColumnName, Graph, Group, ModelNode, Origin, OutputNode, Selector, SourceNode, StepNode};
+use super::nodes::{
+    ColumnName, Graph, Group, ModelNode, Origin, OutputNode, Pipeline, Selector, SourceNode, StepNode,
+};
 use super::types;
+use super::{lookup, search};
 use crate::contract::erased::{AnyModel, AnySplitter};
 use crate::contract::{Metric, Task, Value};
 use crate::diag::{Code, Diagnostic, Span, suggest};
@@ -41,7 +43,7 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
     }
     let (splitter, splitter_reason) = splitter?;
     let (origin, text) = origin(&spec.source)?;
-    let graph = Graph {
+    let mut graph = Graph {
         name: spec.name.value.clone(),
         seed: spec.seed,
         store: spec.store.as_ref().map(|store| (store.value.clone(), spec.base_of(&store.span).to_owned())),
@@ -60,9 +62,16 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
         target: column(spec.target.as_ref()?),
         ids: spec.roles.id.iter().map(column).collect(),
         weight: spec.roles.weight.as_ref().map(column),
-        groups,
-        select,
-        model: ModelNode { name: model.name().to_lowercase(), model, span: written.span.clone() },
+        pipeline: Pipeline {
+            groups,
+            select,
+            model: ModelNode {
+                name: model.name().to_lowercase(),
+                model: model.into(),
+                span: written.span.clone(),
+            },
+        },
+        search: None,
         splitter,
         splitter_reason,
         scoring: scoring?,
@@ -73,7 +82,11 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
         },
         resolved: spec.resolved(),
     };
-    problems.extend(types::check(&graph, &known_types(&graph)));
+    let known = known_types(&graph);
+    problems.extend(types::check(&graph.pipeline, &known));
+    if let Some(written) = &spec.search {
+        graph.search = search::search(written, spec, &graph.pipeline, &known, problems);
+    }
     Some(graph)
 }
 
@@ -101,7 +114,7 @@ fn known_types(graph: &Graph) -> Vec<Option<crate::contract::Types>> {
         }
         _ => None,
     };
-    graph.groups.iter().map(known).collect()
+    graph.pipeline.groups.iter().map(known).collect()
 }
 
 /// The groups of `preprocess`.
@@ -181,7 +194,7 @@ fn chain(steps: &[Written], address: &str, problems: &mut Vec<Diagnostic>) -> Ve
         nodes.push(StepNode {
             address: format!("{address}__{name}"),
             name,
-            step,
+            step: step.into(),
             span: written.span.clone(),
         });
     }

@@ -1,13 +1,15 @@
 //! The checked file: components instead of names.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use crate::contract::Metric;
 use crate::contract::erased::{AnyModel, AnySplitter, AnyStep};
+use crate::contract::{Metric, Value};
 use crate::diag::Span;
 use crate::table::Kind;
 
 /// A step with its place in the file.
+#[derive(Clone)]
 pub struct StepNode {
     /// Its name within its list, as `make_pipeline` gives it: the class in lower case.
     pub name: String,
@@ -15,17 +17,18 @@ pub struct StepNode {
     /// stream is drawn from.
     pub address: String,
     /// The step.
-    pub step: Box<dyn AnyStep>,
+    pub step: Arc<dyn AnyStep>,
     /// Where it is written.
     pub span: Span,
 }
 
 /// The model with its place in the file.
+#[derive(Clone)]
 pub struct ModelNode {
     /// The class in lower case.
     pub name: String,
     /// The model.
-    pub model: Box<dyn AnyModel>,
+    pub model: Arc<dyn AnyModel>,
     /// Where it is written.
     pub span: Span,
 }
@@ -49,6 +52,7 @@ pub enum Selector {
 }
 
 /// A column group.
+#[derive(Clone)]
 pub struct Group {
     /// Its name; none for a plain list of steps.
     pub name: Option<String>,
@@ -118,9 +122,47 @@ pub struct OutputNode {
     pub report: Vec<String>,
 }
 
-/// The whole pipeline, checked, without data.
+/// What is fitted: column groups side by side, selectors after them, then the model. A clone shares
+/// the steps and the model, so that pipelines which differ in one step share all others.
+#[derive(Clone)]
+pub struct Pipeline {
+    /// The column groups, in order; never empty.
+    pub groups: Vec<Group>,
+    /// The selectors after them.
+    pub select: Vec<StepNode>,
+    /// The model.
+    pub model: ModelNode,
+}
+
+/// One of the pipelines that a search tries.
+pub struct Candidate {
+    /// What was set, by address; sorted.
+    pub params: Vec<(String, Value)>,
+    /// The pipeline with that.
+    pub pipeline: Pipeline,
+}
+
+impl Candidate {
+    /// What was set, as a person writes it: `model__alpha=0.1, select__k=3`.
+    pub fn label(&self) -> String {
+        let set: Vec<_> = self.params.iter().map(|(address, value)| format!("{address}={value}")).collect();
+        if set.is_empty() { "as written".to_owned() } else { set.join(", ") }
+    }
+}
+
+/// The pipelines among which the scores decide.
+pub struct Search {
+    /// scikit-learn's class name.
+    pub class: &'static str,
+    /// Every candidate, in the order of scikit-learn's `ParameterGrid`; never empty.
+    pub candidates: Vec<Candidate>,
+    /// Where it is written.
+    pub span: Span,
+}
+
+/// The whole file, checked, without data.
 pub struct Graph {
-    /// The pipeline's name.
+    /// The file's name for it.
     pub name: String,
     /// The seed of everything whose own is unwritten.
     pub seed: u32,
@@ -134,12 +176,10 @@ pub struct Graph {
     pub ids: Vec<ColumnName>,
     /// The column of sample weights: never a feature.
     pub weight: Option<ColumnName>,
-    /// The column groups, in order; never empty.
-    pub groups: Vec<Group>,
-    /// The selectors after them.
-    pub select: Vec<StepNode>,
-    /// The model.
-    pub model: ModelNode,
+    /// What is fitted, as written; with a search each candidate is fitted instead.
+    pub pipeline: Pipeline,
+    /// The candidates, where there is a search.
+    pub search: Option<Search>,
     /// The folds; `None` only refits.
     pub splitter: Option<Box<dyn AnySplitter>>,
     /// Why this splitter: as written, or what `cv: 5` means for the model.

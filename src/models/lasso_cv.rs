@@ -28,7 +28,7 @@ params! {
         /// Accepted, and without effect: both have the same optimum.
         selection: Selection = Selection::Cyclic, Bound::Any;
     }
-    without_effect: ["copy_X", "n_jobs", "precompute", "random_state", "verbose"];
+    without_effect: ["copy_X", "max_iter", "n_jobs", "precompute", "random_state", "selection", "tol", "verbose"];
 }
 
 impl LassoCV {

@@ -74,7 +74,7 @@ params! {
         /// Choose for each target by itself; without `cv` only.
         alpha_per_target: bool = false, Bound::Any;
     }
-    without_effect: [];
+    without_effect: ["gcv_mode"];
 }
 
 impl Checks for RidgeCV {

@@ -90,7 +90,7 @@ fn usable(x: &Table) -> Result<()> {
 fn groups(graph: &Graph, x: &Table, warnings: &mut Vec<Diagnostic>) -> Result<Vec<Vec<String>>> {
     let mut taken: BTreeSet<String> = BTreeSet::new();
     let mut groups = Vec::new();
-    for group in &graph.groups {
+    for group in &graph.pipeline.groups {
         let columns: Vec<String> = match &group.selector {
             Selector::All => x.schema().names().map(Into::into).collect(),
             Selector::Remainder => {
@@ -143,9 +143,9 @@ fn learnable(graph: &Graph, table: &Table, j: usize) -> Result<Target> {
             format!("target `{name}` is missing in row {} ({many} of {} rows)", row + 1, table.rows());
         return Err(bad(message).help("drop or fill these rows before they are read"));
     }
-    match (graph.model.model.task(), column) {
+    match (graph.pipeline.model.model.task(), column) {
         (Task::Regression, Column::Codes { .. }) => {
-            let model = graph.model.model.name();
+            let model = graph.pipeline.model.model.name();
             let message = format!("target `{name}` is a category, and {model} is a regression");
             Err(bad(message).help("use a classifier, such as `LogisticRegression`"))
         }

@@ -1,6 +1,7 @@
 """Build with scikit-learn, by class name, the pipeline that a pipeline file describes."""
 
 from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.feature_selection import SelectKBest, VarianceThreshold, f_classif, f_regression
 from sklearn.impute import SimpleImputer
@@ -9,10 +10,13 @@ from sklearn.linear_model import (
 )
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import (
+    MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, PolynomialFeatures, RobustScaler, StandardScaler,
+)
 
 STEPS = [
-    SimpleImputer, StandardScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, VarianceThreshold, SelectKBest,
+    SimpleImputer, StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler, PolynomialFeatures, OneHotEncoder, OrdinalEncoder,
+    VarianceThreshold, SelectKBest, PCA,
 ]
 MODELS = [
     LinearRegression, Ridge, RidgeCV, Lasso, ElasticNet, LassoCV, ElasticNetCV, LogisticRegression, DummyRegressor,
@@ -30,7 +34,9 @@ EXACT = {
     **{model: {"tol": 0, "max_iter": 20_000} for model in (Lasso, ElasticNet)},
     **{model: {"tol": 0, "max_iter": 5_000, "precompute": False} for model in (LassoCV, ElasticNetCV)},
     OneHotEncoder: {"sparse_output": False},
+    PCA: {"svd_solver": "full"},
 }
+TUPLES = ["feature_range", "quantile_range"]
 KEYS = {
     "version", "name", "params", "seed", "source", "schema", "target", "roles", "preprocess", "select", "model", "cv",
     "scoring", "output",
@@ -51,8 +57,7 @@ def made(component, classes, **extra):
     made_from = {one.__name__: one for one in classes}[name]
     if "score_func" in parameters:
         parameters["score_func"] = FUNCTIONS[parameters["score_func"]]
-    if "feature_range" in parameters:
-        parameters["feature_range"] = tuple(parameters["feature_range"])
+    parameters |= {name: tuple(parameters[name]) for name in TUPLES if name in parameters}
     if parameters.get("handle_unknown") == "infrequent_if_exist":
         raise ValueError("handle_unknown: infrequent_if_exist is not part of this release")
     return made_from(**{**EXACT.get(made_from, {}), **extra, **parameters})
