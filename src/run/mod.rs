@@ -123,6 +123,9 @@ struct Work<'a> {
     plan: &'a Plan,
 }
 
+/// The folds of one pipeline, with what was noted in each.
+type Folds = Vec<(FoldOutcome, Vec<Diagnostic>)>;
+
 /// What is known of a fold's fit: a score a metric or why there is none, and what was noted.
 struct Scored {
     scores: Vec<Result<f64>>,
@@ -131,7 +134,7 @@ struct Scored {
 
 impl Work<'_> {
     /// Every fold of one pipeline, with what was noted in it.
-    fn folds(&self, chosen: &Chosen, watch: &dyn Watch) -> Result<Vec<(FoldOutcome, Vec<Diagnostic>)>> {
+    fn folds(&self, chosen: &Chosen, watch: &dyn Watch) -> Result<Folds> {
         watch.stage("folds", self.bound.folds.len() as u64);
         self.each_fold(|k| {
             if watch.stopped() {

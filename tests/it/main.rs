@@ -25,6 +25,7 @@ mod parity;
 mod processes;
 mod proxy;
 mod redis;
+mod searches;
 mod server;
 mod shifts;
 mod step_tables;
