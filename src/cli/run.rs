@@ -76,7 +76,8 @@ fn one(
     start: Instant,
 ) -> Result<Finished, Vec<Diagnostic>> {
     let graph = checked(file, &arguments.overrides, output)?;
-    let options = options(global, arguments.path.as_deref(), arguments.locked);
+    let overrides = arguments.overrides.clone();
+    let options = job::Options { overrides, ..options(global, arguments.path.as_deref(), arguments.locked) };
     let bars = Bars::new(interrupt.clone());
     let done = job::run(file, &graph, &options, start, &bars);
     bars.clear();
@@ -89,7 +90,8 @@ fn one(
 pub fn options(global: &Global, path: Option<&str>, locked: bool) -> job::Options {
     let path = path
         .map(|path| if path == "general" { crate::plan::Path::General } else { crate::plan::Path::TwoPass });
-    job::Options { store: global.store.clone(), threads: global.threads.map(usize::from), path, locked }
+    let (store, threads) = (global.store.clone(), global.threads.map(usize::from));
+    job::Options { store, threads, path, locked, ..job::Options::default() }
 }
 
 /// The checked file; its warnings are told at once.

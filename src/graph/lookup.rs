@@ -144,19 +144,23 @@ pub fn set<T: AnyParams + ?Sized>(
     names: impl Iterator<Item = &'static str>,
     idle: &[&'static str],
     (name, span, node): &(String, Span, yaml::Node),
-) -> Option<Diagnostic> {
+) -> Vec<Diagnostic> {
     let class = made.name();
+    let idle = idle.contains(&name.as_str());
     match made.set(name, &value(node)) {
-        Ok(true) => crate::models::deprecated(class, name).map(|instead| {
-            let message = format!("`{name}` of `{class}` is deprecated in scikit-learn");
-            Code::WarnDeprecated.warning(message).at(span).help(instead)
-        }),
-        Ok(false) if idle.contains(&name.as_str()) => {
-            let message = format!("`{name}` of `{class}` is accepted and changes nothing here");
-            Some(Code::WarnNoEffect.warning(message).at(span))
+        Ok(known) if known || idle => {
+            let idle = idle.then(|| {
+                let message = format!("`{name}` of `{class}` is accepted and changes nothing here");
+                Code::WarnNoEffect.warning(message).at(span)
+            });
+            let deprecated = crate::models::deprecated(class, name).map(|instead| {
+                let message = format!("`{name}` of `{class}` is deprecated in scikit-learn");
+                Code::WarnDeprecated.warning(message).at(span).help(instead)
+            });
+            idle.into_iter().chain(deprecated).collect()
         }
-        Ok(false) => Some(unknown_parameter(class, name, span, names)),
-        Err(fault) => Some(bad_value(fault, node.has_secret()).at(&node.span)),
+        Ok(_) => vec![unknown_parameter(class, name, span, names)],
+        Err(fault) => vec![bad_value(fault, node.has_secret()).at(&node.span)],
     }
 }
 
@@ -231,7 +235,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::{Written, model};
-    use crate::diag::{Source, Span};
+    use crate::diag::{Code, Source, Span};
     use crate::yaml::{Node, Value};
 
     /// A parameter that took its value from the environment was quoted when it did not fit.
@@ -245,5 +249,36 @@ mod tests {
         assert!(model(&Written { name: "Ridge".into(), span, parameters }, &mut problems).is_none());
         assert_eq!(problems[0].message(), "`alpha` cannot be what the environment gives here");
         assert!(!format!("{problems:?}").contains("hunter2"));
+    }
+
+    /// Of these, scikit-learn's solvers make something; here the optimum itself is found.
+    #[test]
+    fn a_parameter_without_effect_is_checked_and_told() {
+        let span = Span { source: Source::new("a.yaml", "model"), start: 0, end: 5 };
+        for (class, idle) in [
+            ("LogisticRegression", &["max_iter", "tol", "solver", "n_jobs"][..]),
+            ("Ridge", &["max_iter", "tol", "solver", "copy_X"]),
+            ("LinearRegression", &["tol", "n_jobs"]),
+            ("Lasso", &["max_iter", "tol", "copy_X"]),
+            ("ElasticNet", &["max_iter", "tol", "copy_X"]),
+        ] {
+            for name in idle {
+                let given = if *name == "solver" { Value::Text("sag".into()) } else { Value::Int(7) };
+                let node = Node::new(span.clone(), given);
+                let parameters = vec![((*name).to_owned(), span.clone(), node)];
+                let written = Written { name: class.into(), span: span.clone(), parameters };
+                let mut problems = Vec::new();
+                assert!(model(&written, &mut problems).is_some(), "{problems:?}");
+                let message = format!("`{name}` of `{class}` is accepted and changes nothing here");
+                let told: Vec<_> =
+                    problems.iter().map(|problem| (problem.code(), problem.message())).collect();
+                assert_eq!(told, [(Code::WarnNoEffect, message.as_str())]);
+            }
+        }
+        let node = Node::new(span.clone(), Value::Text("many".into()));
+        let parameters = vec![("max_iter".to_owned(), span.clone(), node)];
+        let written = Written { name: "LogisticRegression".into(), span, parameters };
+        let mut problems = Vec::new();
+        assert!(model(&written, &mut problems).is_none() && problems.len() == 1, "{problems:?}");
     }
 }

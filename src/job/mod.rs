@@ -20,7 +20,7 @@ use crate::diag::{Code, Diagnostic, Result, Watch};
 use crate::graph::Graph;
 use crate::plan::{self, Bound, Plan};
 use crate::registry;
-use crate::report::Timing;
+use crate::report::{Given, Timing};
 use crate::run;
 use crate::source::keys::{self, Keys};
 use crate::store::Store;
@@ -34,6 +34,8 @@ pub struct Options {
     pub threads: Option<usize>,
     /// The path, instead of the one that the plan chooses.
     pub path: Option<plan::Path>,
+    /// The overrides that the file was read with: the report tells them.
+    pub overrides: Vec<String>,
     /// Whether to compare with the lock instead of writing it.
     pub locked: bool,
 }
@@ -88,6 +90,7 @@ pub fn run(
     let now = SystemTime::now();
     let job = publish::Job {
         file: &file.to_string_lossy(),
+        given: Given { overrides: &options.overrides, store: options.store.as_deref(), path: options.path },
         run: &registry::run_id(now),
         started: &registry::rfc3339(now),
         bound: &bound,

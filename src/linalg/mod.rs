@@ -4,18 +4,25 @@
 //! the number of threads: equal input gives equal bits.
 
 mod accumulator;
+mod active_set;
 mod affine;
 mod cholesky;
+mod coordinate_descent;
+mod elastic_net;
 mod faer_view;
 mod householder;
+mod jacobi;
 mod least_squares;
 mod logistic;
 mod logistic_pass;
 mod matrix;
+mod minka;
 mod mixed;
 mod moments;
 mod newton;
+mod normal;
 mod predict;
+mod principal;
 mod rank;
 mod refined;
 mod ridge;
@@ -27,13 +34,18 @@ mod univariate;
 
 pub use accumulator::Accumulator;
 pub use affine::Affine;
+pub use coordinate_descent::{Descent, Penalty, Quadratic};
+pub use elastic_net::{Penalized, elastic_net, elastic_net_rows};
 pub use least_squares::{LeastSquares, inverse_gram_diagonal, least_squares};
 pub use logistic::{Logistic, LogisticOptions, logistic};
 pub use matrix::Matrix;
-pub use mixed::{MixedAccumulator, Part, Shape};
+pub use minka::minka_rank;
+pub use mixed::{Block, MixedAccumulator, Sets};
 pub use moments::{BLOCK, Moments, RUN};
+pub use normal::normal_quantile;
 pub use predict::{linear, linear_into, linear_many};
+pub use principal::Principal;
 pub use ridge::{Solution, ridge};
 pub use ridge_rows::ridge_rows;
-pub use sums::{dot, product_sum, sum, two_prod, two_sum};
+pub use sums::{dot, extremes, multiply, product_sum, sum, two_prod, two_sum};
 pub use univariate::Univariate;

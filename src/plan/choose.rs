@@ -176,10 +176,15 @@ fn not_a_partition(bound: &Bound) -> Option<String> {
     }
     let rows = bound.x.rows();
     let mut seen = vec![false; rows];
-    for row in bound.folds.iter().flat_map(|fold| fold.test.iter()) {
-        if std::mem::replace(&mut seen[row as usize], true) {
-            return Some("the folds overlap".to_owned());
-        }
+    let mut overlap = false;
+    for fold in &bound.folds {
+        fold.test.each(|row| overlap |= std::mem::replace(&mut seen[row as usize], true));
+    }
+    if overlap {
+        return Some("the folds overlap".to_owned());
+    }
+    if !bound.folds.iter().all(|fold| fold.test.ascend()) {
+        return Some("the folds have their rows in an order of their own".to_owned());
     }
     let rest = |fold: &crate::contract::Fold| fold.train.len() + fold.test.len() == rows;
     let whole = seen.iter().all(|seen| *seen) && bound.folds.iter().all(rest);

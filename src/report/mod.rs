@@ -14,6 +14,7 @@ use crate::plan::{Bound, Plan};
 use crate::run::Outcome;
 use crate::table::{Digest, Table};
 
+pub use command::Given;
 pub use html::html;
 pub use json::{candidates, json, labels};
 pub use markdown::markdown;
@@ -27,6 +28,8 @@ pub struct Report<'a> {
     pub started: &'a str,
     /// The pipeline file as it was given.
     pub file: &'a str,
+    /// What else the command line gave.
+    pub given: Given<'a>,
     /// The table as it was read, target and roles included.
     pub table: &'a Table,
     /// Its digest.

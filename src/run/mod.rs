@@ -7,7 +7,9 @@ mod cells;
 mod fitted;
 mod general;
 mod layout;
+mod out_of_fold;
 mod outcome;
+mod pack;
 mod search;
 mod two_pass;
 mod view;
@@ -80,7 +82,7 @@ pub fn run(bound: &Bound, plan: &Plan, watch: &dyn Watch) -> Result<(Outcome, Ti
         return Err(stopped());
     }
     let start = Instant::now();
-    let Fit { fitted, rows_reason, .. } = work.fit(&chosen, None)?;
+    let (fitted, rows_reason) = work.refit(&chosen)?;
     let mut warnings = bound.warnings.clone();
     warnings.extend(warnings::merged(notes, fitted.notes()));
     warnings.extend(told);
@@ -106,14 +108,6 @@ struct Chosen<'a> {
     path: Path,
 }
 
-/// A fit on a fold's training rows, or on all rows.
-struct Fit {
-    fitted: Fitted,
-    /// Of the fold's test rows.
-    prediction: Option<Prediction>,
-    rows_reason: Option<String>,
-}
-
 /// What the folds share.
 struct Work<'a> {
     bound: &'a Bound<'a>,
@@ -136,18 +130,41 @@ impl Work<'_> {
     /// Every fold of one pipeline, with what was noted in it.
     fn folds(&self, chosen: &Chosen, watch: &dyn Watch) -> Result<Folds> {
         watch.stage("folds", self.bound.folds.len() as u64);
-        self.each_fold(|k| {
-            if watch.stopped() {
-                return Err(stopped());
+        let in_fold = |k: usize, error: Diagnostic| error.prefixed(&format!("fold {}", k + 1));
+        match self.two_pass.as_ref().filter(|_| chosen.path == Path::TwoPass) {
+            Some(two_pass) => {
+                let fits = self.each_fold(watch, |k| {
+                    two_pass.fit(chosen.pipeline, Some(k)).map_err(|error| in_fold(k, error))
+                })?;
+                let all: Vec<Vec<_>> = fits.iter().map(|fit| vec![fit]).collect();
+                let predictions = two_pass.predict(&all, self.plan.parallel)?.into_iter().flatten();
+                let folds = fits.iter().zip(predictions).enumerate().map(|(k, (fit, prediction))| {
+                    let fold = prediction.and_then(|prediction| self.fold(k, &fit.fitted, prediction));
+                    watch.tick(1);
+                    fold.map_err(|error| in_fold(k, error))
+                });
+                folds.collect()
             }
-            let outcome = self.fold(k, chosen).map_err(|error| error.prefixed(&format!("fold {}", k + 1)));
-            watch.tick(1);
-            outcome
-        })
+            None => self.each_fold(watch, |k| {
+                let general = General::new(self.bound, self.frame);
+                let rows = &self.bound.folds[k];
+                let fold = general.fit(chosen.pipeline, &rows.train).and_then(|(fitted, features)| {
+                    let prediction = general.predict(&fitted, &features, &rows.test)?;
+                    self.fold(k, &fitted, prediction)
+                });
+                watch.tick(1);
+                fold.map_err(|error| in_fold(k, error))
+            }),
+        }
     }
 
     /// Works on every fold, side by side where that pays; the first error in their order counts.
-    fn each_fold<T: Send>(&self, work: impl Fn(usize) -> Result<T> + Sync + Send) -> Result<Vec<T>> {
+    fn each_fold<T: Send>(
+        &self,
+        watch: &dyn Watch,
+        work: impl Fn(usize) -> Result<T> + Sync + Send,
+    ) -> Result<Vec<T>> {
+        let work = |k: usize| if watch.stopped() { Err(stopped()) } else { work(k) };
         let folds: Vec<_> = if self.plan.parallel {
             (0..self.bound.folds.len()).into_par_iter().map(work).collect()
         } else {
@@ -156,30 +173,27 @@ impl Work<'_> {
         folds.into_iter().collect()
     }
 
-    /// Fits on a fold's training rows and predicts its test rows; or fits on all rows.
-    fn fit(&self, chosen: &Chosen, fold: Option<usize>) -> Result<Fit> {
-        let rows = |k: usize| &self.bound.folds[k];
-        match &self.two_pass {
-            Some(two_pass) if chosen.path == Path::TwoPass => {
-                let fit = two_pass.fit(chosen.pipeline, fold)?;
-                let prediction = fold.map(|k| two_pass.predict(&fit, &rows(k).test)).transpose()?;
-                Ok(Fit { fitted: fit.fitted, prediction, rows_reason: fit.rows_reason })
+    /// Fits on all rows; with why the model was fitted on rows though the path is two-pass, if it was.
+    fn refit(&self, chosen: &Chosen) -> Result<(Fitted, Option<String>)> {
+        match self.two_pass.as_ref().filter(|_| chosen.path == Path::TwoPass) {
+            Some(two_pass) => {
+                let fit = two_pass.fit(chosen.pipeline, None)?;
+                Ok((fit.fitted, fit.rows_reason))
             }
-            _ => {
-                let general = General::new(self.bound, self.frame);
-                let train = fold.map_or_else(|| Rows::all(self.frame.rows()), |k| rows(k).train.clone());
-                let (fitted, features) = general.fit(chosen.pipeline, &train)?;
-                let prediction =
-                    fold.map(|k| general.predict(&fitted, &features, &rows(k).test)).transpose()?;
-                Ok(Fit { fitted, prediction, rows_reason: None })
+            None => {
+                let rows = Rows::all(self.frame.rows());
+                Ok((General::new(self.bound, self.frame).fit(chosen.pipeline, &rows)?.0, None))
             }
         }
     }
 
-    fn fold(&self, k: usize, chosen: &Chosen) -> Result<(FoldOutcome, Vec<Diagnostic>)> {
-        let Fit { fitted, prediction, .. } = self.fit(chosen, Some(k))?;
-        let prediction = prediction.ok_or_else(|| Code::Bug.error("a fold without a prediction"))?;
-        let Scored { scores, notes } = self.scored(k, &fitted, &prediction);
+    fn fold(
+        &self,
+        k: usize,
+        fitted: &Fitted,
+        prediction: Prediction,
+    ) -> Result<(FoldOutcome, Vec<Diagnostic>)> {
+        let Scored { scores, notes } = self.scored(k, fitted, &prediction);
         Ok((self.outcome(k, scores, fitted.model.facts(), prediction)?, notes))
     }
 

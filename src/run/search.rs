@@ -1,10 +1,11 @@
 //! Every candidate in every fold; the mean of the first metric decides.
 
-use rayon::prelude::*;
+use std::borrow::Borrow;
 
 use super::fitted::Fitted;
 use super::general::General;
 use super::outcome::{mean, std};
+use super::two_pass::Fit;
 use super::{Folds, Scored, Searched, Tried, Work, stopped, warnings};
 use crate::contract::{Facts, Frame, Prediction};
 use crate::diag::{Code, Diagnostic, Result, Watch};
@@ -43,7 +44,7 @@ pub fn search(work: &Work, search: &Search, watch: &dyn Watch) -> Result<Found> 
     let ticks = search.candidates.len() * work.bound.folds.len();
     watch.stage("candidates", ticks as u64);
     let trial = Trial { work, candidates: &search.candidates, watch, keep: worth_keeping(work, search) };
-    let folds = work.each_fold(|k| trial.fold(k))?;
+    let folds = trial.folds()?;
     let mut tried: Vec<Tried> = (0..search.candidates.len()).map(|i| of_candidate(&folds, i)).collect();
     rank(&mut tried);
     let failures = failures(&folds, search.candidates.len());
@@ -80,49 +81,63 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    /// Every candidate in one fold, in their order.
-    fn fold(&self, k: usize) -> Result<Vec<Judged>> {
+    /// Every candidate in every fold, in their order.
+    fn folds(&self) -> Result<Vec<Vec<Judged>>> {
         let of_path = |path: Path| -> (Vec<usize>, Vec<&Pipeline>) {
             let own = (0..self.candidates.len()).filter(|i| self.work.plan.paths[*i] == path);
             own.map(|i| (i, &self.candidates[i].pipeline)).unzip()
         };
-        let (fast, pipelines) = of_path(Path::TwoPass);
-        let mut judged: Vec<(usize, Judged)> = fast.into_iter().zip(self.two_pass(k, &pipelines)).collect();
-        let (slow, pipelines) = of_path(Path::General);
-        judged.extend(slow.into_iter().zip(self.general(k, &pipelines)));
-        judged.sort_by_key(|(i, _)| *i);
-        // What is no fault of a candidate ends the search.
-        let fatal = |judged: &Judged| match judged {
-            Err(error) if matches!(error.code(), Code::Bug | Code::Interrupted) => Some(error.clone()),
-            _ => None,
+        let (fast, fast_pipelines) = of_path(Path::TwoPass);
+        let (slow, slow_pipelines) = of_path(Path::General);
+        let two_pass = self.two_pass(&fast_pipelines)?;
+        let general = self.work.each_fold(self.watch, |k| Ok(self.general(k, &slow_pipelines)))?;
+        let together = |(two_pass, general): (Vec<Judged>, Vec<Judged>)| {
+            let own = fast.iter().zip(two_pass).chain(slow.iter().zip(general));
+            let mut judged: Vec<(&usize, Judged)> = own.collect();
+            judged.sort_by_key(|(i, _)| **i);
+            // What is no fault of a candidate ends the search.
+            let fatal = |judged: &Judged| match judged {
+                Err(error) if matches!(error.code(), Code::Bug | Code::Interrupted) => Some(error.clone()),
+                _ => None,
+            };
+            match judged.iter().find_map(|(_, judged)| fatal(judged)) {
+                Some(error) => Err(error),
+                None => Ok(judged.into_iter().map(|(_, judged)| judged).collect()),
+            }
         };
-        match judged.iter().find_map(|(_, judged)| fatal(judged)) {
-            Some(error) => Err(error),
-            None => Ok(judged.into_iter().map(|(_, judged)| judged).collect()),
-        }
+        two_pass.into_iter().zip(general).map(together).collect()
     }
 
-    fn two_pass(&self, k: usize, pipelines: &[&Pipeline]) -> Vec<Judged> {
+    /// The candidates of the two-pass path in every fold. They are fitted together and predicted so many at a time that
+    /// the predictions are no more than the table.
+    fn two_pass(&self, pipelines: &[&Pipeline]) -> Result<Vec<Vec<Judged>>> {
+        let folds = self.work.bound.folds.len();
         let Some(two_pass) = self.work.two_pass.as_ref().filter(|_| !pipelines.is_empty()) else {
-            return Vec::new();
+            return Ok((0..folds).map(|_| Vec::new()).collect());
         };
-        if self.watch.stopped() {
-            return pipelines.iter().map(|_| Err(stopped())).collect();
+        let fits = self.work.each_fold(self.watch, |k| Ok(two_pass.fit_all(pipelines, Some(k))))?;
+        let mut judged: Vec<Vec<Judged>> = (0..folds).map(|_| Vec::with_capacity(pipelines.len())).collect();
+        let together = self.work.bound.x.columns().len().max(8);
+        for from in (0..pipelines.len()).step_by(together) {
+            let some = from..(from + together).min(pipelines.len());
+            let good: Vec<Vec<&Fit>> =
+                fits.iter().map(|fits| fits[some.clone()].iter().flatten().collect()).collect();
+            let predictions = two_pass.predict(&good, self.work.plan.parallel)?;
+            let one = self.work.each_fold(self.watch, |k| {
+                let mut predictions = predictions[k].iter();
+                let judge = |fit: &Result<Fit>| {
+                    let prediction = fit.is_ok().then(|| predictions.next()).flatten();
+                    self.judge(k, || match (fit, prediction) {
+                        (Ok(fit), Some(prediction)) => Ok((&fit.fitted, prediction.clone()?)),
+                        (Err(error), _) => Err(error.clone()),
+                        (Ok(_), None) => Err(Code::Bug.error("a fit without a prediction")),
+                    })
+                };
+                Ok(fits[k][some.clone()].iter().map(judge).collect::<Vec<_>>())
+            })?;
+            judged.iter_mut().zip(one).for_each(|(judged, one)| judged.extend(one));
         }
-        let rows = &self.work.bound.folds[k].test;
-        let judge = |fit: Result<super::two_pass::Fit>| {
-            self.judge(k, || {
-                let fit = fit?;
-                let prediction = two_pass.predict(&fit, rows)?;
-                Ok((fit.fitted, prediction))
-            })
-        };
-        let fits = two_pass.fit_all(pipelines, Some(k));
-        if self.work.plan.parallel {
-            fits.into_par_iter().map(judge).collect()
-        } else {
-            fits.into_iter().map(judge).collect()
-        }
+        Ok(judged)
     }
 
     fn general(&self, k: usize, pipelines: &[&Pipeline]) -> Vec<Judged> {
@@ -142,12 +157,17 @@ impl Trial<'_> {
     }
 
     /// Scores what a candidate says of a fold's test rows.
-    fn judge(&self, k: usize, predicted: impl FnOnce() -> Result<(Fitted, Prediction)>) -> Judged {
+    fn judge<F: Borrow<Fitted>>(
+        &self,
+        k: usize,
+        predicted: impl FnOnce() -> Result<(F, Prediction)>,
+    ) -> Judged {
         if self.watch.stopped() {
             return Err(stopped());
         }
         let judged = predicted().map(|(fitted, prediction)| {
-            let scored = self.work.scored(k, &fitted, &prediction);
+            let fitted = fitted.borrow();
+            let scored = self.work.scored(k, fitted, &prediction);
             Kept { scored, fit: self.keep.then(|| (fitted.model.facts(), prediction)) }
         });
         self.watch.tick(1);

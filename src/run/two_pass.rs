@@ -8,18 +8,20 @@ use super::cells::{self, Cell, Input};
 use super::fitted::{Fitted, FittedNode};
 use super::layout::{Layout, Place};
 use super::view::View;
-use crate::contract::{Frame, Linear, Prediction};
+use crate::contract::{Frame, Linear};
 use crate::diag::Result;
 use crate::graph::StepNode;
-use crate::linalg::{Affine, Matrix};
+use crate::linalg::Affine;
 use crate::plan::Bound;
-use crate::table::{Column, MISSING, Rows};
+use crate::table::{Rows, Scan};
 
 /// Pass 1's outcome: the cells of all folds.
 pub struct TwoPass<'a> {
     pub(super) bound: &'a Bound<'a>,
     pub(super) frame: &'a Frame,
     pub(super) layout: Layout,
+    /// The fold whose test rows a row is one of.
+    pub(super) cell_of: Vec<u16>,
     pub(super) cells: Vec<Cell>,
     pub(super) others: Vec<Cell>,
     pub(super) whole: Cell,
@@ -45,7 +47,7 @@ impl<'a> TwoPass<'a> {
         let layout = Layout::of(&bound.x, &bound.y)?;
         let mut cell_of = vec![0; bound.x.rows()];
         for (k, fold) in bound.folds.iter().enumerate() {
-            fold.test.iter().for_each(|row| cell_of[row as usize] = k as u16);
+            fold.test.each(|row| cell_of[row as usize] = k as u16);
         }
         let input = Input {
             scan: &bound.x,
@@ -58,7 +60,7 @@ impl<'a> TwoPass<'a> {
         let cells = cells::collect(&layout, &input)?;
         let others = if bound.folds.is_empty() { Vec::new() } else { cells::others(&cells) };
         let whole = cells::whole(&cells);
-        Ok(Self { bound, frame, layout, cells, others, whole })
+        Ok(Self { bound, frame, layout, cell_of, cells, others, whole })
     }
 
     /// The column whose training values lie so far from the frozen shift that their moments have lost
@@ -81,61 +83,9 @@ impl<'a> TwoPass<'a> {
         fold.map_or_else(|| Rows::all(self.bound.x.rows()), |k| self.bound.folds[k].train.clone())
     }
 
-    /// Predicts some rows: pass 2 for them.
-    ///
-    /// # Errors
-    /// Whatever the steps or the model refuse.
-    pub fn predict(&self, fit: &Fit, rows: &Rows) -> Result<Prediction> {
-        match &fit.composed {
-            Some(outputs) => Ok(fit.fitted.model.link(self.sums(outputs, rows))),
-            None => fit.fitted.predict(&self.frame.take(rows)),
-        }
-    }
-
-    /// Each output's sum over the raw positions, column by column in order.
-    fn sums(&self, outputs: &[Affine], rows: &Rows) -> Matrix {
-        let mut sums = Matrix::zeros(rows.len(), outputs.len());
-        for (t, output) in outputs.iter().enumerate() {
-            let sum = sums.column_mut(t);
-            sum.fill(output.offset);
-            let mut factors = vec![0.0; self.layout.features];
-            output.terms.iter().for_each(|(at, factor)| factors[*at as usize] = *factor);
-            for (place, column) in self.layout.places.iter().zip(self.bound.x.columns()) {
-                add(sum, place, column, &factors, rows);
-            }
-        }
-        sums
-    }
-}
-
-/// Adds a raw column's part to the sums.
-fn add(sums: &mut [f64], place: &Place, column: &Column, factors: &[f64], rows: &Rows) {
-    match (place, column) {
-        (Place::Number { at, shift, missing }, Column::Number(values)) => {
-            let (factor, hole) = (factors[*at], missing.map_or(0.0, |at| factors[at]));
-            if factor == 0.0 && hole == 0.0 {
-                return;
-            }
-            let part = |value: f64| if value.is_nan() { hole } else { factor * (value - shift) };
-            match rows {
-                Rows::Range(range) => {
-                    let values = &values[range.start as usize..range.end as usize];
-                    sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += part(*value));
-                }
-                _ => {
-                    sums.iter_mut().zip(rows.iter()).for_each(|(sum, row)| *sum += part(values[row as usize]))
-                }
-            }
-        }
-        (Place::Category { at, missing, .. }, Column::Codes { codes, .. }) => {
-            let hole = missing.map_or(0.0, |at| factors[at]);
-            for (sum, row) in sums.iter_mut().zip(rows.iter()) {
-                let code = codes[row as usize];
-                *sum += if code == MISSING { hole } else { factors[at + code as usize] };
-            }
-        }
-        // A column keeps its type.
-        _ => sums.fill(f64::NAN),
+    /// The feature columns.
+    pub(super) fn scan(&self) -> &dyn Scan {
+        &self.bound.x
     }
 }
 

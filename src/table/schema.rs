@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::diag::{Code, Result};
+
 /// The type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -72,6 +74,20 @@ impl Schema {
         self.by_name.get(at).filter(|place| own(place) == name).map(|place| *place as usize)
     }
 
+    /// The place of the column with this name.
+    ///
+    /// # Errors
+    /// `MissingColumn`, with the nearest name.
+    pub fn require(&self, name: &str) -> Result<usize> {
+        self.index(name).ok_or_else(|| {
+            let help = match crate::diag::suggest(name, self.names()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("the columns are {}", listed(self.names())),
+            };
+            Code::MissingColumn.error(format!("no column `{name}` in the data")).help(help)
+        })
+    }
+
     /// The names, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.fields.iter().map(|field| field.name.as_str())
@@ -88,6 +104,14 @@ impl From<Schema> for Vec<Field> {
     fn from(schema: Schema) -> Self {
         schema.fields
     }
+}
+
+/// Names for a message: the first ten, each in backticks.
+fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+    let more = names.len().saturating_sub(10);
+    let shown = names[..names.len().min(10)].join(", ");
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
 }
 
 #[cfg(test)]

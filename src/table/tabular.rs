@@ -63,14 +63,15 @@ impl Table {
     /// # Errors
     /// `MissingColumn` for the first name that is not there, with the nearest one.
     pub fn select<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<Self> {
-        let mut fields = Vec::new();
-        let mut columns = Vec::new();
-        for name in names {
-            let i = self.require(name)?;
-            fields.push(self.schema.fields()[i].clone());
-            columns.push(self.columns[i].clone());
-        }
-        Ok(Self { schema: Arc::new(Schema::new(fields)), columns, rows: self.rows })
+        let places: Vec<usize> = names.into_iter().map(|name| self.require(name)).collect::<Result<_>>()?;
+        Ok(self.at(&places))
+    }
+
+    /// The columns at these places, in this order.
+    pub(super) fn at(&self, places: &[usize]) -> Self {
+        let fields = places.iter().map(|i| self.schema.fields()[*i].clone()).collect();
+        let columns = places.iter().map(|i| self.columns[*i].clone()).collect();
+        Self { schema: Arc::new(Schema::new(fields)), columns, rows: self.rows }
     }
 
     /// The place of the column with this name.
@@ -78,13 +79,7 @@ impl Table {
     /// # Errors
     /// `MissingColumn`, with the nearest name.
     pub fn require(&self, name: &str) -> Result<usize> {
-        self.schema.index(name).ok_or_else(|| {
-            let help = match crate::diag::suggest(name, self.schema.names()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("the columns are {}", listed(self.schema.names())),
-            };
-            Code::MissingColumn.error(format!("no column `{name}` in the data")).help(help)
-        })
+        self.schema.require(name)
     }
 
     /// The rows from `start`, `rows` of them, without a copy.
@@ -109,12 +104,4 @@ impl Table {
         columns.push(column);
         Self::new(Schema::new(fields), columns)
     }
-}
-
-/// Names for a message: the first ten, each in backticks.
-fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
-    let more = names.len().saturating_sub(10);
-    let shown = names[..names.len().min(10)].join(", ");
-    if more > 0 { format!("{shown} and {more} more") } else { shown }
 }

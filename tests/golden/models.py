@@ -2,7 +2,8 @@
 
     python tests/golden/models.py
 
-Logistic regressions come from newton-cholesky at tol 1e-12, ridges from the SVD; multinomial
+Logistic regressions come from newton-cholesky at tol 1e-12, ridges from the SVD, lassos and elastic nets from
+coordinate descent that goes on until nothing moves, proved exact where one is fitted by itself; multinomial
 intercepts (and without a penalty the coefficients) are centred to sum 0 over the classes, since only
 their differences are determined.
 """
@@ -14,7 +15,9 @@ from pathlib import Path
 import numpy as np
 import sklearn
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge
+
+import exact
 
 warnings.simplefilter("ignore")
 
@@ -92,6 +95,23 @@ def cases():
     yield Ridge, "plain", "y3", "weight", {"alpha": 0.3}
     yield Ridge, "wide", "y3", None, {"alpha": 2.0}
 
+    for alpha in [0.0, 0.01, 0.3, 1.0, 100.0]:
+        yield Lasso, "plain", "y", None, {"alpha": alpha}
+        yield ElasticNet, "plain", "y", "weight", {"alpha": alpha}
+    for data in ["onehot", "double", "wide", "constant", "offset", "alone"]:
+        yield Lasso, data, "y", None, {"alpha": 0.1}
+        yield ElasticNet, data, "y", None, {"alpha": 0.2, "l1_ratio": 0.7}
+    for data in ["plain", "wide", "double"]:
+        yield Lasso, data, "y", None, {"alpha": 0.05, "fit_intercept": False}
+        yield Lasso, data, "y", "weight", {"alpha": 0.05, "positive": True}
+        yield ElasticNet, data, "y", "counts", {"alpha": 0.05, "l1_ratio": 0.1}
+        yield ElasticNet, data, "y", None, {"alpha": 0.1, "l1_ratio": 0.0}
+    yield Lasso, "plain", "y3", "weight", {"alpha": 0.2}
+    yield Lasso, "plain", "y", "counts", {"alpha": 0.2, "fit_intercept": False}
+    yield ElasticNet, "wide", "y3", None, {"alpha": 0.2}
+    yield ElasticNet, "plain", "y", None, {"alpha": 0.1, "positive": True, "l1_ratio": 1.0}
+    yield ElasticNet, "offset", "y", None, {"alpha": 0.0, "positive": True}
+
     for c in [0.01, 1.0, 1000.0, float("inf")]:
         yield LogisticRegression, "plain", "two", None, {"C": c}
     for data in ["onehot", "double", "wide", "constant", "alone"]:
@@ -126,6 +146,8 @@ def cases():
 HOW = {
     LogisticRegression: {"solver": "newton-cholesky", "tol": 1e-12, "max_iter": 1000},
     Ridge: {"solver": "svd"},
+    Lasso: {"tol": 0, "max_iter": 100_000},
+    ElasticNet: {"tol": 0, "max_iter": 100_000},
 }
 
 
@@ -133,6 +155,8 @@ def outcome(model, data, target, weight, params):
     x = np.array(data["x"]).T
     y = np.array(data[target]).T
     fitted = model(**params, **HOW.get(model, {})).fit(x, y, None if weight is None else np.array(data[weight]))
+    if model in (Lasso, ElasticNet):
+        exact.check_penalised(fitted, x, y, None if weight is None else np.array(data[weight]))
     found = {}
     if hasattr(fitted, "coef_"):
         found["coef"] = np.atleast_2d(fitted.coef_)

@@ -1,6 +1,6 @@
 //! The data in numbers.
 
-use super::text::Text;
+use super::text::{Name, Text};
 use super::{scrolling, section as framed};
 use crate::graph::Origin;
 use crate::report::Report;
@@ -95,8 +95,8 @@ fn columns(report: &Report) -> String {
         let missing = column.missing();
         let missing = if missing == 0 { "none".to_owned() } else { count(missing) };
         format!(
-            "<tr><th scope=\"row\" class=\"name\">{}</th><td>{kind}</td><td class=\"n\">{missing}</td></tr>\n",
-            Text(&field.name)
+            "<tr><th scope=\"row\" class=\"name\">{}</th><td class=\"nowrap\">{kind}</td><td class=\"n\">{missing}</td></tr>\n",
+            Name(&field.name)
         )
     };
     let rows: String = x.fields().take(MOST_COLUMNS).map(row).collect();

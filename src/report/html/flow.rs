@@ -72,8 +72,9 @@ fn model(report: &Report) -> String {
 
 /// The parameters that are not what they are by default.
 fn chosen(declared: &[Param], values: &[(&'static str, Value)]) -> Vec<String> {
+    // As text, since a default of NaN is not equal to itself.
     let by_default = |name: &str, value: &Value| {
-        declared.iter().any(|param| param.name == name && param.default == *value)
+        declared.iter().any(|param| param.name == name && param.default.to_string() == value.to_string())
     };
     let values = values.iter().filter(|(name, value)| !by_default(name, value));
     values.map(|(name, value)| format!("{name}: {value}")).collect()

@@ -60,7 +60,7 @@ fn predictions(report: &Report) -> String {
     match OutOfFold::of(report, MOST_POINTS) {
         None => String::new(),
         Some(OutOfFold::Values(pairs)) => scatter::section(&pairs),
-        Some(OutOfFold::Classes(confusion)) => confusion::section(&confusion),
+        Some(OutOfFold::Classes(confusion)) => confusion::section(&confusion, report.bound.weight.is_some()),
     }
 }
 

@@ -17,13 +17,15 @@ pub enum Format {
     JsonRecords,
     /// An object for each row, one a line.
     Jsonl,
+    /// Typed columns in row groups. It is read, not written.
+    Parquet,
 }
 
 /// What `source.format` may say.
 const NAMES: [&str; 7] = ["auto", "csv", "json", "jsonl", "parquet", "arrow", "npy"];
 
 impl Format {
-    /// All formats that can be read and written.
+    /// All formats that can be both read and written.
     pub const ALL: [Format; 5] =
         [Format::Csv, Format::Tsv, Format::JsonColumns, Format::JsonRecords, Format::Jsonl];
 
@@ -35,6 +37,7 @@ impl Format {
             Format::JsonColumns => "JSON columns",
             Format::JsonRecords => "JSON records",
             Format::Jsonl => "JSONL",
+            Format::Parquet => "Parquet",
         }
     }
 
@@ -45,7 +48,20 @@ impl Format {
             Format::Tsv => "tsv",
             Format::JsonColumns | Format::JsonRecords => "json",
             Format::Jsonl => "jsonl",
+            Format::Parquet => "parquet",
         }
+    }
+
+    /// The format, if tables can be written in it.
+    ///
+    /// # Errors
+    /// `Usage` for Parquet.
+    pub fn written(self) -> Result<Self> {
+        if Self::ALL.contains(&self) {
+            return Ok(self);
+        }
+        let error = Code::Usage.error(format!("{} is read, but not written", self.name()));
+        Err(error.help("write `.csv` or `.jsonl`, which `pandas` turns into Parquet"))
     }
 
     /// Whether it is one of the JSON formats.
@@ -66,7 +82,7 @@ pub fn resolve(format: &str, bytes: &[u8], name: &str) -> Result<Format> {
         "csv" => "CSV",
         "json" => "JSON",
         "jsonl" => "JSONL",
-        "parquet" => return Err(later("Parquet")),
+        "parquet" => "Parquet",
         "arrow" => return Err(later("Arrow IPC")),
         "npy" => return Err(later("NPY")),
         _ => {
@@ -80,7 +96,9 @@ pub fn resolve(format: &str, bytes: &[u8], name: &str) -> Result<Format> {
     let found = detect(bytes, name)?;
     match (format, found.is_json()) {
         ("jsonl", true) => Ok(Format::Jsonl),
-        ("csv", false) | ("json", true) => Ok(found),
+        ("csv", false) if found != Format::Parquet => Ok(found),
+        ("json", true) => Ok(found),
+        ("parquet", false) if found == Format::Parquet => Ok(found),
         _ => {
             let message = format!("the value looks like {}, not {expected}", found.name());
             Err(Code::UnreadableValue.error(message).help("say `format: auto`").within(name, None, None))
@@ -101,7 +119,7 @@ pub fn format_of_path(path: &std::path::Path) -> Result<Option<Format>> {
         "tsv" => Ok(Some(Format::Tsv)),
         "json" => Ok(Some(Format::JsonColumns)),
         "jsonl" => Ok(Some(Format::Jsonl)),
-        "parquet" => Err(within(later("Parquet"))),
+        "parquet" => Ok(Some(Format::Parquet)),
         "arrow" => Err(within(later("Arrow IPC"))),
         "npy" => Err(within(later("NPY"))),
         "gz" => Err(within(later("gzip"))),
@@ -113,7 +131,6 @@ pub fn format_of_path(path: &std::path::Path) -> Result<Option<Format>> {
 /// The error for a format that this version does not read.
 pub(super) fn later(format: &str) -> Diagnostic {
     let help = match format {
-        "Parquet" => "convert it once: `pandas.read_parquet(FILE).to_csv(\"data.csv\", index=False)`",
         "Arrow IPC" => "convert it once: `pandas.read_feather(FILE).to_csv(\"data.csv\", index=False)`",
         "NPY" => "convert it once: `pandas.DataFrame(numpy.load(FILE)).to_csv(\"data.csv\", index=False)`",
         "gzip" | "zstd" | "bzip2" | "xz" | "zlib" => "decompress it first",
@@ -140,7 +157,7 @@ mod tests {
             let named = of(&format!("a.{}", format.ending())).map(|named| named.map(Format::ending));
             assert_eq!(named, Ok(Some(format.ending())));
         }
-        for path in ["a.parquet", "a.arrow", "a.npy", "a.csv.gz", "a.csv.zst"] {
+        for path in ["a.arrow", "a.npy", "a.csv.gz", "a.csv.zst"] {
             assert_eq!(of(path).expect_err(path).code(), Code::UnreadableValue);
         }
     }
