@@ -32,7 +32,7 @@ impl TwoPass<'_> {
     }
 
     /// Fits pipelines on the training rows of fold `k`, or on all rows: one outcome each, the same
-    /// as if it were alone.
+    /// up to rounding as if it were alone.
     pub fn fit_all(&self, pipelines: &[&Pipeline], fold: Option<usize>) -> Vec<Result<Fit>> {
         let cell = fold.map_or(&self.whole, |k| &self.others[k]);
         let rows = self.training_rows(fold);

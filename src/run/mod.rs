@@ -119,6 +119,9 @@ struct Work<'a> {
     plan: &'a Plan,
 }
 
+/// The folds of one pipeline, with what was noted in each.
+type Folds = Vec<(FoldOutcome, Vec<Diagnostic>)>;
+
 /// What is known of a fold's fit: a score a metric or why there is none, and what was noted.
 struct Scored {
     scores: Vec<Result<f64>>,
@@ -127,7 +130,7 @@ struct Scored {
 
 impl Work<'_> {
     /// Every fold of one pipeline, with what was noted in it.
-    fn folds(&self, chosen: &Chosen, watch: &dyn Watch) -> Result<Vec<(FoldOutcome, Vec<Diagnostic>)>> {
+    fn folds(&self, chosen: &Chosen, watch: &dyn Watch) -> Result<Folds> {
         watch.stage("folds", self.bound.folds.len() as u64);
         let in_fold = |k: usize, error: Diagnostic| error.prefixed(&format!("fold {}", k + 1));
         match self.two_pass.as_ref().filter(|_| chosen.path == Path::TwoPass) {

@@ -6,7 +6,7 @@ use super::fitted::Fitted;
 use super::general::General;
 use super::outcome::{mean, std};
 use super::two_pass::Fit;
-use super::{FoldOutcome, Scored, Searched, Tried, Work, stopped, warnings};
+use super::{Folds, Scored, Searched, Tried, Work, stopped, warnings};
 use crate::contract::{Facts, Frame, Prediction};
 use crate::diag::{Code, Diagnostic, Result, Watch};
 use crate::graph::{Candidate, Pipeline, Search};
@@ -22,7 +22,7 @@ pub struct Found {
     /// The candidates' scores, and which is the best.
     pub searched: Searched,
     /// The winner's folds with what was noted in each, if they were kept.
-    pub folds: Option<Vec<(FoldOutcome, Vec<Diagnostic>)>>,
+    pub folds: Option<Folds>,
     /// What is to be said of the other candidates.
     pub warnings: Vec<Diagnostic>,
 }
@@ -188,12 +188,22 @@ fn of_candidate(folds: &[Vec<Judged>], i: usize) -> Tried {
     Tried { folds: scores, mean, std, rank: 0 }
 }
 
-/// Ranks as scipy's `rankdata` with method `min`: one more than there are better ones.
+/// Ranks as scipy's `rankdata` with method `min`: one more than there are better ones. Means that
+/// agree to twelve digits are equal: what has no effect must not win because one candidate's sums were
+/// taken in another order, on the other path or on another machine.
 fn rank(tried: &mut [Tried]) {
-    let mut means: Vec<f64> = tried.iter().filter_map(|tried| tried.mean).collect();
-    means.sort_by(|a, b| b.total_cmp(a));
-    for one in tried {
-        one.rank = 1 + one.mean.map_or(means.len(), |own| means.partition_point(|mean| *mean > own));
+    let mut order: Vec<(f64, usize)> =
+        tried.iter().enumerate().filter_map(|(i, tried)| Some((tried.mean?, i))).collect();
+    order.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let last = order.len() + 1;
+    tried.iter_mut().for_each(|tried| tried.rank = last);
+    let mut rank = 1;
+    for (at, (mean, i)) in order.iter().enumerate() {
+        let before = order[at.saturating_sub(1)].0;
+        if before - mean > 1e-12 * before.abs().max(mean.abs()).max(1e-2) {
+            rank = at + 1;
+        }
+        tried[*i].rank = rank;
     }
 }
 
@@ -239,11 +249,7 @@ fn warnings(
 }
 
 /// The winner's folds, where they were kept.
-fn winners(
-    work: &Work,
-    folds: Vec<Vec<Judged>>,
-    best: usize,
-) -> Result<Option<Vec<(FoldOutcome, Vec<Diagnostic>)>>> {
+fn winners(work: &Work, folds: Vec<Vec<Judged>>, best: usize) -> Result<Option<Folds>> {
     let mut all = Vec::with_capacity(folds.len());
     for (k, fold) in folds.into_iter().enumerate() {
         let Some(Ok(Kept { scored, fit: Some((facts, prediction)) })) = fold.into_iter().nth(best) else {
@@ -261,7 +267,7 @@ mod tests {
 
     #[test]
     fn ranks_are_those_of_scipy() {
-        let means = [Some(0.5), None, Some(0.7), Some(0.5), Some(-1.0), None, Some(0.7)];
+        let means = [Some(0.5), None, Some(0.7), Some(0.5 + 1e-16), Some(-1.0), None, Some(0.7 - 2e-16)];
         let mut tried: Vec<Tried> =
             means.iter().map(|mean| Tried { folds: Vec::new(), mean: *mean, std: None, rank: 0 }).collect();
         rank(&mut tried);

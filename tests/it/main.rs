@@ -27,6 +27,7 @@ mod processes;
 mod proxy;
 mod redis;
 mod report;
+mod searches;
 mod server;
 mod shifts;
 mod step_tables;
