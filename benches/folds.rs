@@ -155,7 +155,7 @@ fn write(workload: &Workload) -> PathBuf {
 
 fn stages(graph: &graph::Graph, table: &Table) -> [f64; 4] {
     let start = Instant::now();
-    let bound = plan::bind(graph, table).expect("a table that can be learned from");
+    let bound = plan::bind(graph, &table.clone().into()).expect("a table that can be learned from");
     let bind = start.elapsed().as_secs_f64();
     let start = Instant::now();
     let plan = plan::plan(&bound, None).expect("a plan");

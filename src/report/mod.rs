@@ -11,7 +11,7 @@ mod out_of_fold;
 
 use crate::plan::{Bound, Plan};
 use crate::run::Outcome;
-use crate::table::{Digest, Table};
+use crate::table::{Data, Digest};
 
 pub use command::Given;
 pub use html::html;
@@ -29,7 +29,7 @@ pub struct Report<'a> {
     /// What else the command line gave.
     pub given: Given<'a>,
     /// The table as it was read, target and roles included.
-    pub table: &'a Table,
+    pub table: &'a Data,
     /// Its digest.
     pub fingerprint: Digest,
     /// The bound graph.

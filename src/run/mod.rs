@@ -19,7 +19,7 @@ pub use outcome::{FoldOutcome, Outcome, Scores};
 
 use self::general::General;
 use self::two_pass::TwoPass;
-use crate::contract::{Fold, Frame, Prediction, Reads, Score};
+use crate::contract::{Fold, Prediction, Reads, Score};
 use crate::diag::{Code, Diagnostic, Result, Watch};
 use crate::graph::Pipeline;
 use crate::metrics::LACKS_CLASS;
@@ -41,13 +41,12 @@ pub struct Timing {
 /// The first fold's error, in the order of the folds; `Interrupted` when the watch says stop;
 /// `UndefinedScore` and `NotFinite` with fold and metric.
 pub fn run(bound: &Bound, plan: &Plan, watch: &dyn Watch) -> Result<(Outcome, Timing)> {
-    let frame = Frame::of(&bound.x);
     let start = Instant::now();
     let two_pass = match plan.path {
-        Path::TwoPass => Some(TwoPass::collect(bound, &frame, plan.parallel)?),
+        Path::TwoPass => Some(TwoPass::collect(bound, plan.parallel)?),
         Path::General => None,
     };
-    let work = Work { bound, frame: &frame, two_pass };
+    let work = Work { bound, two_pass };
     watch.stage("folds", bound.folds.len() as u64);
     let one = |k: usize| {
         if watch.stopped() {
@@ -57,7 +56,9 @@ pub fn run(bound: &Bound, plan: &Plan, watch: &dyn Watch) -> Result<(Outcome, Ti
         watch.tick(1);
         outcome
     };
-    let folds: Vec<_> = if plan.parallel {
+    let folds: Vec<_> = if let Some(two_pass) = work.two_pass.as_ref().filter(|_| bound.x.is_streamed()) {
+        work.streamed(two_pass, plan.parallel, watch)?
+    } else if plan.parallel {
         (0..bound.folds.len()).into_par_iter().map(one).collect()
     } else {
         (0..bound.folds.len()).map(one).collect()
@@ -98,7 +99,6 @@ struct Fit {
 /// What the folds share.
 struct Work<'a> {
     bound: &'a Bound<'a>,
-    frame: &'a Frame,
     two_pass: Option<TwoPass<'a>>,
 }
 
@@ -113,8 +113,8 @@ impl Work<'_> {
                 Ok(Fit { fitted: fit.fitted, prediction, rows_reason: fit.rows_reason })
             }
             None => {
-                let general = General::new(self.bound, self.frame);
-                let train = fold.map_or_else(|| Rows::all(self.frame.rows()), |k| rows(k).train.clone());
+                let general = General::new(self.bound, self.bound.frame()?);
+                let train = fold.map_or_else(|| Rows::all(self.bound.x.rows()), |k| rows(k).train.clone());
                 let (fitted, features) = general.fit(pipeline, &train)?;
                 let prediction =
                     fold.map(|k| general.predict(&fitted, &features, &rows(k).test)).transpose()?;
@@ -123,8 +123,33 @@ impl Work<'_> {
         }
     }
 
+    /// All folds, whose predictions take one pass over rows that are not in memory.
+    fn streamed(
+        &self,
+        two_pass: &TwoPass,
+        parallel: bool,
+        watch: &dyn Watch,
+    ) -> Result<Vec<Result<(FoldOutcome, Vec<Diagnostic>)>>> {
+        let place = |k: usize| move |error: Diagnostic| error.prefixed(&format!("fold {}", k + 1));
+        let folds = 0..self.bound.folds.len();
+        let fit = |k| two_pass.fit(&self.bound.graph.pipeline, Some(k)).map_err(place(k));
+        let fits: Vec<two_pass::Fit> = folds.map(fit).collect::<Result<_>>()?;
+        let predictions = two_pass.predict_folds(&fits, parallel)?;
+        let scored = |(k, (fit, prediction)): (usize, (two_pass::Fit, Prediction))| {
+            let two_pass::Fit { fitted, rows_reason, .. } = fit;
+            watch.tick(1);
+            self.scored(k, Fit { fitted, prediction: Some(prediction), rows_reason }).map_err(place(k))
+        };
+        Ok(fits.into_iter().zip(predictions).enumerate().map(scored).collect())
+    }
+
     fn fold(&self, k: usize) -> Result<(FoldOutcome, Vec<Diagnostic>)> {
-        let Fit { fitted, prediction, .. } = self.fit(&self.bound.graph.pipeline, Some(k))?;
+        self.scored(k, self.fit(&self.bound.graph.pipeline, Some(k))?)
+    }
+
+    /// The scores of a fold's predictions.
+    fn scored(&self, k: usize, fit: Fit) -> Result<(FoldOutcome, Vec<Diagnostic>)> {
+        let Fit { fitted, prediction, .. } = fit;
         let mut notes = fitted.notes();
         let prediction = prediction.ok_or_else(|| Code::Bug.error("a fold without a prediction"))?;
         let fold = &self.bound.folds[k];

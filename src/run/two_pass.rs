@@ -4,22 +4,23 @@
 //! Merging instead of subtracting follows from the partition; compare Engstrom and Jensen,
 //! arXiv 2401.13185, who subtract.
 
+use rayon::prelude::*;
+
 use super::cells::{self, Cell, Input};
 use super::fitted::{Fitted, FittedGroup, FittedNode, FittedSteps};
 use super::general::General;
 use super::layout::{Layout, Place};
 use super::view::View;
-use crate::contract::{Frame, Linear, Needs, Prediction, Stats, Unfit};
+use crate::contract::{Linear, Needs, Prediction, Stats, Unfit};
 use crate::diag::Result;
 use crate::graph::{ModelNode, Pipeline, StepNode};
 use crate::linalg::{Affine, Matrix};
 use crate::plan::Bound;
-use crate::table::{Column, MISSING, Rows};
+use crate::table::{Column, MISSING, RUN_ROWS, Rows, Table};
 
 /// Pass 1's outcome: the cells of all folds.
 pub struct TwoPass<'a> {
     bound: &'a Bound<'a>,
-    frame: &'a Frame,
     layout: Layout,
     cells: Vec<Cell>,
     others: Vec<Cell>,
@@ -42,14 +43,14 @@ impl<'a> TwoPass<'a> {
     ///
     /// # Errors
     /// Whatever reading can meet.
-    pub fn collect(bound: &'a Bound<'a>, frame: &'a Frame, parallel: bool) -> Result<Self> {
+    pub fn collect(bound: &'a Bound<'a>, parallel: bool) -> Result<Self> {
         let layout = Layout::of(&bound.x, &bound.y)?;
         let mut cell_of = vec![0; bound.x.rows()];
         for (k, fold) in bound.folds.iter().enumerate() {
             fold.test.iter().for_each(|row| cell_of[row as usize] = k as u16);
         }
         let input = Input {
-            scan: &bound.x,
+            scan: bound.x.scan(),
             target: &bound.y,
             weight: bound.weight.as_deref(),
             cell_of: &cell_of,
@@ -59,7 +60,7 @@ impl<'a> TwoPass<'a> {
         let cells = cells::collect(&layout, &input)?;
         let others = if bound.folds.is_empty() { Vec::new() } else { cells::others(&cells) };
         let whole = cells::whole(&cells);
-        Ok(Self { bound, frame, layout, cells, others, whole })
+        Ok(Self { bound, layout, cells, others, whole })
     }
 
     /// Fits a pipeline on the training rows of fold `k`, or on all rows.
@@ -154,14 +155,14 @@ impl<'a> TwoPass<'a> {
 
     /// Everything from the rows, as the general path does it.
     fn all_on_rows(&self, pipeline: &Pipeline, rows: &Rows, reason: String) -> Result<Fit> {
-        let (fitted, _) = General::new(self.bound, self.frame).fit(pipeline, rows)?;
+        let (fitted, _) = General::new(self.bound, self.bound.frame()?).fit(pipeline, rows)?;
         Ok(Fit { fitted, composed: None, rows_reason: Some(reason) })
     }
 
     /// The model from the rows that the steps make.
     fn on_rows(&self, node: &ModelNode, steps: FittedSteps, rows: &Rows, reason: &str) -> Result<Fit> {
-        let features = steps.transform(self.frame)?;
-        let model = General::new(self.bound, self.frame).model(node, &features, rows)?;
+        let features = steps.transform(self.bound.frame()?)?;
+        let model = General::new(self.bound, self.bound.frame()?).model(node, &features, rows)?;
         let names = features.names().iter().map(|name| name.to_string()).collect();
         let fitted = Fitted { steps, class: node.model.name(), model, names };
         Ok(Fit { fitted, composed: None, rows_reason: Some(reason.to_owned()) })
@@ -173,20 +174,73 @@ impl<'a> TwoPass<'a> {
     /// Whatever the steps or the model refuse.
     pub fn predict(&self, fit: &Fit, rows: &Rows) -> Result<Prediction> {
         match &fit.composed {
-            Some(outputs) => Ok(fit.fitted.model.link(self.sums(outputs, rows))),
-            None => fit.fitted.predict(&self.frame.take(rows)),
+            Some(outputs) => Ok(fit.fitted.model.link(self.sums(outputs, self.bound.x.table()?, rows))),
+            None => fit.fitted.predict(&self.bound.frame()?.take(rows)),
         }
     }
 
+    /// Predicts the test rows of all folds in one pass over the units, where the table is not in memory; the numbers
+    /// are those of [`TwoPass::predict`].
+    ///
+    /// # Errors
+    /// Whatever reading meets, and what `predict` refuses.
+    pub fn predict_folds(&self, fits: &[Fit], parallel: bool) -> Result<Vec<Prediction>> {
+        let folds = &self.bound.folds;
+        let tests: Vec<Vec<u32>> = folds.iter().map(|fold| fold.test.iter().collect()).collect();
+        let walks = |k: usize| fits[k].composed.is_some() && tests[k].is_sorted();
+        let of_unit = |unit: usize| -> Result<Vec<Matrix>> {
+            let table = self.bound.x.scan().unit(unit)?;
+            let start = (unit * RUN_ROWS) as u32;
+            let end = start + table.rows() as u32;
+            let sums = |(k, test): (usize, &Vec<u32>)| {
+                let Some(outputs) = fits[k].composed.as_ref().filter(|_| walks(k)) else {
+                    return Matrix::zeros(0, 0);
+                };
+                let own = test.partition_point(|row| *row < start)..test.partition_point(|row| *row < end);
+                let local: Vec<u32> = test[own].iter().map(|row| row - start).collect();
+                self.sums(outputs, &table, &Rows::List(local.into()))
+            };
+            Ok(tests.iter().enumerate().map(sums).collect())
+        };
+        let outputs = |k: usize| if walks(k) { fits[k].composed.as_ref().map_or(0, Vec::len) } else { 0 };
+        let mut sums: Vec<Vec<Vec<f64>>> = (0..folds.len())
+            .map(|k| (0..outputs(k)).map(|_| Vec::with_capacity(tests[k].len())).collect())
+            .collect();
+        let units = self.bound.x.units();
+        let window = if parallel { 2 * rayon::current_num_threads() } else { 1 };
+        for from in (0..units).step_by(window) {
+            let some = from..(from + window).min(units);
+            let parts: Vec<Result<Vec<Matrix>>> = if parallel {
+                some.into_par_iter().map(of_unit).collect()
+            } else {
+                some.map(of_unit).collect()
+            };
+            for part in parts {
+                for (all, part) in sums.iter_mut().zip(part?) {
+                    all.iter_mut().enumerate().for_each(|(t, all)| all.extend_from_slice(part.column(t)));
+                }
+            }
+        }
+        let prediction = |(k, sums): (usize, Vec<Vec<f64>>)| {
+            if !walks(k) {
+                return self.predict(&fits[k], &folds[k].test);
+            }
+            let (rows, outputs) = (tests[k].len(), sums.len());
+            let sums = Matrix::from_columns(rows, outputs, sums.concat());
+            Ok(fits[k].fitted.model.link(sums))
+        };
+        sums.into_iter().enumerate().map(prediction).collect()
+    }
+
     /// Each output's sum over the raw positions, column by column in order.
-    fn sums(&self, outputs: &[Affine], rows: &Rows) -> Matrix {
+    fn sums(&self, outputs: &[Affine], table: &Table, rows: &Rows) -> Matrix {
         let mut sums = Matrix::zeros(rows.len(), outputs.len());
         for (t, output) in outputs.iter().enumerate() {
             let sum = sums.column_mut(t);
             sum.fill(output.offset);
             let mut factors = vec![0.0; self.layout.features];
             output.terms.iter().for_each(|(at, factor)| factors[*at as usize] = *factor);
-            for (place, column) in self.layout.places.iter().zip(self.bound.x.columns()) {
+            for (place, column) in self.layout.places.iter().zip(table.columns()) {
                 add(sum, place, column, &factors, rows);
             }
         }

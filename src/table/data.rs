@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use super::scan::gather;
-use super::{Facts, Scan, Schema, Table};
+use super::{Facts, Kind, Levels, Scan, Schema, Table};
 use crate::diag::Result;
 
 /// A table in memory, or one that is read in units from where it lies, and what is known of its
@@ -37,6 +37,16 @@ impl Data {
     /// The number of rows.
     pub fn rows(&self) -> usize {
         self.scan.rows()
+    }
+
+    /// The number of columns.
+    pub fn width(&self) -> usize {
+        self.schema().fields().len()
+    }
+
+    /// The levels of the column at a place, if it is a category.
+    pub fn levels(&self, place: usize) -> Option<&Arc<Levels>> {
+        self.scan.levels(place)
     }
 
     /// The number of units.
@@ -84,7 +94,7 @@ impl Data {
 
     /// The bytes of all rows in memory.
     pub fn bytes(&self) -> u64 {
-        let width = |kind| if kind == super::Kind::Category { 4 } else { 8 };
+        let width = |kind| if kind == Kind::Category { 4 } else { 8 };
         let row: u64 = self.schema().fields().iter().map(|field| width(field.kind)).sum();
         row * self.rows() as u64
     }
