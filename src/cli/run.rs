@@ -128,6 +128,11 @@ fn summary(finished: &Finished) -> String {
         let folds = scores.get("folds").and_then(Value::as_array).map_or(0, Vec::len);
         lines.push_str(&format!("  {metric}: {mean:.4} +- {std:.4} over {folds} folds\n"));
     }
+    let tried = json.pointer("/search/results").and_then(Value::as_array).map_or(0, Vec::len);
+    if let Some(best) = json.pointer("/search/best_params").and_then(Value::as_object) {
+        let set: Vec<String> = best.iter().map(|(address, value)| format!("{address}={value}")).collect();
+        lines.push_str(&format!("  the best of {tried} candidates: {}\n", set.join(", ")));
+    }
     let version = json.pointer("/artifact/version").and_then(Value::as_u64).unwrap_or_default();
     lines.push_str(&format!(
         "  published {} version {version} in {}\n",

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::lookup;
 use super::nodes::{
     ColumnName, Graph, Group, ModelNode, Origin, OutputNode, Pipeline, Selector, SourceNode, StepNode,
 };
 use super::types;
+use super::{lookup, search};
 use crate::contract::erased::{AnyModel, AnySplitter};
 use crate::contract::{Metric, Task, Value};
 use crate::diag::{Code, Diagnostic, Span, suggest};
@@ -43,7 +43,7 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
     }
     let (splitter, splitter_reason) = splitter?;
     let (origin, text) = origin(&spec.source)?;
-    let graph = Graph {
+    let mut graph = Graph {
         name: spec.name.value.clone(),
         seed: spec.seed,
         store: spec.store.as_ref().map(|store| (store.value.clone(), spec.base_of(&store.span).to_owned())),
@@ -71,6 +71,7 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
                 span: written.span.clone(),
             },
         },
+        search: None,
         splitter,
         splitter_reason,
         scoring: scoring?,
@@ -81,7 +82,11 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
         },
         resolved: spec.resolved(),
     };
-    problems.extend(types::check(&graph.pipeline, &known_types(&graph)));
+    let known = known_types(&graph);
+    problems.extend(types::check(&graph.pipeline, &known));
+    if let Some(written) = &spec.search {
+        graph.search = search::search(written, spec, &graph.pipeline, &known, problems);
+    }
     Some(graph)
 }
 

@@ -126,22 +126,8 @@ fn fill<T: AnyParams + ?Sized>(
     problems: &mut Vec<Diagnostic>,
 ) -> bool {
     let before = problems.iter().filter(|problem| is_error(problem)).count();
-    for (name, span, node) in &written.parameters {
-        match made.set(name, &value(node)) {
-            Ok(known) if known || idle.contains(&name.as_str()) => {
-                if idle.contains(&name.as_str()) {
-                    let message =
-                        format!("`{name}` of `{}` is accepted and changes nothing here", written.name);
-                    problems.push(Code::WarnNoEffect.warning(message).at(span));
-                }
-                if let Some(instead) = crate::models::deprecated(&written.name, name) {
-                    let message = format!("`{name}` of `{}` is deprecated in scikit-learn", written.name);
-                    problems.push(Code::WarnDeprecated.warning(message).at(span).help(instead));
-                }
-            }
-            Ok(_) => problems.push(unknown_parameter(&written.name, name, span, names.clone())),
-            Err(fault) => problems.push(bad_value(fault, node.has_secret()).at(&node.span)),
-        }
+    for parameter in &written.parameters {
+        problems.extend(set(made, names.clone(), idle, parameter));
     }
     let secret = written.parameters.iter().any(|(_, _, node)| node.has_secret());
     for fault in made.check() {
@@ -152,13 +138,39 @@ fn fill<T: AnyParams + ?Sized>(
     problems.iter().filter(|problem| is_error(problem)).count() == before
 }
 
+/// Sets one parameter: its name, the place of the name, its value. Gives what is to be said of it.
+pub fn set<T: AnyParams + ?Sized>(
+    made: &mut T,
+    names: impl Iterator<Item = &'static str>,
+    idle: &[&'static str],
+    (name, span, node): &(String, Span, yaml::Node),
+) -> Vec<Diagnostic> {
+    let class = made.name();
+    let idle = idle.contains(&name.as_str());
+    match made.set(name, &value(node)) {
+        Ok(known) if known || idle => {
+            let idle = idle.then(|| {
+                let message = format!("`{name}` of `{class}` is accepted and changes nothing here");
+                Code::WarnNoEffect.warning(message).at(span)
+            });
+            let deprecated = crate::models::deprecated(class, name).map(|instead| {
+                let message = format!("`{name}` of `{class}` is deprecated in scikit-learn");
+                Code::WarnDeprecated.warning(message).at(span).help(instead)
+            });
+            idle.into_iter().chain(deprecated).collect()
+        }
+        Ok(_) => vec![unknown_parameter(class, name, span, names)],
+        Err(fault) => vec![bad_value(fault, node.has_secret()).at(&node.span)],
+    }
+}
+
 fn is_error(problem: &Diagnostic) -> bool {
     problem.severity() == crate::diag::Severity::Error
 }
 
 /// The problem of a parameter's value. A fault speaks of the value itself, which nobody may see if
 /// it came from the environment.
-fn bad_value(fault: Fault, secret: bool) -> Diagnostic {
+pub fn bad_value(fault: Fault, secret: bool) -> Diagnostic {
     let problem = match fault.parameter {
         Some(name) if secret => {
             let message = format!("`{name}` cannot be what the environment gives here");
@@ -247,6 +259,8 @@ mod tests {
             ("LogisticRegression", &["max_iter", "tol", "solver", "n_jobs"][..]),
             ("Ridge", &["max_iter", "tol", "solver", "copy_X"]),
             ("LinearRegression", &["tol", "n_jobs"]),
+            ("Lasso", &["max_iter", "tol", "copy_X"]),
+            ("ElasticNet", &["max_iter", "tol", "copy_X"]),
         ] {
             for name in idle {
                 let given = if *name == "solver" { Value::Text("sag".into()) } else { Value::Int(7) };

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::contract::Metric;
 use crate::contract::erased::{AnyModel, AnySplitter, AnyStep};
+use crate::contract::{Metric, Value};
 use crate::diag::Span;
 use crate::table::Kind;
 
@@ -137,6 +137,32 @@ pub struct Pipeline {
     pub model: ModelNode,
 }
 
+/// One of the pipelines that a search tries.
+pub struct Candidate {
+    /// What was set, by address; sorted.
+    pub params: Vec<(String, Value)>,
+    /// The pipeline with that.
+    pub pipeline: Pipeline,
+}
+
+impl Candidate {
+    /// What was set, as a person writes it: `model__alpha=0.1, select__k=3`.
+    pub fn label(&self) -> String {
+        let set: Vec<_> = self.params.iter().map(|(address, value)| format!("{address}={value}")).collect();
+        if set.is_empty() { "as written".to_owned() } else { set.join(", ") }
+    }
+}
+
+/// The pipelines among which the scores decide.
+pub struct Search {
+    /// scikit-learn's class name.
+    pub class: &'static str,
+    /// Every candidate, in the order of scikit-learn's `ParameterGrid`; never empty.
+    pub candidates: Vec<Candidate>,
+    /// Where it is written.
+    pub span: Span,
+}
+
 /// The whole file, checked, without data.
 pub struct Graph {
     /// The file's name for it.
@@ -153,8 +179,10 @@ pub struct Graph {
     pub ids: Vec<ColumnName>,
     /// The column of sample weights: never a feature.
     pub weight: Option<ColumnName>,
-    /// What is fitted, as written.
+    /// What is fitted, as written; with a search each candidate is fitted instead.
     pub pipeline: Pipeline,
+    /// The candidates, where there is a search.
+    pub search: Option<Search>,
     /// The folds; `None` only refits.
     pub splitter: Option<Box<dyn AnySplitter>>,
     /// Why this splitter: as written, or what `cv: 5` means for the model.

@@ -77,7 +77,14 @@ pub fn run(
         let warning = Code::WarnData.warning(message);
         loaded.warnings.push(warning.help("`pipefit plan` tells which step or model reads rows, and why"));
     }
-    let timing = Timing { read: read_s, cv: timing.cv_s, refit: timing.refit_s, publish: None, total: None };
+    let timing = Timing {
+        read: read_s,
+        search: timing.search_s,
+        cv: timing.cv_s,
+        refit: timing.refit_s,
+        publish: None,
+        total: None,
+    };
     let artifact = crate::artifact::write(&bound, &outcome)?;
     let lock = Lock::of(&bound, &loaded, &outcome, &artifact);
     if options.locked {

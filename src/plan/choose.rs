@@ -1,10 +1,13 @@
 //! How a bound graph will be run, and why. Depends on file and table only: neither memory nor
 //! threads nor time choose a path.
 
+use std::sync::Arc;
+
 use super::Bound;
+use crate::contract::erased::AnyModel;
 use crate::contract::{Needs, Types};
 use crate::diag::{Code, Result};
-use crate::graph::StepNode;
+use crate::graph::{Pipeline, StepNode};
 use crate::table::{Data, Target};
 
 /// How the folds are fitted.
@@ -42,8 +45,10 @@ pub struct StepPlan {
 /// How a bound graph is run.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The path.
+    /// The path; with a search two-pass only where every candidate takes it.
     pub path: Path,
+    /// The path of each candidate of a search; without one that of the pipeline alone.
+    pub paths: Vec<Path>,
     /// Why this path.
     pub reason: String,
     /// Every step and the model, in order.
@@ -68,52 +73,63 @@ const PARALLEL_WORK: usize = 4_000_000;
 /// # Errors
 /// `NotSupported` when the two-pass path is forced on a pipeline that it cannot run, with the reason.
 pub fn plan(bound: &Bound, forced: Option<Path>) -> Result<Plan> {
-    let mut steps = judge_steps(bound);
-    steps.push(judge_model(bound));
-    let obstacle = steps
-        .iter()
-        .find(|step| step.path == Path::General)
-        .map(|step| format!("{}: {}", step.address, step.reason));
-    let obstacle = obstacle.or_else(|| not_a_partition(bound)).or_else(|| too_many_moments(bound));
-    let path = match (forced, &obstacle) {
-        (Some(Path::TwoPass), Some(obstacle)) => {
-            let message = format!("the two-pass path cannot run this pipeline: {obstacle}");
-            return Err(Code::NotSupported.error(message).help("leave out `--path`"));
-        }
-        (Some(path), _) => path,
-        (None, Some(_)) => Path::General,
-        (None, None) => Path::TwoPass,
+    let graph = bound.graph;
+    let types: Vec<Types> = bound.groups.iter().map(|columns| types(&bound.x, columns)).collect();
+    let steps = judged(&graph.pipeline, &types);
+    let of_folds = not_a_partition(bound).or_else(|| too_many_moments(bound));
+    let obstacle = |pipeline: &Pipeline| {
+        let slow = judged(pipeline, &types).into_iter().find(|step| step.path == Path::General);
+        slow.map(|step| format!("{}: {}", step.address, step.reason)).or_else(|| of_folds.clone())
     };
-    let reason = match (forced, obstacle) {
+    let obstacles: Vec<Option<String>> = match &graph.search {
+        Some(search) => search.candidates.iter().map(|candidate| obstacle(&candidate.pipeline)).collect(),
+        None => vec![obstacle(&graph.pipeline)],
+    };
+    let first = obstacles.iter().flatten().next();
+    if let (Some(Path::TwoPass), Some(obstacle)) = (forced, first) {
+        let message = format!("the two-pass path cannot run this pipeline: {obstacle}");
+        return Err(Code::NotSupported.error(message).help("leave out `--path`"));
+    }
+    let chosen = |obstacle: &Option<String>| {
+        forced.unwrap_or(if obstacle.is_some() { Path::General } else { Path::TwoPass })
+    };
+    let paths: Vec<Path> = obstacles.iter().map(chosen).collect();
+    let slow = paths.iter().filter(|path| **path == Path::General).count();
+    let path = if slow == 0 { Path::TwoPass } else { Path::General };
+    let reason = match (forced, first) {
         (Some(_), _) => "as `--path` says".to_owned(),
-        (None, Some(obstacle)) => obstacle,
+        (None, Some(obstacle)) if slow < paths.len() => {
+            format!("{} candidates two-pass, {slow} general: {obstacle}", paths.len() - slow)
+        }
+        (None, Some(obstacle)) => obstacle.clone(),
         (None, None) => "every step is affine in each fold, and the model is fitted from moments".to_owned(),
     };
     let (rows, columns) = (bound.x.rows(), bound.x.width());
-    let fits = bound.folds.len() + 1;
+    let fits = (bound.folds.len() * paths.len()).saturating_add(1);
     let passes = match path {
         Path::TwoPass => 2,
         Path::General => 2 * bound.folds.len() + 1,
     };
     let parallel = rows.saturating_mul(columns).saturating_mul(fits) > PARALLEL_WORK;
-    Ok(Plan { path, reason, steps, passes, bytes: bytes(bound, path), parallel })
+    Ok(Plan { path, paths, reason, steps, passes, bytes: bytes(bound, path), parallel })
 }
 
-/// Every step, with the types of features that reach it.
-fn judge_steps(bound: &Bound) -> Vec<StepPlan> {
-    let graph = bound.graph;
+/// Every step and the model, with the types of features that reach them; `types` are those of each
+/// group's columns.
+fn judged(pipeline: &Pipeline, types: &[Types]) -> Vec<StepPlan> {
     let mut plans = Vec::new();
-    let mut judged = |nodes: &[StepNode], input: Types| {
+    let mut chain = |nodes: &[StepNode], input: Types| {
         nodes.iter().fold(input, |input, node| {
             plans.push(judge(node, input));
             node.step.emits(input)
         })
     };
     let mut after = Types { numbers: false, categories: false, missing: false };
-    for (group, columns) in graph.pipeline.groups.iter().zip(&bound.groups) {
-        after = after.or(judged(&group.steps, types(&bound.x, columns)));
+    for (group, types) in pipeline.groups.iter().zip(types) {
+        after = after.or(chain(&group.steps, *types));
     }
-    judged(&graph.pipeline.select, after);
+    chain(&pipeline.select, after);
+    plans.push(judge_model(&pipeline.model.model));
     plans
 }
 
@@ -144,8 +160,7 @@ fn judge(node: &StepNode, input: Types) -> StepPlan {
     StepPlan { address: node.address.clone(), class: node.step.name(), path, reason: reason.to_owned() }
 }
 
-fn judge_model(bound: &Bound) -> StepPlan {
-    let model = &bound.graph.pipeline.model.model;
+fn judge_model(model: &Arc<dyn AnyModel>) -> StepPlan {
     let (path, reason) = if model.needs().has(Needs::ROWS) {
         (Path::General, "reads the rows in every iteration, or is no linear model")
     } else {
@@ -161,10 +176,15 @@ fn not_a_partition(bound: &Bound) -> Option<String> {
     }
     let rows = bound.x.rows();
     let mut seen = vec![false; rows];
-    for row in bound.folds.iter().flat_map(|fold| fold.test.iter()) {
-        if std::mem::replace(&mut seen[row as usize], true) {
-            return Some("the folds overlap".to_owned());
-        }
+    let mut overlap = false;
+    for fold in &bound.folds {
+        fold.test.each(|row| overlap |= std::mem::replace(&mut seen[row as usize], true));
+    }
+    if overlap {
+        return Some("the folds overlap".to_owned());
+    }
+    if !bound.folds.iter().all(|fold| fold.test.ascend()) {
+        return Some("the folds have their rows in an order of their own".to_owned());
     }
     let rest = |fold: &crate::contract::Fold| fold.train.len() + fold.test.len() == rows;
     let whole = seen.iter().all(|seen| *seen) && bound.folds.iter().all(rest);

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::Report;
 use super::digits::{Digits, count, significant};
+use super::search::{OPTIMISTIC, Search};
 
 /// The report as markdown, with GitHub's tables.
 pub fn markdown(report: &Report) -> String {
@@ -41,6 +42,7 @@ fn sections(report: &Report, text: &mut String) -> std::fmt::Result {
     writeln!(text, "| | |\n|---|---|")?;
     pairs.iter().try_for_each(|(name, value)| writeln!(text, "| {name} | {} |", cell(value)))?;
     scores(report, text)?;
+    search(report, text)?;
     coefficients(report, text)?;
     warnings(report, text)?;
     writeln!(text, "\n## How to repeat it\n\n    {}", report.repeat().replace(['\n', '\r'], " "))?;
@@ -67,6 +69,41 @@ fn scores(report: &Report, text: &mut String) -> std::fmt::Result {
         let [mean, std] = [scores.mean(), scores.std()].map(|value| digits.show(value));
         write!(text, "| {} | {mean} | {std} |", scores.metric.name)?;
         scores.folds.iter().try_for_each(|score| write!(text, " {} |", digits.show(*score)))?;
+        writeln!(text)?;
+    }
+    Ok(())
+}
+
+fn search(report: &Report, text: &mut String) -> std::fmt::Result {
+    let Some(search) = Search::of(report) else { return Ok(()) };
+    let metric = report.outcome.scores.first().map_or("", |scores| scores.metric.name);
+    let ranked = search.ranked();
+    writeln!(
+        text,
+        "\n## Search\n\nThe best {} of {} candidates. {OPTIMISTIC}\n",
+        ranked.len(),
+        search.len()
+    )?;
+    let addresses = search.addresses();
+    write!(text, "| rank |")?;
+    addresses.iter().try_for_each(|address| write!(text, " `{address}` |"))?;
+    write!(text, " {metric} | std |\n|---|")?;
+    (0..addresses.len() + 2).try_for_each(|_| write!(text, "---|"))?;
+    writeln!(text)?;
+    for (candidate, tried) in ranked {
+        write!(text, "| {} |", tried.rank)?;
+        for address in &addresses {
+            let value =
+                candidate.params.iter().find(|(own, _)| own == address).map(|(_, value)| value.to_string());
+            let value = value.unwrap_or_default();
+            write!(text, " {} |", cell(&code(&crate::diag::without_passwords(&value))))?;
+        }
+        for number in [tried.mean, tried.std] {
+            match number {
+                Some(number) => write!(text, " {number:.4} |")?,
+                None => write!(text, " none |")?,
+            }
+        }
         writeln!(text)?;
     }
     Ok(())

@@ -8,6 +8,7 @@ mod influence;
 mod json;
 mod markdown;
 mod out_of_fold;
+mod search;
 
 use crate::plan::{Bound, Plan};
 use crate::run::Outcome;
@@ -15,8 +16,9 @@ use crate::table::{Data, Digest};
 
 pub use command::Given;
 pub use html::html;
-pub use json::{json, labels};
+pub use json::{candidates, json, labels};
 pub use markdown::markdown;
+pub use search::params;
 
 /// Everything that a report tells of a run.
 pub struct Report<'a> {
@@ -72,6 +74,8 @@ pub struct Published {
 pub struct Timing {
     /// From the first request until the table and its fingerprint were complete.
     pub read: f64,
+    /// The candidates of a search.
+    pub search: f64,
     /// The folds.
     pub cv: f64,
     /// The refit on all rows.

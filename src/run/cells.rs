@@ -3,9 +3,9 @@
 use rayon::prelude::*;
 
 use super::layout::{Layout, Place};
-use super::pack::{PACK, Pack};
+use super::pack::{PACK, Packer, Piece};
 use crate::diag::Result;
-use crate::linalg::{MixedAccumulator, Moments};
+use crate::linalg::{self, MixedAccumulator, Moments};
 use crate::table::{RUN_ROWS, Scan, Target};
 
 /// What is known of one cell: a set of rows.
@@ -80,11 +80,17 @@ impl Cell {
         }
     }
 
-    /// Takes in what some rows are of number column `j`.
-    pub(super) fn take(&mut self, j: usize, extremes: Option<(f64, f64)>, missing: usize, rows: usize) {
-        self.counts[j][0] += (rows - missing) as u64;
-        self.counts[j][1] += missing as u64;
-        self.extremes[j] = wider(self.extremes[j], extremes);
+    /// Takes in what some rows have in raw column `j`.
+    fn see(&mut self, j: usize, piece: Piece) {
+        match piece {
+            Piece::Numbers(values) => {
+                let (extremes, missing) = linalg::extremes(values);
+                self.counts[j][0] += (values.len() - missing) as u64;
+                self.counts[j][1] += missing as u64;
+                self.extremes[j] = wider(self.extremes[j], extremes);
+            }
+            Piece::Codes(codes) => codes.iter().for_each(|code| self.counts[j][*code as usize] += 1),
+        }
     }
 }
 
@@ -97,10 +103,10 @@ fn wider(one: Option<(f64, f64)>, other: Option<(f64, f64)>) -> Option<(f64, f64
 }
 
 /// A cell that takes in blocks.
-pub(super) struct Growing {
-    pub(super) cell: Cell,
-    pub(super) plain: MixedAccumulator,
-    pub(super) weighted: Option<MixedAccumulator>,
+struct Growing {
+    cell: Cell,
+    plain: MixedAccumulator,
+    weighted: Option<MixedAccumulator>,
 }
 
 impl Growing {
@@ -145,9 +151,25 @@ fn of_unit(layout: &Layout, input: &Input, unit: usize) -> Result<Vec<Cell>> {
     let table = input.scan.unit(unit)?;
     let start = unit * RUN_ROWS;
     let mut cells: Vec<_> = (0..input.cells).map(|_| Growing::new(layout, input.weight.is_some())).collect();
-    let mut pack = Pack::new(layout, input);
+    let mut packer = Packer::new(layout, input.cell_of);
+    let mut weights: Vec<Vec<f64>> = vec![Vec::new(); input.cells];
     for from in (0..table.rows()).step_by(PACK) {
-        pack.add(&table, start, from..(from + PACK).min(table.rows()), &mut cells);
+        let rows = from..(from + PACK).min(table.rows());
+        let see = |cell: usize, j, piece: Piece| cells[cell].cell.see(j, piece);
+        let pack = packer.pack(&table, start, rows.clone(), Some(input.target), see);
+        if let Some(weight) = input.weight {
+            weights.iter_mut().for_each(Vec::clear);
+            let own = input.cell_of[start..].iter().zip(&weight[start..]).take(rows.end).skip(rows.start);
+            own.for_each(|(cell, weight)| weights[*cell as usize].push(*weight));
+        }
+        let mut done = vec![0; input.cells];
+        pack.blocks(|cell, block| {
+            cells[cell].plain.add(&block, None);
+            if let Some(weighted) = &mut cells[cell].weighted {
+                weighted.add(&block, Some(&weights[cell][done[cell]..][..block.rows]));
+                done[cell] += block.rows;
+            }
+        });
     }
     Ok(cells.into_iter().map(|cell| cell.finish(layout)).collect())
 }

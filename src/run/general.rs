@@ -10,8 +10,8 @@ use crate::table::Rows;
 
 /// The frame of raw feature columns, and the fit of everything on some of its rows.
 pub struct General<'a> {
-    bound: &'a Bound<'a>,
-    frame: &'a Frame,
+    pub(super) bound: &'a Bound<'a>,
+    pub(super) frame: &'a Frame,
 }
 
 impl<'a> General<'a> {
@@ -59,16 +59,25 @@ impl<'a> General<'a> {
     fn chain(&self, nodes: &[StepNode], mut frame: Frame, rows: &Rows) -> Result<(Vec<FittedNode>, Frame)> {
         let mut fitted = Vec::with_capacity(nodes.len());
         for node in nodes {
-            // Steps get no weights: only the model and the metrics do.
-            let train = Train { x: &frame, y: Some(&self.bound.y), weight: None, rows };
-            let mut rng = Rng::at(self.bound.graph.seed, &node.address);
-            let step = node.step.fit_apply(&train, &mut rng);
-            let (step, next) =
-                step.map_err(|error| error.prefixed(&format!("step `{}`", node.name)).or_at(&node.span))?;
-            fitted.push(FittedNode { class: node.step.name(), name: node.name.clone(), step });
+            let (step, next) = self.step(node, &frame, rows)?;
+            fitted.push(step);
             frame = next;
         }
         Ok((fitted, frame))
+    }
+
+    /// Fits one step, and gives the features of all rows behind it.
+    ///
+    /// # Errors
+    /// Whatever the step refuses, with its name.
+    pub fn step(&self, node: &StepNode, frame: &Frame, rows: &Rows) -> Result<(FittedNode, Frame)> {
+        // Steps get no weights: only the model and the metrics do.
+        let train = Train { x: frame, y: Some(&self.bound.y), weight: None, rows };
+        let mut rng = Rng::at(self.bound.graph.seed, &node.address);
+        let step = node.step.fit_apply(&train, &mut rng);
+        let (step, next) =
+            step.map_err(|error| error.prefixed(&format!("step `{}`", node.name)).or_at(&node.span))?;
+        Ok((FittedNode { class: node.step.name(), name: node.name.clone(), step: step.into() }, next))
     }
 
     /// Predicts some rows from the features that the model sees.

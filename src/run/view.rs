@@ -191,7 +191,21 @@ impl<'a> View<'a> {
             .iter()
             .map(|(name, seen)| FeatureStats { name: Arc::clone(name), summary: self.summary(seen, needs) });
         let target = needs.has(Needs::TARGET).then(|| self.target_stats());
-        Stats { rows: self.cell.plain.rows as usize, features: features.collect(), target, joint: None }
+        let joint = if needs.has(Needs::JOINT) { self.joint_of_features() } else { None };
+        Stats { rows: self.cell.plain.rows as usize, features: features.collect(), target, joint }
+    }
+
+    /// The joint moments of all features without weights, as steps take them, if none is a category or has a
+    /// hole in a training row.
+    fn joint_of_features(&self) -> Option<Joint> {
+        let value = |(_, seen): &(Arc<str>, Seen)| match seen {
+            Seen::Number { value, holes, .. } if holes.is_none_or(|holes| holes.count == 0) => {
+                Some(value.clone())
+            }
+            _ => None,
+        };
+        let values: Vec<Affine> = self.features.iter().map(value).collect::<Option<_>>()?;
+        Some(Joint { moments: self.cell.plain.map(&values), targets: 0 })
     }
 
     fn summary(&self, seen: &Seen, needs: Needs) -> Summary {

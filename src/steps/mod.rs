@@ -9,6 +9,7 @@ pub mod min_max_scaler;
 pub mod monomials;
 pub mod one_hot_encoder;
 pub mod ordinal_encoder;
+pub mod pca;
 pub mod polynomial_features;
 pub mod robust_scaler;
 pub mod select_k_best;
@@ -30,6 +31,7 @@ pub const ALL: &[&dyn StepKind] = &[
     &Kind::<ordinal_encoder::OrdinalEncoder>::NEW,
     &Kind::<variance_threshold::VarianceThreshold>::NEW,
     &Kind::<select_k_best::SelectKBest>::NEW,
+    &Kind::<pca::PCA>::NEW,
 ];
 
 /// The step of this name.

@@ -1,6 +1,6 @@
 //! A table to learn from, wherever its rows lie.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::scan::gather;
 use super::{Facts, Kind, Levels, Scan, Schema, Table};
@@ -14,6 +14,7 @@ pub struct Data {
     facts: Arc<[Facts]>,
     /// All rows, where a scan had to be read whole.
     gathered: Arc<OnceLock<Table>>,
+    gathering: Arc<Mutex<()>>,
 }
 
 impl From<Table> for Data {
@@ -26,7 +27,7 @@ impl From<Table> for Data {
 impl Data {
     /// Rows that stay where they are; the facts of each column come from who has read them once.
     pub fn streamed(scan: Arc<dyn Scan>, facts: Vec<Facts>) -> Self {
-        Self { scan, facts: facts.into(), gathered: Arc::default() }
+        Self { scan, facts: facts.into(), gathered: Arc::default(), gathering: Arc::default() }
     }
 
     /// The names and types.
@@ -82,14 +83,20 @@ impl Data {
         if let Some(table) = self.whole() {
             return Ok(table);
         }
-        let table = gather(&*self.scan, |unit| Ok((self.scan.unit(unit)?, ())), |()| {})?;
+        // Several folds may ask at once, and the table is as large as memory may be. Who waits for a lock must not be
+        // what who holds it waits for: it starts no work of other threads.
+        let _one = self.gathering.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(table) = self.whole() {
+            return Ok(table);
+        }
+        let table = gather(&*self.scan, false, |unit| Ok((self.scan.unit(unit)?, ())), |()| {})?;
         Ok(self.gathered.get_or_init(|| table))
     }
 
     /// The columns at these places, in this order.
     pub fn select(&self, places: &[usize]) -> Self {
         let facts = places.iter().map(|place| self.facts[*place]).collect();
-        Self { scan: self.scan.select(places), facts, gathered: Arc::default() }
+        Self { scan: self.scan.select(places), facts, gathered: Arc::default(), gathering: Arc::default() }
     }
 
     /// The bytes of all rows in memory.

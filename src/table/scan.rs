@@ -36,25 +36,27 @@ pub trait Scan: Send + Sync {
 }
 
 /// All units together. `read` gives unit `i` and whatever else it found, `take` gets that in the order
-/// of the units.
+/// of the units. Side by side where `parallel` says so.
 ///
 /// # Errors
 /// Whatever reading meets; `UnreadableValue` where there is no memory for the rows.
 pub fn gather<S: Send>(
     scan: &dyn Scan,
+    parallel: bool,
     read: impl Fn(usize) -> Result<(Table, S)> + Sync,
     mut take: impl FnMut(S),
 ) -> Result<Table> {
     let schema = Schema::clone(scan.schema());
     let mut columns: Vec<Growing> = Vec::new();
     // One unit is no reason to start threads, which asking for their number does.
-    let wave = if scan.units() == 1 { 1 } else { 2 * rayon::current_num_threads() };
+    let parallel = parallel && scan.units() > 1;
+    let wave = if parallel { 2 * rayon::current_num_threads() } else { 1 };
     for first in (0..scan.units()).step_by(wave) {
         let units = first..(first + wave).min(scan.units());
-        let units: Vec<_> = if scan.units() == 1 {
-            units.map(&read).collect::<Result<_>>()?
-        } else {
+        let units: Vec<_> = if parallel {
             units.into_par_iter().map(&read).collect::<Result<_>>()?
+        } else {
+            units.map(&read).collect::<Result<_>>()?
         };
         for (unit, found) in units {
             if columns.is_empty() {

@@ -262,8 +262,42 @@ def polynomials():
     yield case("PolynomialFeatures", {"x": [0.1, 1e150], "y": [-1e-150, 1e-300]}, [0])
 
 
+def components():
+    random = np.random.RandomState(11)
+    x = (random.randn(14, 5) @ np.diag([3.0, 1.0, 0.5, 2.0, 0.2]) @ random.randn(5, 5) + [1.0, -50.0, 0.0, 7.0, 3.0]).round(6)
+    columns = {name: list(map(float, x[:, j])) for j, name in enumerate("abcde")}
+    train = list(range(11))
+    for count in [None, 1, 2, 5, 0.5, 0.9, 0.999999, 1e-9, "mle"]:
+        for whiten in [False, True]:
+            yield case("PCA", columns, train, n_components=count, whiten=whiten, svd_solver="full")
+    for solver in ["auto", "covariance_eigh"]:
+        yield case("PCA", columns, train, n_components=3, svd_solver=solver, tol=0.5, random_state=1)
+    yield case("PCA", columns, train, n_components=3, svd_solver="arpack", iterated_power=3, n_oversamples=2)
+    for wrong in [6, -1, 1.0, 1.5, "all", 0.0]:
+        yield case("PCA", columns, train, n_components=wrong)
+    yield case("PCA", columns, [0, 1, 2], n_components=2, svd_solver="full")
+    yield case("PCA", columns, [0, 1, 2], n_components=4, svd_solver="full")
+    yield case("PCA", columns, [0, 1, 2, 3], n_components="mle")
+    yield case("PCA", {"x": [2.0, 3.5, -1.0, 0.25]})
+    yield case("PCA", {"x": [2.0, 3.5, -1.0, 0.25], "constant": [0.1] * 4}, n_components=1)
+    yield case("PCA", {"x": [2.0, None, 0.0]})
+    yield case("PCA", {"x": [2.0, None, 0.0]}, [0, 2])
+    yield case("PCA", {"x": ["a", "b"]})
+    twice = {"x": [2.0, 3.5, -1.0, 0.25], "twice": [4.0, 7.0, -2.0, 0.5]}
+    yield case("PCA", twice, n_components=1, whiten=True)
+    direction = (np.array(twice["x"]) - 1.1875) * 5**0.5
+    yield case(
+        "PCA", twice, whiten=True, differs="a component without variance is 0, not rounding divided by rounding",
+        output=[list(direction / direction.std(ddof=1)), [0.0] * 4],
+    )
+    yield case("PCA", columns, n_components=0, differs="no feature is left for a model") | {"refused": "fit", "names": [], "output": []}
+    yield case("PCA", columns, n_components=2, svd_solver="randomized", random_state=0, differs="components are exact") | {
+        "refused": "fit", "names": [], "output": [],
+    }
+
+
 def main():
-    cases = [*imputers(), *scalers(), *one_hots(), *ordinals(), *selectors(), *polynomials()]
+    cases = [*imputers(), *scalers(), *one_hots(), *ordinals(), *selectors(), *polynomials(), *components()]
     document = {
         "format": 1, "scikit-learn": sklearn.__version__, "script": sha256(HERE / "steps.py"), "cases": cases,
     }

@@ -23,6 +23,7 @@ mod metrics;
 mod models;
 mod parity;
 mod parquet;
+mod pca;
 mod processes;
 mod proxy;
 mod redis;

@@ -47,6 +47,11 @@ pub fn variants() -> Vec<Variant> {
                     vec![("quantile_range", range), ("unit_variance", yes())],
                 ]
             }
+            "PCA" => {
+                let own = |value: Value| vec![("n_components", value)];
+                let two = own(Value::Int(2)).into_iter().chain([("whiten", yes())]).collect();
+                vec![two, own(Value::Float(0.999)), own(text("mle"))]
+            }
             "PolynomialFeatures" => {
                 let degrees = Value::List(vec![Value::Int(2), Value::Int(3)]);
                 let bare = ("include_bias", Value::Bool(false));

@@ -13,9 +13,9 @@ const MOST_NAMES: usize = 40;
 
 /// The boxes.
 pub fn section(report: &Report) -> String {
-    let graph = report.bound.graph;
+    let pipeline = report.outcome.pipeline(report.bound.graph);
     let mut boxes = vec![data(report)];
-    if let ([group], [columns]) = (&graph.pipeline.groups[..], &report.bound.groups[..])
+    if let ([group], [columns]) = (&pipeline.groups[..], &report.bound.groups[..])
         && group.name.is_none()
     {
         boxes.extend(chain(group, columns));
@@ -23,10 +23,10 @@ pub fn section(report: &Report) -> String {
         let branch = |(group, columns): (&Group, &Vec<String>)| {
             format!("<li><ol class=\"chain\">\n{}</ol></li>\n", chain(group, columns).concat())
         };
-        let branches: String = graph.pipeline.groups.iter().zip(&report.bound.groups).map(branch).collect();
+        let branches: String = pipeline.groups.iter().zip(&report.bound.groups).map(branch).collect();
         boxes.push(format!("<li class=\"branches\"><ul>\n{branches}</ul></li>\n"));
     }
-    boxes.extend(graph.pipeline.select.iter().map(step));
+    boxes.extend(pipeline.select.iter().map(step));
     boxes.push(model(report));
     let version = format!("version {}", report.published.version);
     boxes.push(framed_box(" ends", &report.published.name, &[version], ""));
@@ -63,7 +63,7 @@ fn step(node: &StepNode) -> String {
 }
 
 fn model(report: &Report) -> String {
-    let model = &report.bound.graph.pipeline.model.model;
+    let model = &report.outcome.pipeline(report.bound.graph).model.model;
     let declared = models::named(model.name()).map(|kind| kind.parameters()).unwrap_or_default();
     let mut notes = chosen(&declared, &model.values());
     notes.push(format!("learns from {}", counted(report.outcome.fitted.names.len(), "feature")));

@@ -72,7 +72,7 @@ impl ParquetScan {
     /// Whatever is damaged, and cells that are not of the type asked for.
     pub fn gather(&self) -> Result<Read> {
         let mut suspects = Firsts::default();
-        let table = gather(self, |unit| self.read(unit), |found| suspects.add(found))?;
+        let table = gather(self, true, |unit| self.read(unit), |found| suspects.add(found))?;
         Ok(Read { suspects: suspects.in_order(self), table })
     }
 
