@@ -223,7 +223,13 @@ impl RidgeCV {
             let y = gathered(&rows.y, fold.test.iter());
             let weight = rows.weight.as_ref().map(|weight| fold.test.gather(weight));
             for (mean, solution) in means.iter_mut().zip(self.solutions(rows, fold, &training)?) {
-                let values = linear_many(fold.test.len(), &columns, &solution.coef, &solution.intercept);
+                let values = linear_many(
+                    fold.test.len(),
+                    &columns,
+                    &vec![0.0; columns.len()],
+                    &solution.coef,
+                    &solution.intercept,
+                );
                 mean[0] += scored(metric, &y, values, weight.as_deref())? / folds.len() as f64;
             }
         }

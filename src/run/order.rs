@@ -3,34 +3,48 @@
 
 use std::sync::{Arc, OnceLock};
 
-use crate::table::{Column, Table};
+use crate::diag::Result;
+use crate::table::{Column, Data, RUN_ROWS};
 
-/// The sorted values of a table's number columns, each column sorted when it is first asked for.
+/// The sorted values of a table's number columns, each column read and sorted when it is first asked for.
 pub struct Orders<'a> {
-    table: &'a Table,
+    data: &'a Data,
     cell_of: Arc<[u16]>,
-    columns: Vec<OnceLock<Vec<(u64, u16)>>>,
+    columns: Vec<OnceLock<Result<Vec<Ranked>>>>,
 }
+
+/// A value as a number that sorts as it does, and its row's cell.
+type Ranked = (u64, u16);
 
 impl<'a> Orders<'a> {
     /// Of a table whose rows are of these cells.
-    pub fn new(table: &'a Table, cell_of: Arc<[u16]>) -> Self {
-        Self { table, cell_of, columns: table.columns().iter().map(|_| OnceLock::new()).collect() }
+    pub fn new(data: &'a Data, cell_of: Arc<[u16]>) -> Self {
+        Self { data, cell_of, columns: (0..data.width()).map(|_| OnceLock::new()).collect() }
     }
 
     /// The present values of number column `j`, ascending, but for the rows of cell `except`.
-    pub fn sorted(&self, j: usize, except: Option<u16>) -> Vec<f64> {
-        let all = self.columns[j].get_or_init(|| self.sort(j));
+    ///
+    /// # Errors
+    /// Whatever reading the column meets.
+    pub fn sorted(&self, j: usize, except: Option<u16>) -> Result<Vec<f64>> {
+        let all = self.columns[j].get_or_init(|| self.sort(j)).as_ref().map_err(Clone::clone)?;
         let kept = all.iter().filter(|(_, cell)| Some(*cell) != except);
-        kept.map(|(key, _)| value_of(*key)).collect()
+        Ok(kept.map(|(key, _)| value_of(*key)).collect())
     }
 
-    fn sort(&self, j: usize) -> Vec<(u64, u16)> {
-        let Column::Number(values) = &self.table.columns()[j] else { return Vec::new() };
-        let present = values.iter().zip(&*self.cell_of).filter(|(value, _)| !value.is_nan());
-        let mut keys: Vec<(u64, u16)> = present.map(|(value, cell)| (key_of(*value), *cell)).collect();
-        keys.sort_unstable();
-        keys
+    fn sort(&self, j: usize) -> Result<Vec<Ranked>> {
+        let scan = self.data.scan().select(&[j]);
+        let mut all: Vec<Ranked> = Vec::with_capacity(self.data.rows());
+        for unit in 0..scan.units() {
+            let table = scan.unit(unit)?;
+            if let [Column::Number(values)] = table.columns() {
+                let present = values.iter().zip(&self.cell_of[unit * RUN_ROWS..]);
+                let present = present.filter(|(value, _)| !value.is_nan());
+                all.extend(present.map(|(value, cell)| (key_of(*value), *cell)));
+            }
+        }
+        all.sort_unstable();
+        Ok(all)
     }
 }
 
@@ -47,7 +61,7 @@ fn value_of(key: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::{Orders, key_of, value_of};
-    use crate::table::{Column, Field, Kind, Schema, Table};
+    use crate::table::{Column, Data, Field, Kind, Schema, Table};
 
     #[test]
     fn keys_sort_as_values_do() {
@@ -62,10 +76,10 @@ mod tests {
     fn a_cell_is_left_out_and_so_is_what_is_missing() {
         let column = Column::Number(vec![3.0, -1.0, f64::NAN, 2.0, 3.0].into());
         let schema = Schema::new(vec![Field { name: "x".to_owned(), kind: Kind::Number }]);
-        let table = Table::new(schema, vec![column]).unwrap();
+        let table = Data::from(Table::new(schema, vec![column]).unwrap());
         let orders = Orders::new(&table, [0, 1, 1, 0, 1].into());
-        assert_eq!(orders.sorted(0, None), [-1.0, 2.0, 3.0, 3.0]);
-        assert_eq!(orders.sorted(0, Some(0)), [-1.0, 3.0]);
-        assert_eq!(orders.sorted(0, Some(1)), [2.0, 3.0]);
+        assert_eq!(orders.sorted(0, None).unwrap(), [-1.0, 2.0, 3.0, 3.0]);
+        assert_eq!(orders.sorted(0, Some(0)).unwrap(), [-1.0, 3.0]);
+        assert_eq!(orders.sorted(0, Some(1)).unwrap(), [2.0, 3.0]);
     }
 }

@@ -11,7 +11,7 @@ use super::fitted::{Fitted, FittedNode};
 use super::layout::{Layout, Place};
 use super::order::Orders;
 use super::view::View;
-use crate::contract::{Frame, Linear};
+use crate::contract::Linear;
 use crate::diag::Result;
 use crate::graph::StepNode;
 use crate::linalg::Affine;
@@ -21,7 +21,6 @@ use crate::table::{Rows, Scan};
 /// Pass 1's outcome: the cells of all folds.
 pub struct TwoPass<'a> {
     pub(super) bound: &'a Bound<'a>,
-    pub(super) frame: &'a Frame,
     pub(super) layout: Layout,
     /// The fold whose test rows a row is one of.
     pub(super) cell_of: Arc<[u16]>,
@@ -48,7 +47,7 @@ impl<'a> TwoPass<'a> {
     ///
     /// # Errors
     /// Whatever reading can meet.
-    pub fn collect(bound: &'a Bound<'a>, frame: &'a Frame, parallel: bool) -> Result<Self> {
+    pub fn collect(bound: &'a Bound<'a>, parallel: bool) -> Result<Self> {
         let layout = Layout::of(&bound.x, &bound.y)?;
         let mut cell_of = vec![0; bound.x.rows()];
         for (k, fold) in bound.folds.iter().enumerate() {
@@ -56,7 +55,7 @@ impl<'a> TwoPass<'a> {
         }
         let cell_of: Arc<[u16]> = cell_of.into();
         let input = Input {
-            scan: &bound.x,
+            scan: bound.x.scan(),
             target: &bound.y,
             weight: bound.weight.as_deref(),
             cell_of: &cell_of,
@@ -67,7 +66,7 @@ impl<'a> TwoPass<'a> {
         let others = if bound.folds.is_empty() { Vec::new() } else { cells::others(&cells) };
         let whole = cells::whole(&cells);
         let orders = Orders::new(&bound.x, Arc::clone(&cell_of));
-        Ok(Self { bound, frame, layout, cell_of, cells, others, whole, orders })
+        Ok(Self { bound, layout, cell_of, cells, others, whole, orders })
     }
 
     /// The column whose training values lie so far from the frozen shift that their moments have lost
@@ -92,7 +91,7 @@ impl<'a> TwoPass<'a> {
 
     /// The feature columns.
     pub(super) fn scan(&self) -> &dyn Scan {
-        &self.bound.x
+        self.bound.x.scan()
     }
 }
 
@@ -141,7 +140,8 @@ pub(super) fn chain<'v>(
                 .push(format!("{}: the values of `{name}` are no column of the data", node.address));
             break;
         }
-        let step = node.step.fit_stats(&view.stats(node.step.needs())).map_err(place)?;
+        let stats = view.stats(node.step.needs())?;
+        let step = node.step.fit_stats(&stats).map_err(place)?;
         let Some(map) = step.map() else {
             let message = format!("step `{}` promised to be a map and is none", node.name);
             return Err(crate::diag::Code::Bug.error(message));

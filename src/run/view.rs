@@ -9,6 +9,7 @@ use super::order::Orders;
 use crate::contract::{
     FeatureStats, Joint, Map, MapColumn, Needs, NumberStats, Stats, Summary, TargetStats, Term,
 };
+use crate::diag::Result;
 use crate::linalg::{Affine, Moments};
 use crate::table::{Levels, Schema, Target};
 
@@ -199,8 +200,8 @@ impl<'a> View<'a> {
     }
 
     /// The present values of a feature, ascending, where they come from one raw number column.
-    fn sorted(&self, source: &Source) -> Arc<[f64]> {
-        let mut values = self.orders.sorted(source.raw, self.except);
+    fn sorted(&self, source: &Source) -> Result<Arc<[f64]>> {
+        let mut values = self.orders.sorted(source.raw, self.except)?;
         values.iter_mut().for_each(|value| *value = source.scale * *value + source.offset);
         if source.scale < 0.0 {
             values.reverse();
@@ -210,7 +211,7 @@ impl<'a> View<'a> {
             let missing = self.cell.counts[source.raw][1] as usize;
             values.splice(at..at, std::iter::repeat_n(fill, missing));
         }
-        values.into()
+        Ok(values.into())
     }
 
     /// The first feature whose values cannot be had in order though a step needs them so.
@@ -267,14 +268,17 @@ impl<'a> View<'a> {
     }
 
     /// The statistics that a step asks for.
-    pub fn stats(&self, needs: Needs) -> Stats {
-        let features = self
-            .features
-            .iter()
-            .map(|(name, seen)| FeatureStats { name: Arc::clone(name), summary: self.summary(seen, needs) });
+    ///
+    /// # Errors
+    /// Whatever reading a column meets whose values are needed in order.
+    pub fn stats(&self, needs: Needs) -> Result<Stats> {
+        let stats = |(name, seen): &(Arc<str>, Seen)| {
+            Ok(FeatureStats { name: Arc::clone(name), summary: self.summary(seen, needs)? })
+        };
+        let features = self.features.iter().map(stats).collect::<Result<_>>()?;
         let target = needs.has(Needs::TARGET).then(|| self.target_stats());
         let joint = if needs.has(Needs::JOINT) { self.joint_of_features() } else { None };
-        Stats { rows: self.cell.plain.rows as usize, features: features.collect(), target, joint }
+        Ok(Stats { rows: self.cell.plain.rows as usize, features, target, joint })
     }
 
     /// The joint moments of all features without weights, as steps take them, if none is a category or has a
@@ -290,8 +294,8 @@ impl<'a> View<'a> {
         Some(Joint { moments: self.cell.plain.map(&values), targets: 0 })
     }
 
-    fn summary(&self, seen: &Seen, needs: Needs) -> Summary {
-        match seen {
+    fn summary(&self, seen: &Seen, needs: Needs) -> Result<Summary> {
+        Ok(match seen {
             Seen::Category { raw, levels, .. } => {
                 let counts = &self.cell.counts[*raw];
                 Summary::Category {
@@ -314,11 +318,12 @@ impl<'a> View<'a> {
                     sorted: source
                         .as_ref()
                         .filter(|_| needs.has(Needs::ORDER) || needs.has(Needs::COUNTS))
-                        .map(|source| self.sorted(source)),
+                        .map(|source| self.sorted(source))
+                        .transpose()?,
                     with_target,
                 })
             }
-        }
+        })
     }
 
     /// Mean and sum of squared deviations of the present values. The terms are 0 in missing rows, so

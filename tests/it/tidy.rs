@@ -42,6 +42,7 @@ const EDGES: &[(&str, &str, &[&str])] = &[
     ("std", "net", &["store", "source"]),
     ("std", "process", &["store", "cli", "src/main.rs"]),
     ("redis", "", &["store", "source"]),
+    ("parquet", "", &["source"]),
     ("saphyr_parser", "", &["yaml"]),
     ("clap", "", &["cli"]),
     ("indicatif", "", &["cli"]),
