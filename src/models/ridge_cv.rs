@@ -215,6 +215,7 @@ impl RidgeCV {
     fn scores_of_folds(&self, rows: &Gathered, folds: &[Fold]) -> Result<Vec<Vec<f64>>> {
         let metric = self.scoring.map_or_else(|| metrics::default_for(Task::Regression), |scoring| scoring.0);
         let cells = inner_folds::cells(folds, &rows.x, &rows.y, rows.weight.as_deref())?;
+        let unshifted = vec![0.0; rows.x.columns()];
         let mut means = vec![vec![0.0]; self.alphas.0.len()];
         for (fold, training) in folds.iter().zip(Moments::prefix_suffix(&cells)) {
             let columns: Vec<Vec<f64>> =
@@ -223,13 +224,8 @@ impl RidgeCV {
             let y = gathered(&rows.y, fold.test.iter());
             let weight = rows.weight.as_ref().map(|weight| fold.test.gather(weight));
             for (mean, solution) in means.iter_mut().zip(self.solutions(rows, fold, &training)?) {
-                let values = linear_many(
-                    fold.test.len(),
-                    &columns,
-                    &vec![0.0; columns.len()],
-                    &solution.coef,
-                    &solution.intercept,
-                );
+                let values =
+                    linear_many(fold.test.len(), &columns, &unshifted, &solution.coef, &solution.intercept);
                 mean[0] += scored(metric, &y, values, weight.as_deref())? / folds.len() as f64;
             }
         }
