@@ -90,7 +90,7 @@ impl Trial<'_> {
         let (fast, fast_pipelines) = of_path(Path::TwoPass);
         let (slow, slow_pipelines) = of_path(Path::General);
         let two_pass = self.two_pass(&fast_pipelines)?;
-        let general = self.work.each_fold(self.watch, |k| Ok(self.general(k, &slow_pipelines)))?;
+        let general = self.work.each_fold(self.watch, |k| self.general(k, &slow_pipelines))?;
         let together = |(two_pass, general): (Vec<Judged>, Vec<Judged>)| {
             let own = fast.iter().zip(two_pass).chain(slow.iter().zip(general));
             let mut judged: Vec<(&usize, Judged)> = own.collect();
@@ -117,7 +117,7 @@ impl Trial<'_> {
         };
         let fits = self.work.each_fold(self.watch, |k| Ok(two_pass.fit_all(pipelines, Some(k))))?;
         let mut judged: Vec<Vec<Judged>> = (0..folds).map(|_| Vec::with_capacity(pipelines.len())).collect();
-        let together = self.work.bound.x.columns().len().max(8);
+        let together = self.work.bound.x.width().max(8);
         for from in (0..pipelines.len()).step_by(together) {
             let some = from..(from + together).min(pipelines.len());
             let good: Vec<Vec<&Fit>> =
@@ -140,12 +140,12 @@ impl Trial<'_> {
         Ok(judged)
     }
 
-    fn general(&self, k: usize, pipelines: &[&Pipeline]) -> Vec<Judged> {
+    fn general(&self, k: usize, pipelines: &[&Pipeline]) -> Result<Vec<Judged>> {
         if pipelines.is_empty() {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let fold = &self.work.bound.folds[k];
-        let general = General::new(self.work.bound, self.work.frame);
+        let general = General::new(self.work.bound, self.work.bound.frame()?);
         let judge = |_, fitted: Result<(Fitted, &Frame)>| {
             self.judge(k, || {
                 let (fitted, features) = fitted?;
@@ -153,7 +153,7 @@ impl Trial<'_> {
                 Ok((fitted, prediction))
             })
         };
-        general.each(pipelines, &fold.train, self.work.plan.parallel, &judge)
+        Ok(general.each(pipelines, &fold.train, self.work.plan.parallel, &judge))
     }
 
     /// Scores what a candidate says of a fold's test rows.

@@ -22,6 +22,7 @@ mod layouts;
 mod metrics;
 mod models;
 mod parity;
+mod parquet;
 mod pca;
 mod processes;
 mod proxy;
