@@ -131,23 +131,19 @@ fn a_candidate_alone_has_the_same_scores() {
     }
 }
 
+/// What is said of the file `ties` with an override: places and messages.
+fn told(set: &str) -> Vec<String> {
+    let (graph, problems) = graph::read(&file("ties"), &[set.to_owned()]);
+    assert!(graph.is_none() && problems.iter().any(|problem| problem.severity() == Severity::Error), "{set}");
+    let place = |problem: &pipefit::diag::Diagnostic| match problem.place() {
+        Some(pipefit::diag::Place::Span(span)) => span.text().to_owned(),
+        _ => String::new(),
+    };
+    problems.iter().map(|problem| format!("{} | {}", place(problem), problem.message())).collect::<Vec<_>>()
+}
+
 #[test]
 fn what_is_wrong_with_a_grid_is_said_at_its_place() {
-    let told = |set: &str| {
-        let (graph, problems) = graph::read(&file("ties"), &[set.to_owned()]);
-        assert!(
-            graph.is_none() && problems.iter().any(|problem| problem.severity() == Severity::Error),
-            "{set}"
-        );
-        let place = |problem: &pipefit::diag::Diagnostic| match problem.place() {
-            Some(pipefit::diag::Place::Span(span)) => span.text().to_owned(),
-            _ => String::new(),
-        };
-        problems
-            .iter()
-            .map(|problem| format!("{} | {}", place(problem), problem.message()))
-            .collect::<Vec<_>>()
-    };
     let grid = |grid: &str| told(&format!("search.GridSearchCV.param_grid={grid}"));
     let cases = [
         (grid("{model__alhpa: [1]}"), vec!["model__alhpa | `Ridge` has no parameter `alhpa`"]),
