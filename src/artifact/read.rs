@@ -140,7 +140,7 @@ fn chain(nodes: &[NodeStructure], loader: &Loader) -> Result<Vec<FittedNode>> {
     let one = |node: &NodeStructure| {
         let kind = crate::steps::named(&node.class).ok_or_else(|| unknown(&node.class))?;
         let step = loader.child(&node.name, |loader| kind.load(loader))?;
-        Ok(FittedNode { class: kind.name(), name: node.name.clone(), step })
+        Ok(FittedNode { class: kind.name(), name: node.name.clone(), step: step.into() })
     };
     nodes.iter().map(one).collect()
 }

@@ -84,7 +84,7 @@ fn get(key: &str, file: &Path, keys: &dyn Keys, output: &Output) -> Result<()> {
     // A table whose format stays keeps its bytes.
     let bytes = match wanted {
         Some(format) if format.ending() != stored.ending() => {
-            formats::write(&parsed(&bytes, Some(stored), key)?, format)
+            formats::write(&parsed(&bytes, Some(stored), key)?, format.written()?)
         }
         _ => bytes,
     };

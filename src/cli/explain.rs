@@ -44,7 +44,8 @@ fn components() -> impl Iterator<Item = (&'static str, &'static dyn Declared)> {
     let steps = crate::steps::ALL.iter().map(|kind| ("step", *kind as &dyn Declared));
     let models = crate::models::ALL.iter().map(|kind| ("model", *kind as &dyn Declared));
     let splitters = crate::splitters::ALL.iter().map(|kind| ("splitter", *kind as &dyn Declared));
-    steps.chain(models).chain(splitters)
+    let searches = crate::graph::SEARCHERS.iter().map(|kind| ("search", *kind));
+    steps.chain(models).chain(splitters).chain(searches)
 }
 
 fn component(name: &str) -> Option<(&'static str, &'static dyn Declared)> {

@@ -65,9 +65,10 @@ fn object(graph: &Graph, bound: &Bound, plan: &Plan, loaded: &Loaded) -> serde_j
     json!({
         "schema": "pipefit.plan/1",
         "pipeline": graph.name,
-        "data": {"rows": loaded.table.rows(), "columns": loaded.table.columns().len(), "sha256": loaded.fingerprint},
+        "data": {"rows": loaded.table.rows(), "columns": loaded.table.width(), "sha256": loaded.fingerprint},
         "path": plan.path.name(),
         "reason": plan.reason,
+        "candidates": crate::report::candidates(plan, graph),
         "passes": plan.passes,
         "bytes": plan.bytes,
         "splitter": graph.splitter.as_ref().map(|splitter| splitter.name()),
@@ -80,9 +81,12 @@ fn object(graph: &Graph, bound: &Bound, plan: &Plan, loaded: &Loaded) -> serde_j
 
 fn text(graph: &Graph, bound: &Bound, plan: &Plan, loaded: &Loaded) -> String {
     let mut text =
-        format!("{}: {} rows, {} columns\n\n", graph.name, loaded.table.rows(), loaded.table.columns().len());
+        format!("{}: {} rows, {} columns\n\n", graph.name, loaded.table.rows(), loaded.table.width());
     text.push_str(&Drawing::of(graph).text());
     text.push_str(&format!("\npath      {}: {}\n", plan.path.name(), plan.reason));
+    if let Some(search) = &graph.search {
+        text.push_str(&format!("search    {} of {} candidates\n", search.class, search.candidates.len()));
+    }
     text.push_str(&format!("passes    {} over the table\n", plan.passes));
     text.push_str(&format!("memory    {:.1} MiB\n", plan.bytes as f64 / 1048576.0));
     text.push_str(&format!("folds     {}\n", graph.splitter_reason));

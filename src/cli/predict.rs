@@ -47,7 +47,7 @@ pub fn run(arguments: &Arguments, global: &Global, output: &Output) -> Done {
     output.tell(&predicted.warnings);
     let place = Place::to_write(&arguments.output);
     let format = match &place {
-        Place::File(path) => formats::format_of_path(path)?.unwrap_or(Format::Csv),
+        Place::File(path) => formats::format_of_path(path)?.unwrap_or(Format::Csv).written()?,
         Place::Key(_) | Place::Standard => Format::Csv,
     };
     let bytes = formats::write(&predicted.table, format);

@@ -76,7 +76,8 @@ fn one(
     start: Instant,
 ) -> Result<Finished, Vec<Diagnostic>> {
     let graph = checked(file, &arguments.overrides, output)?;
-    let options = options(global, arguments.path.as_deref(), arguments.locked);
+    let overrides = arguments.overrides.clone();
+    let options = job::Options { overrides, ..options(global, arguments.path.as_deref(), arguments.locked) };
     let bars = Bars::new(interrupt.clone());
     let done = job::run(file, &graph, &options, start, &bars);
     bars.clear();
@@ -89,7 +90,8 @@ fn one(
 pub fn options(global: &Global, path: Option<&str>, locked: bool) -> job::Options {
     let path = path
         .map(|path| if path == "general" { crate::plan::Path::General } else { crate::plan::Path::TwoPass });
-    job::Options { store: global.store.clone(), threads: global.threads.map(usize::from), path, locked }
+    let (store, threads) = (global.store.clone(), global.threads.map(usize::from));
+    job::Options { store, threads, path, locked, ..job::Options::default() }
 }
 
 /// The checked file; its warnings are told at once.
@@ -125,6 +127,11 @@ fn summary(finished: &Finished) -> String {
         let std = scores.get("std").and_then(Value::as_f64).unwrap_or(f64::NAN);
         let folds = scores.get("folds").and_then(Value::as_array).map_or(0, Vec::len);
         lines.push_str(&format!("  {metric}: {mean:.4} +- {std:.4} over {folds} folds\n"));
+    }
+    let tried = json.pointer("/search/results").and_then(Value::as_array).map_or(0, Vec::len);
+    if let Some(best) = json.pointer("/search/best_params").and_then(Value::as_object) {
+        let set: Vec<String> = best.iter().map(|(address, value)| format!("{address}={value}")).collect();
+        lines.push_str(&format!("  the best of {tried} candidates: {}\n", set.join(", ")));
     }
     let version = json.pointer("/artifact/version").and_then(Value::as_u64).unwrap_or_default();
     lines.push_str(&format!(

@@ -99,7 +99,8 @@ pub trait Params: Default + Clone + Send + Sync + 'static {
     fn summary() -> String;
     /// Its parameters, in scikit-learn's order.
     fn declared() -> Vec<Param>;
-    /// Parameters of scikit-learn that are accepted and change nothing here.
+    /// Parameters of scikit-learn that are accepted and change nothing here. One that is declared too is checked as all
+    /// declared ones are.
     fn without_effect() -> &'static [&'static str];
     /// Sets one parameter.
     ///

@@ -24,7 +24,8 @@ impl Needs {
     pub const ORDER: Needs = Needs(16);
     /// The co-moment of every feature with every target, and the target's own statistics.
     pub const TARGET: Needs = Needs(32);
-    /// The joint moments of all features and targets, weighted: what linear models need.
+    /// The joint moments of all features and targets, weighted: what linear models need. A step gets
+    /// them without weights, and need not get the targets.
     pub const JOINT: Needs = Needs(64);
 
     /// Both.

@@ -110,6 +110,7 @@ codes! {
     WarnStore "W0008" 0 "about the store" "Something about the store or the disk copy is worth knowing; the work went on.";
     WarnSelector "W0009" 0 "a selector without columns" "A column group matches no column of the data and was skipped.";
     WarnData "W0010" 0 "about the data" "Something about the data is worth knowing; the work went on.";
+    WarnCandidate "W0011" 0 "a candidate without a score" "A candidate of a search could not be fitted in some fold, or its score is undefined there. It has no mean, ranks last, and the search went on.";
 }
 
 #[cfg(test)]

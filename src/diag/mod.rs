@@ -16,7 +16,7 @@ mod watch;
 pub use code::Code;
 pub use diagnostic::{Diagnostic, Place, Severity};
 pub use json::to_json;
-pub use password::without_passwords;
+pub use password::{url_without_password, without_passwords};
 pub use render::{printable, render};
 pub use span::{Source, Span};
 pub use suggest::suggest;

@@ -22,6 +22,24 @@ pub fn without_passwords(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// A word that is one URL, or ends with one (`KEY=URL`), with its password covered. Nothing in a word ends its password but
+/// its last `@`, so that one with blanks, quotes and commas is covered too.
+pub fn url_without_password(word: &str) -> Cow<'_, str> {
+    let found = word.split_once("://").and_then(|(scheme, rest)| {
+        let start = scheme.len() + "://".len();
+        let at = rest.rfind('@')?;
+        let colon = rest[..at].find(':')?;
+        Some((start + colon + 1, start + at))
+    });
+    match found {
+        Some((from, to)) if from < to => {
+            let stars = "*".repeat(word[from..to].chars().count());
+            Cow::Owned([&word[..from], &stars, &word[to..]].concat())
+        }
+        _ => Cow::Borrowed(word),
+    }
+}
+
 /// From where to where the password lies, of the URL whose authority begins at `start`. The last
 /// `@` counts: an unescaped `@` or `/` inside a password is common.
 fn password(text: &str, start: usize) -> Option<(usize, usize)> {
@@ -36,7 +54,7 @@ fn password(text: &str, start: usize) -> Option<(usize, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use super::without_passwords;
+    use super::{url_without_password, without_passwords};
 
     #[test]
     fn passwords_are_covered_and_nothing_else_is() {
@@ -49,6 +67,20 @@ mod tests {
             ("x://y://a:b@c", "x://y://a:*@c"),
         ] {
             assert_eq!(without_passwords(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_word_keeps_no_part_of_its_password() {
+        for (word, expected) in [
+            ("redis://:pw@h:6379/0", "redis://:**@h:6379/0"),
+            ("source.store=redis://me:p 'w,@s@h", "source.store=redis://me:*******@h"),
+            ("{store: 'redis://:pw@h', x: 'a://:b@c'}", "{store: 'redis://:*****************@c'}"),
+            ("redis://me@h", "redis://me@h"),
+            ("redis://:@h", "redis://:@h"),
+            ("model.Ridge.alpha=2", "model.Ridge.alpha=2"),
+        ] {
+            assert_eq!(url_without_password(word), expected);
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::lookup;
 use super::nodes::{
-    ColumnName, Graph, Group, ModelNode, Origin, OutputNode, Selector, SourceNode, StepNode, StoreNode,
+    ColumnName, Graph, Group, ModelNode, Origin, OutputNode, Pipeline, Selector, SourceNode, StepNode,
+    StoreNode,
 };
 use super::types;
+use super::{lookup, search};
 use crate::contract::erased::{AnyModel, AnySplitter};
 use crate::contract::{Metric, Task, Value};
 use crate::diag::{Code, Diagnostic, Span, Veil, suggest};
@@ -43,7 +44,7 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
     }
     let (splitter, splitter_reason) = splitter?;
     let (origin, text) = origin(&spec.source)?;
-    let graph = Graph {
+    let mut graph = Graph {
         name: spec.name.value.clone(),
         seed: spec.seed,
         store: spec.store.as_ref().map(|store| StoreNode {
@@ -66,9 +67,16 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
         target: column(spec.target.as_ref()?),
         ids: spec.roles.id.iter().map(column).collect(),
         weight: spec.roles.weight.as_ref().map(column),
-        groups,
-        select,
-        model: ModelNode { name: model.name().to_lowercase(), model, span: written.span.clone() },
+        pipeline: Pipeline {
+            groups,
+            select,
+            model: ModelNode {
+                name: model.name().to_lowercase(),
+                model: model.into(),
+                span: written.span.clone(),
+            },
+        },
+        search: None,
         splitter,
         splitter_reason,
         cv_span: match &spec.cv {
@@ -89,14 +97,18 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
         resolved: spec.resolved(),
         veil: veil(spec),
     };
-    problems.extend(types::check(&graph, &known_types(&graph)));
+    let known = known_types(&graph);
+    problems.extend(types::check(&graph.pipeline, &known));
+    if let Some(written) = &spec.search {
+        graph.search = search::search(written, spec, &graph.pipeline, &known, problems);
+    }
     Some(graph)
 }
 
 /// What came from the environment: the variables, and the whole values that they are part of.
 fn veil(spec: &Spec) -> Veil {
     let mut veil = spec.veil.clone();
-    let paths = [&spec.source.load_if_missing, &spec.output.dir];
+    let paths = [&spec.source.load_if_missing, &spec.source.file, &spec.output.dir];
     let texts = [&spec.store, &spec.source.key, &spec.source.pattern, &spec.target];
     let all = paths.into_iter().flatten().map(|path| &path.text).chain(texts.into_iter().flatten());
     for text in all.filter(|text| text.unexpanded.is_some()) {
@@ -105,10 +117,12 @@ fn veil(spec: &Spec) -> Veil {
     veil
 }
 
-/// Which keys hold the table, and where that is written.
+/// Which keys or files hold the table, and where that is written.
 fn origin(source: &SourceSection) -> Option<(Origin, &Text)> {
     let key = source.key.as_ref().map(|key| (Origin::Key(key.value.clone()), key));
-    key.or_else(|| source.pattern.as_ref().map(|pattern| (Origin::Pattern(pattern.value.clone()), pattern)))
+    let pattern = source.pattern.as_ref().map(|pattern| (Origin::Pattern(pattern.value.clone()), pattern));
+    let file = source.file.as_ref().map(|file| (Origin::File(file.path.clone()), &file.text));
+    key.or(pattern).or(file)
 }
 
 fn column(name: &Text) -> ColumnName {
@@ -129,7 +143,7 @@ fn known_types(graph: &Graph) -> Vec<Option<crate::contract::Types>> {
         }
         _ => None,
     };
-    graph.groups.iter().map(known).collect()
+    graph.pipeline.groups.iter().map(known).collect()
 }
 
 /// The groups of `preprocess`.
@@ -209,7 +223,7 @@ fn chain(steps: &[Written], address: &str, problems: &mut Vec<Diagnostic>) -> Ve
         nodes.push(StepNode {
             address: format!("{address}__{name}"),
             name,
-            step,
+            step: step.into(),
             span: written.span.clone(),
         });
     }

@@ -19,7 +19,7 @@ impl Drawing {
         let mut drawing = Self { boxes: Vec::new(), arrows: Vec::new(), text: String::new() };
         let source = drawing.add("source", format!("{} {}", graph.source.origin.word(), graph.source.shown));
         let mut ends = Vec::new();
-        for group in &graph.groups {
+        for group in &graph.pipeline.groups {
             let mut last = source;
             if let Some(name) = &group.name {
                 let label = format!("{name}: {}", columns(group));
@@ -32,14 +32,14 @@ impl Drawing {
             }
             ends.push(last);
         }
-        for node in &graph.select {
+        for node in &graph.pipeline.select {
             drawing.line(1, node.step.name());
             let next = drawing.add(&node.address, node.step.name().to_owned());
             ends.iter().for_each(|end| drawing.arrows.push((*end, next)));
             ends = vec![next];
         }
-        drawing.line(1, graph.model.model.name());
-        let model = drawing.add("model", graph.model.model.name().to_owned());
+        drawing.line(1, graph.pipeline.model.model.name());
+        let model = drawing.add("model", graph.pipeline.model.model.name().to_owned());
         ends.iter().for_each(|end| drawing.arrows.push((*end, model)));
         let artifact = format!("artifact {}", graph.output.artifact);
         drawing.line(1, &artifact);

@@ -126,21 +126,8 @@ fn fill<T: AnyParams + ?Sized>(
     problems: &mut Vec<Diagnostic>,
 ) -> bool {
     let before = problems.iter().filter(|problem| is_error(problem)).count();
-    for (name, span, node) in &written.parameters {
-        match made.set(name, &value(node)) {
-            Ok(true) => {
-                if let Some(instead) = crate::models::deprecated(&written.name, name) {
-                    let message = format!("`{name}` of `{}` is deprecated in scikit-learn", written.name);
-                    problems.push(Code::WarnDeprecated.warning(message).at(span).help(instead));
-                }
-            }
-            Ok(false) if idle.contains(&name.as_str()) => {
-                let message = format!("`{name}` of `{}` is accepted and changes nothing here", written.name);
-                problems.push(Code::WarnNoEffect.warning(message).at(span));
-            }
-            Ok(false) => problems.push(unknown_parameter(&written.name, name, span, names.clone())),
-            Err(fault) => problems.push(bad_value(fault).at(&node.span)),
-        }
+    for parameter in &written.parameters {
+        problems.extend(set(made, names.clone(), idle, parameter));
     }
     for fault in made.check() {
         let at = fault.parameter.and_then(|name| written.parameters.iter().find(|(own, ..)| own == name));
@@ -150,12 +137,38 @@ fn fill<T: AnyParams + ?Sized>(
     problems.iter().filter(|problem| is_error(problem)).count() == before
 }
 
+/// Sets one parameter: its name, the place of the name, its value. Gives what is to be said of it.
+pub fn set<T: AnyParams + ?Sized>(
+    made: &mut T,
+    names: impl Iterator<Item = &'static str>,
+    idle: &[&'static str],
+    (name, span, node): &(String, Span, yaml::Node),
+) -> Vec<Diagnostic> {
+    let class = made.name();
+    let idle = idle.contains(&name.as_str());
+    match made.set(name, &value(node)) {
+        Ok(known) if known || idle => {
+            let idle = idle.then(|| {
+                let message = format!("`{name}` of `{class}` is accepted and changes nothing here");
+                Code::WarnNoEffect.warning(message).at(span)
+            });
+            let deprecated = crate::models::deprecated(class, name).map(|instead| {
+                let message = format!("`{name}` of `{class}` is deprecated in scikit-learn");
+                Code::WarnDeprecated.warning(message).at(span).help(instead)
+            });
+            idle.into_iter().chain(deprecated).collect()
+        }
+        Ok(_) => vec![unknown_parameter(class, name, span, names)],
+        Err(fault) => vec![bad_value(fault).at(&node.span)],
+    }
+}
+
 fn is_error(problem: &Diagnostic) -> bool {
     problem.severity() == crate::diag::Severity::Error
 }
 
 /// The problem of a parameter's value.
-fn bad_value(fault: Fault) -> Diagnostic {
+pub fn bad_value(fault: Fault) -> Diagnostic {
     let problem = Code::BadValue.error(fault.message);
     match fault.help {
         Some(help) => problem.help(help),
@@ -205,5 +218,43 @@ pub fn value(node: &yaml::Node) -> Value {
         yaml::Value::Map(entries) => {
             Value::Map(entries.iter().map(|entry| (entry.key.clone(), value(&entry.value))).collect())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Written, model};
+    use crate::diag::{Code, Source, Span};
+    use crate::yaml::{Node, Value};
+
+    /// Of these, scikit-learn's solvers make something; here the optimum itself is found.
+    #[test]
+    fn a_parameter_without_effect_is_checked_and_told() {
+        let span = Span { source: Source::new("a.yaml", "model"), start: 0, end: 5 };
+        for (class, idle) in [
+            ("LogisticRegression", &["max_iter", "tol", "solver", "n_jobs"][..]),
+            ("Ridge", &["max_iter", "tol", "solver", "copy_X"]),
+            ("LinearRegression", &["tol", "n_jobs"]),
+            ("Lasso", &["max_iter", "tol", "copy_X"]),
+            ("ElasticNet", &["max_iter", "tol", "copy_X"]),
+        ] {
+            for name in idle {
+                let given = if *name == "solver" { Value::Text("sag".into()) } else { Value::Int(7) };
+                let node = Node::new(span.clone(), given);
+                let parameters = vec![((*name).to_owned(), span.clone(), node)];
+                let written = Written { name: class.into(), span: span.clone(), parameters };
+                let mut problems = Vec::new();
+                assert!(model(&written, &mut problems).is_some(), "{problems:?}");
+                let message = format!("`{name}` of `{class}` is accepted and changes nothing here");
+                let told: Vec<_> =
+                    problems.iter().map(|problem| (problem.code(), problem.message())).collect();
+                assert_eq!(told, [(Code::WarnNoEffect, message.as_str())]);
+            }
+        }
+        let node = Node::new(span.clone(), Value::Text("many".into()));
+        let parameters = vec![("max_iter".to_owned(), span.clone(), node)];
+        let written = Written { name: "LogisticRegression".into(), span, parameters };
+        let mut problems = Vec::new();
+        assert!(model(&written, &mut problems).is_none() && problems.len() == 1, "{problems:?}");
     }
 }

@@ -4,10 +4,16 @@ mod build;
 mod drawing;
 mod lookup;
 mod nodes;
+mod search;
+mod searchers;
+mod slots;
+mod spaces;
 pub mod types;
 
 pub use build::{build, read};
 pub use drawing::Drawing;
 pub use nodes::{
-    ColumnName, Graph, Group, ModelNode, Origin, OutputNode, Selector, SourceNode, StepNode, StoreNode,
+    Candidate, ColumnName, Graph, Group, ModelNode, Origin, OutputNode, Pipeline, Search, Selector,
+    SourceNode, StepNode, StoreNode,
 };
+pub use searchers::ALL as SEARCHERS;

@@ -1,13 +1,15 @@
 //! The checked file: components instead of names.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use crate::contract::Metric;
 use crate::contract::erased::{AnyModel, AnySplitter, AnyStep};
-use crate::diag::{Code, Diagnostic, Span, Veil};
+use crate::contract::{Metric, Value};
+use crate::diag::{Span, Veil};
 use crate::table::Kind;
 
 /// A step with its place in the file.
+#[derive(Clone)]
 pub struct StepNode {
     /// Its name within its list, as `make_pipeline` gives it: the class in lower case.
     pub name: String,
@@ -15,17 +17,18 @@ pub struct StepNode {
     /// stream is drawn from.
     pub address: String,
     /// The step.
-    pub step: Box<dyn AnyStep>,
+    pub step: Arc<dyn AnyStep>,
     /// Where it is written.
     pub span: Span,
 }
 
 /// The model with its place in the file.
+#[derive(Clone)]
 pub struct ModelNode {
     /// The class in lower case.
     pub name: String,
     /// The model.
-    pub model: Box<dyn AnyModel>,
+    pub model: Arc<dyn AnyModel>,
     /// Where it is written.
     pub span: Span,
 }
@@ -49,6 +52,7 @@ pub enum Selector {
 }
 
 /// A column group.
+#[derive(Clone)]
 pub struct Group {
     /// Its name; none for a plain list of steps.
     pub name: Option<String>,
@@ -71,13 +75,15 @@ pub struct ColumnName {
     pub span: Span,
 }
 
-/// Which keys hold the table.
+/// Which keys or files hold the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// One key holds all of it.
     Key(String),
     /// Each key that matches holds a row.
     Pattern(String),
+    /// A file, or the files that match, hold it one after the other.
+    File(PathBuf),
 }
 
 impl Origin {
@@ -86,13 +92,14 @@ impl Origin {
         match self {
             Self::Key(_) => "key",
             Self::Pattern(_) => "pattern",
+            Self::File(_) => "file",
         }
     }
 }
 
 /// Where the data comes from.
 pub struct SourceNode {
-    /// The key, or the pattern of keys.
+    /// The key, the pattern of keys, or the file or files.
     pub origin: Origin,
     /// Its text as reports may show it, with `${env:NAME}` as it was written.
     pub shown: String,
@@ -130,9 +137,47 @@ pub struct OutputNode {
     pub report: Vec<String>,
 }
 
-/// The whole pipeline, checked, without data.
+/// What is fitted: column groups side by side, selectors after them, then the model. A clone shares
+/// the steps and the model, so that pipelines which differ in one step share all others.
+#[derive(Clone)]
+pub struct Pipeline {
+    /// The column groups, in order; never empty.
+    pub groups: Vec<Group>,
+    /// The selectors after them.
+    pub select: Vec<StepNode>,
+    /// The model.
+    pub model: ModelNode,
+}
+
+/// One of the pipelines that a search tries.
+pub struct Candidate {
+    /// What was set, by address; sorted.
+    pub params: Vec<(String, Value)>,
+    /// The pipeline with that.
+    pub pipeline: Pipeline,
+}
+
+impl Candidate {
+    /// What was set, as a person writes it: `model__alpha=0.1, select__k=3`.
+    pub fn label(&self) -> String {
+        let set: Vec<_> = self.params.iter().map(|(address, value)| format!("{address}={value}")).collect();
+        if set.is_empty() { "as written".to_owned() } else { set.join(", ") }
+    }
+}
+
+/// The pipelines among which the scores decide.
+pub struct Search {
+    /// scikit-learn's class name.
+    pub class: &'static str,
+    /// Every candidate, in the order of scikit-learn's `ParameterGrid`; never empty.
+    pub candidates: Vec<Candidate>,
+    /// Where it is written.
+    pub span: Span,
+}
+
+/// The whole file, checked, without data.
 pub struct Graph {
-    /// The pipeline's name.
+    /// The file's name for it.
     pub name: String,
     /// The seed of everything whose own is unwritten.
     pub seed: u32,
@@ -146,12 +191,10 @@ pub struct Graph {
     pub ids: Vec<ColumnName>,
     /// The column of sample weights: never a feature.
     pub weight: Option<ColumnName>,
-    /// The column groups, in order; never empty.
-    pub groups: Vec<Group>,
-    /// The selectors after them.
-    pub select: Vec<StepNode>,
-    /// The model.
-    pub model: ModelNode,
+    /// What is fitted, as written; with a search each candidate is fitted instead.
+    pub pipeline: Pipeline,
+    /// The candidates, where there is a search.
+    pub search: Option<Search>,
     /// The folds; `None` only refits.
     pub splitter: Option<Box<dyn AnySplitter>>,
     /// Why this splitter: as written, or what `cv: 5` means for the model.
@@ -169,18 +212,4 @@ pub struct Graph {
     pub resolved: serde_json::Value,
     /// What came from the environment, which nobody may read.
     pub veil: Veil,
-}
-
-impl Graph {
-    /// The problem with a place in the file, if it speaks of a score and has none yet: that of the metric.
-    pub fn at_metric(&self, problem: Diagnostic) -> Diagnostic {
-        if problem.code() != Code::UndefinedScore {
-            return problem;
-        }
-        let named = |metric: &Metric| problem.message().contains(&format!("`{}`", metric.name));
-        match self.scoring.iter().position(|metric| named(metric)) {
-            Some(m) => problem.or_at(&self.scoring_spans[m]),
-            None => problem,
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! Types on the edges: whether every step can take what the one before it gives.
 
-use super::nodes::{Graph, Group, StepNode};
+use super::nodes::{Group, Pipeline, StepNode};
 use crate::contract::Types;
 use crate::diag::{Code, Diagnostic, Span};
 use crate::table::Kind;
@@ -14,17 +14,18 @@ pub fn of_kinds(kinds: impl Iterator<Item = Kind>) -> Types {
     })
 }
 
-/// Walks the whole graph with the types that each group's columns have, where they are known.
-pub fn check(graph: &Graph, groups: &[Option<Types>]) -> Vec<Diagnostic> {
+/// Walks a pipeline with the types that each group's columns have, where they are known.
+pub fn check(pipeline: &Pipeline, groups: &[Option<Types>]) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
     let mut joined = Some(of_kinds(std::iter::empty()));
-    for (group, types) in graph.groups.iter().zip(groups) {
+    for (group, types) in pipeline.groups.iter().zip(groups) {
         let out = types.and_then(|types| chain(&group.steps, types, what(group), &mut problems));
         joined = joined.zip(out).map(|(joined, out)| joined.or(out));
     }
-    let joined = joined.and_then(|types| chain(&graph.select, types, "the features".into(), &mut problems));
+    let joined =
+        joined.and_then(|types| chain(&pipeline.select, types, "the features".into(), &mut problems));
     if joined.is_some_and(|types| types.categories) {
-        problems.push(mismatch("the features", graph.model.model.name(), &graph.model.span));
+        problems.push(mismatch("the features", pipeline.model.model.name(), &pipeline.model.span));
     }
     problems
 }

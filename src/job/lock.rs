@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Loaded;
 use crate::diag::{Code, Result};
-use crate::graph::Origin;
+use crate::graph::{Candidate, Origin};
 use crate::plan::Bound;
-use crate::run::Outcome;
+use crate::run::{Outcome, Searched, Tried};
 use crate::table::Digest;
 
 /// The form of a lock.
@@ -28,6 +28,9 @@ pub struct Lock {
     tool: ToolLock,
     /// The scores of every fold, by metric.
     scores: BTreeMap<String, Vec<f64>>,
+    /// What a search came to, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    search: Option<SearchLock>,
     artifact: ArtifactLock,
 }
 
@@ -39,6 +42,8 @@ struct SourceLock {
     key: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pattern: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
     rows: usize,
     columns: usize,
     sha256: Digest,
@@ -59,6 +64,39 @@ struct FoldsLock {
 struct ToolLock {
     version: String,
     processor: String,
+}
+
+/// What was searched, and what won.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SearchLock {
+    candidates: usize,
+    best_params: serde_json::Value,
+    /// Of the scores of every candidate in every fold, by the first metric.
+    sha256: Digest,
+}
+
+impl SearchLock {
+    fn of(searched: &Searched, best: &Candidate) -> Self {
+        // What has no score is no number at all.
+        let bytes = |tried: &Tried| -> Vec<u8> {
+            tried.folds.iter().flat_map(|score| score.unwrap_or(f64::NAN).to_le_bytes()).collect()
+        };
+        let pieces: Vec<Vec<u8>> = searched.tried.iter().map(bytes).collect();
+        Self {
+            candidates: searched.tried.len(),
+            best_params: crate::report::params(best),
+            sha256: Digest::of_pieces(pieces.iter().map(Vec::as_slice)),
+        }
+    }
+
+    /// What differs from the search that was locked: on another machine only what won counts.
+    fn difference(&self, locked: &Self, exact: bool) -> Option<String> {
+        if (self.candidates, &self.best_params) != (locked.candidates, &locked.best_params) {
+            return Some(format!("the search: {} won, locked {}", self.best_params, locked.best_params));
+        }
+        (exact && self.sha256 != locked.sha256).then(|| "the scores of the search".to_owned())
+    }
 }
 
 /// What came out.
@@ -98,14 +136,20 @@ impl Lock {
                 key: matches!(graph.source.origin, Origin::Key(_)).then(|| graph.source.shown.clone()),
                 pattern: matches!(graph.source.origin, Origin::Pattern(_))
                     .then(|| graph.source.shown.clone()),
+                file: matches!(graph.source.origin, Origin::File(_)).then(|| graph.source.shown.clone()),
                 rows: loaded.table.rows(),
-                columns: loaded.table.columns().len(),
+                columns: loaded.table.width(),
                 sha256: loaded.fingerprint,
             },
             folds,
             seed: graph.seed,
             tool: ToolLock { version: env!("CARGO_PKG_VERSION").to_owned(), processor: processor() },
             scores: outcome.scores.iter().map(|s| (s.metric.name.to_owned(), s.folds.clone())).collect(),
+            search: outcome
+                .search
+                .as_ref()
+                .zip(outcome.best(graph))
+                .map(|(found, best)| SearchLock::of(found, best)),
             artifact: ArtifactLock { name: graph.output.artifact.clone(), sha256: Digest::of(artifact) },
         }
     }
@@ -148,6 +192,8 @@ impl Lock {
             Some(format!("the seed: {}, locked {}", self.seed, locked.seed))
         } else if self.file != locked.file {
             Some("the pipeline file".to_owned())
+        } else if let Some(difference) = self.search_that_differs(locked, same_machine) {
+            Some(difference)
         } else if let Some(metric) = self.score_that_differs(locked, same_machine) {
             Some(format!("the scores of `{metric}`"))
         } else {
@@ -160,6 +206,14 @@ impl Lock {
             Some(what) => Err(Code::LockDiffers
                 .error(format!("the run differs from its lock in {what}"))
                 .help("run without `--locked` to accept the new result")),
+        }
+    }
+
+    fn search_that_differs(&self, locked: &Lock, exact: bool) -> Option<String> {
+        match (&self.search, &locked.search) {
+            (Some(own), Some(other)) => own.difference(other, exact),
+            (None, None) => None,
+            _ => Some("the search".to_owned()),
         }
     }
 

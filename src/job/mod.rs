@@ -17,10 +17,10 @@ pub use lock::Lock;
 pub use verify::parse_part;
 
 use crate::diag::{Code, Diagnostic, Result, Veil, Watch};
-use crate::graph::Graph;
+use crate::graph::{Graph, Origin};
 use crate::plan::{self, Bound, Plan};
 use crate::registry;
-use crate::report::Timing;
+use crate::report::{Given, Timing};
 use crate::run;
 use crate::source::keys::{self, Keys};
 use crate::store::Store;
@@ -34,6 +34,8 @@ pub struct Options {
     pub threads: Option<usize>,
     /// The path, instead of the one that the plan chooses.
     pub path: Option<plan::Path>,
+    /// The overrides that the file was read with: the report tells them.
+    pub overrides: Vec<String>,
     /// Whether to compare with the lock instead of writing it.
     pub locked: bool,
 }
@@ -75,19 +77,31 @@ fn carry_out(
     watch: &dyn Watch,
     opened: &Opened,
 ) -> Result<Finished> {
+    let threads = threads(options);
     let reading = Instant::now();
-    let mut loaded = load(graph, &*opened.keys, watch)?;
+    let mut loaded = within(threads, reads_files(graph), || load(graph, &*opened.keys, watch))?;
     opened.cover(&mut loaded.warnings);
     let read_s = reading.elapsed().as_secs_f64();
-    let bound = plan::bind(graph, &loaded.table)?;
+    let bound = within(threads, reads_files(graph), || plan::bind(graph, &loaded.table))?;
     loaded.refuse_suspects(&bound)?;
     let plan = plan::plan(&bound, options.path)?;
-    let threads =
-        options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    let (mut outcome, timing) = within(threads, plan.parallel, || run::run(&bound, &plan, watch))
-        .map_err(|error| graph.at_metric(error))?;
+    let (mut outcome, timing) = within(threads, plan.parallel, || run::run(&bound, &plan, watch))?;
     opened.cover(&mut outcome.warnings);
-    let timing = Timing { read: read_s, cv: timing.cv_s, refit: timing.refit_s, publish: None, total: None };
+    if loaded.table.is_streamed() && !bound.x.is_streamed() {
+        let mib = bound.x.bytes() >> 20;
+        let message =
+            format!("all rows were read into memory, {mib} MiB: not all that was fitted takes statistics");
+        let warning = Code::WarnData.warning(message);
+        loaded.warnings.push(warning.help("`pipefit plan` tells which step or model reads rows, and why"));
+    }
+    let timing = Timing {
+        read: read_s,
+        search: timing.search_s,
+        cv: timing.cv_s,
+        refit: timing.refit_s,
+        publish: None,
+        total: None,
+    };
     let artifact = crate::artifact::write(&bound, &outcome)?;
     let lock = Lock::of(&bound, &loaded, &outcome, &artifact);
     if options.locked {
@@ -99,6 +113,7 @@ fn carry_out(
     let now = SystemTime::now();
     let job = publish::Job {
         file: &file.to_string_lossy(),
+        given: Given { overrides: &options.overrides, store: options.store.as_deref(), path: options.path },
         run: &registry::run_id(now),
         started: &registry::rfc3339(now),
         bound: &bound,
@@ -131,14 +146,24 @@ pub fn plan<T>(
     tell: impl FnOnce(&Bound, &Plan, &Loaded) -> T,
 ) -> Result<T> {
     let opened = Opened::new(options, graph)?;
+    let threads = threads(options);
     let planned = || {
-        let loaded = load(graph, &*opened.keys, watch)?;
-        let bound = plan::bind(graph, &loaded.table)?;
+        let loaded = within(threads, reads_files(graph), || load(graph, &*opened.keys, watch))?;
+        let bound = within(threads, reads_files(graph), || plan::bind(graph, &loaded.table))?;
         loaded.refuse_suspects(&bound)?;
         let plan = plan::plan(&bound, options.path)?;
         Ok(tell(&bound, &plan, &loaded))
     };
     planned().map_err(|error: Diagnostic| opened.veil.diagnostic(error))
+}
+
+fn threads(options: &Options) -> usize {
+    options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+}
+
+/// Whether reading may be large enough for threads.
+fn reads_files(graph: &Graph) -> bool {
+    matches!(graph.source.origin, Origin::File(_))
 }
 
 /// The store of a run, and what nobody may read of the file that names it.

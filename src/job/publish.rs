@@ -18,6 +18,8 @@ use crate::table::Digest;
 pub struct Job<'a> {
     /// The pipeline file as it was given.
     pub file: &'a str,
+    /// What else the command line gave.
+    pub given: report::Given<'a>,
     /// The run's id.
     pub run: &'a str,
     /// When it was started.
@@ -107,6 +109,7 @@ fn report_of<'a>(job: &'a Job, published: &'a Published) -> Report<'a> {
         run: job.run,
         started: job.started,
         file: job.file,
+        given: job.given,
         table: &job.loaded.table,
         fingerprint: job.loaded.fingerprint,
         bound: job.bound,

@@ -24,20 +24,24 @@ impl Accumulator {
     }
 
     /// Adds a block of equally long columns (at most [`BLOCK`](super::BLOCK) rows, so that the sums are those of
-    /// every other way to the same rows), shifted by the caller. The block is centred on its own
-    /// mean, its Gram matrix is one product, and one update of rank one merges it.
+    /// every other way to the same rows). The block is centred on its own mean, its Gram matrix is one
+    /// product, and one update of rank one merges it.
     ///
     /// # Panics
     /// When the number of columns or a length differs.
     pub fn add(&mut self, columns: &[&[f64]], weight: Option<&[f64]>) {
         let rows = columns.first().map_or_else(|| weight.map_or(0, <[f64]>::len), |column| column.len());
-        self.add_rows(rows, columns, weight);
+        self.add_shifted(rows, columns, &vec![0.0; columns.len()], weight);
     }
 
-    /// [`Accumulator::add`] of so many rows, which no column need show.
-    pub(super) fn add_rows(&mut self, rows: usize, columns: &[&[f64]], weight: Option<&[f64]>) {
+    /// [`Accumulator::add`] of so many rows of `column - shift`: the shift goes first, so that a column far from 0 loses no
+    /// digits.
+    ///
+    /// # Panics
+    /// When the number of columns or a length differs.
+    pub fn add_shifted(&mut self, rows: usize, columns: &[&[f64]], shifts: &[f64], weight: Option<&[f64]>) {
         let p = self.moments.columns();
-        assert_eq!(p, columns.len());
+        assert!(p == columns.len() && p == shifts.len());
         assert!(columns.iter().chain(&weight).all(|column| column.len() == rows));
         let total = weight.map_or(rows as f64, sums::sum);
         self.moments.rows += rows as u64;
@@ -46,18 +50,28 @@ impl Accumulator {
         }
         self.roots.clear();
         self.roots.extend(weight.unwrap_or_default().iter().map(|w| w.sqrt()));
-        self.centre(rows, columns, weight, total);
+        self.centre(rows, columns, shifts, weight, total);
         let centred = MatRef::from_column_major_slice(&self.centred[..rows * p], rows, p);
         lower_product(&mut self.moments.gram, centred, centred, Accum::Add);
         self.merge_means(total);
     }
 
-    fn centre(&mut self, rows: usize, columns: &[&[f64]], weight: Option<&[f64]>, total: f64) {
+    fn centre(
+        &mut self,
+        rows: usize,
+        columns: &[&[f64]],
+        shifts: &[f64],
+        weight: Option<&[f64]>,
+        total: f64,
+    ) {
         self.centred.resize(self.centred.len().max(rows * columns.len()), 0.0);
-        for (j, (column, into)) in columns.iter().zip(self.centred.chunks_exact_mut(rows)).enumerate() {
-            let sum = weight.map_or_else(|| sums::sum(column), |weight| sums::product_sum(weight, column));
-            self.means[j] = sum / total;
-            sums::shift_and_scale(into, column, self.means[j], 1.0);
+        let into = self.centred.chunks_exact_mut(rows);
+        for (((column, shift), mean), into) in columns.iter().zip(shifts).zip(&mut self.means).zip(into) {
+            *mean = match weight {
+                None => sums::shifted_sum(column, *shift) / total,
+                Some(weight) => sums::shifted_product_sum(weight, column, *shift) / total,
+            };
+            sums::shift_twice(into, column, *shift, *mean);
             if weight.is_some() {
                 into.iter_mut().zip(&self.roots).for_each(|(into, root)| *into *= root);
             }
@@ -75,21 +89,6 @@ impl Accumulator {
             let lower = &mut self.moments.gram.column_mut(j)[j..];
             lower.iter_mut().zip(&delta[j..]).for_each(|(into, d)| *into += factor * (d * step));
         }
-    }
-
-    /// The means of all blocks so far.
-    pub(super) fn means(&self) -> &[f64] {
-        &self.moments.mean
-    }
-
-    /// The last block's column `j` as sqrt(w) (x - mean), for so many rows, and that mean.
-    pub(super) fn block(&self, j: usize, rows: usize) -> (&[f64], f64) {
-        (&self.centred[j * rows..(j + 1) * rows], self.means[j])
-    }
-
-    /// sqrt(w) of the last block's rows; empty where there are no weights.
-    pub(super) fn roots(&self) -> &[f64] {
-        &self.roots
     }
 
     /// The moments of all blocks.

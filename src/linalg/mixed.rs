@@ -1,222 +1,203 @@
 //! Moments of numbers and indicators together, the indicators never written out.
 
-use super::{Accumulator, Matrix, Moments, two_prod};
+use super::{Accumulator, Matrix, Moments, sums, two_prod};
 
-/// What one part of a row is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
-    /// A number: one column.
-    Number,
-    /// A code: an indicator column for each of so many values.
-    Codes(usize),
+/// Rows that are copied together from columns to rows, so that neither side leaves the nearest cache.
+const TILE: usize = 64;
+
+/// Which indicators are set in each of some rows.
+#[derive(Clone, Debug, Default)]
+pub struct Sets {
+    /// Room for so many a row.
+    stride: usize,
+    lengths: Vec<u32>,
+    indicators: Vec<u32>,
 }
 
-/// One part of a block of rows.
+impl Sets {
+    /// Empty sets for `rows` rows, at most `stride` indicators in each. Memory is used again.
+    pub fn clear(&mut self, rows: usize, stride: usize) {
+        self.stride = stride;
+        self.lengths.clear();
+        self.lengths.resize(rows, 0);
+        self.indicators.resize(self.indicators.len().max(rows * stride), 0);
+    }
+
+    /// Sets an indicator in a row; within a row they come in ascending order.
+    ///
+    /// # Panics
+    /// When the row or its room is exceeded.
+    pub fn set(&mut self, row: usize, indicator: u32) {
+        let length = &mut self.lengths[row];
+        assert!((*length as usize) < self.stride, "room for {} indicators", self.stride);
+        self.indicators[row * self.stride + *length as usize] = indicator;
+        *length += 1;
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.lengths.len()
+    }
+
+    /// The indicators that are set in a row, ascending.
+    pub fn of(&self, row: usize) -> &[u32] {
+        &self.indicators[row * self.stride..][..self.lengths[row] as usize]
+    }
+}
+
+/// A block of rows: numbers as columns, of which `shifts` are taken, and indicators as sets.
 #[derive(Clone, Copy, Debug)]
-pub enum Part<'a> {
-    /// Numbers, shifted by the caller.
-    Numbers(&'a [f64]),
-    /// Codes; one beyond the width sets no indicator.
-    Codes(&'a [u32]),
+pub struct Block<'a> {
+    /// The number columns, equally long.
+    pub numbers: &'a [&'a [f64]],
+    /// What is taken from each.
+    pub shifts: &'a [f64],
+    /// The sets of all rows that were packed together.
+    pub sets: &'a Sets,
+    /// The block's first row among them.
+    pub from: usize,
+    /// The number of rows, at most [`BLOCK`](super::BLOCK).
+    pub rows: usize,
 }
 
-/// An [`Accumulator`] for rows of numbers and codes, whose columns are one a number and one a code's value, in the order
-/// of the parts.
+/// An [`Accumulator`] for rows of numbers and indicators.
 ///
 /// Numbers among themselves are a matrix product as there. What an indicator has in common with a column is a sum over
-/// the rows that have the code: the cost of a block is its rows times its parts squared, however many values a
-/// code has. Sums of unweighted indicators are counts, so those moments are exact up to one rounding.
+/// the rows where it is set: the cost of a row is its set indicators times its numbers, and the pairs of set
+/// indicators, however many indicators there are. Sums of unweighted indicators are counts, so those moments are
+/// exact up to one rounding.
 #[derive(Clone, Debug)]
 pub struct MixedAccumulator {
-    shapes: Vec<Shape>,
     /// The numbers.
     numbers: Accumulator,
-    /// For each value of each code the sum of the weights of its rows.
+    /// For each indicator the sum of the weights of its rows.
     counts: Vec<f64>,
-    /// For each number a column: over the rows of each value the sum of w (x - mean).
+    /// For each indicator a column: over its rows the sums of w (x - shift) of every number.
     sums: Matrix,
-    /// For each pair of codes, the first before the second, the sums of the weights of their pairs of values.
-    joint: Vec<Matrix>,
+    /// For each pair of indicators, the smaller one's column, the sum of the weights of the rows that have both.
+    joint: Matrix,
+    /// The last block's shifted numbers, row after row.
+    rows: Vec<f64>,
 }
 
 impl MixedAccumulator {
-    /// An accumulator that has seen nothing.
-    pub fn new(shapes: &[Shape]) -> Self {
-        let widths = widths(shapes);
-        let numbers = shapes.len() - widths.len();
-        let values = widths.iter().sum();
-        let pairs = (0..widths.len()).flat_map(|a| (a + 1..widths.len()).map(move |b| (a, b)));
+    /// An accumulator of so many columns that has seen nothing.
+    pub fn new(numbers: usize, indicators: usize) -> Self {
         Self {
-            joint: pairs.map(|(a, b)| Matrix::zeros(widths[a], widths[b])).collect(),
-            shapes: shapes.to_vec(),
             numbers: Accumulator::new(numbers),
-            counts: vec![0.0; values],
-            sums: Matrix::zeros(values, numbers),
+            counts: vec![0.0; indicators],
+            sums: Matrix::zeros(numbers, indicators),
+            joint: Matrix::zeros(indicators, indicators),
+            rows: Vec::new(),
         }
     }
 
-    /// Adds a block of `rows` rows, at most [`BLOCK`](super::BLOCK).
+    /// Adds a block of rows.
     ///
     /// # Panics
-    /// When the parts are not of the shapes, or not of `rows` rows.
-    pub fn add(&mut self, rows: usize, parts: &[Part], weight: Option<&[f64]>) {
-        assert_eq!(parts.len(), self.shapes.len());
-        let (mut numbers, mut codes) = (Vec::new(), Vec::new());
-        for (part, shape) in parts.iter().zip(&self.shapes) {
-            match (part, shape) {
-                (Part::Numbers(values), Shape::Number) => numbers.push(*values),
-                (Part::Codes(values), Shape::Codes(_)) => codes.push(*values),
-                _ => panic!("a part is not of its shape"),
-            }
-        }
-        assert!(codes.iter().all(|codes| codes.len() == rows));
-        let before = self.numbers.means().to_vec();
-        self.numbers.add_rows(rows, &numbers, weight);
-        if weight.is_some_and(|weight| weight.iter().all(|w| *w == 0.0)) {
+    /// When the numbers of columns or a length differs.
+    pub fn add(&mut self, block: &Block, weight: Option<&[f64]>) {
+        self.numbers.add_shifted(block.rows, block.numbers, block.shifts, weight);
+        if self.counts.is_empty() {
             return;
         }
-        let seen = self.count(&codes, weight);
-        for (d, &before) in before.iter().enumerate() {
-            self.sum(d, before, &codes, &seen);
-        }
-        self.counts.iter_mut().zip(&seen).for_each(|(count, seen)| *count += seen);
-    }
-
-    /// The weight of each value in the block; adds up that of the pairs.
-    fn count(&mut self, codes: &[&[u32]], weight: Option<&[f64]>) -> Vec<f64> {
-        let widths = widths(&self.shapes);
-        let weight = |i: usize| weight.map_or(1.0, |weight| weight[i]);
-        let mut seen = Vec::with_capacity(self.counts.len());
-        for (codes, &width) in codes.iter().zip(&widths) {
-            let start = seen.len();
-            seen.resize(start + width, 0.0);
-            for (i, &code) in codes.iter().enumerate().filter(|(_, code)| (**code as usize) < width) {
-                seen[start + code as usize] += weight(i);
-            }
-        }
-        let mut joint = self.joint.iter_mut();
-        for (a, first) in codes.iter().enumerate() {
-            for (second, joint) in codes[a + 1..].iter().zip(&mut joint) {
-                for (i, (&one, &other)) in first.iter().zip(*second).enumerate() {
-                    if (one as usize) < joint.rows() && (other as usize) < joint.columns() {
-                        joint[(one as usize, other as usize)] += weight(i);
+        self.turn(block);
+        let width = block.numbers.len();
+        let (counts, sums, joint, rows) = (&mut self.counts, &mut self.sums, &mut self.joint, &self.rows);
+        sums::vectorised(
+            #[inline(always)]
+            || {
+                for i in 0..block.rows {
+                    let weight = weight.map_or(1.0, |weight| weight[i]);
+                    let numbers = &rows[i * width..(i + 1) * width];
+                    let set = block.sets.of(block.from + i);
+                    for (k, &one) in set.iter().enumerate() {
+                        counts[one as usize] += weight;
+                        let sums = &mut sums.column_mut(one as usize)[..width];
+                        sums.iter_mut().zip(numbers).for_each(|(sum, x)| *sum += weight * x);
+                        let joint = joint.column_mut(one as usize);
+                        set[k + 1..].iter().for_each(|other| joint[*other as usize] += weight);
                     }
                 }
-            }
-        }
-        seen
+            },
+        );
     }
 
-    /// Adds the block's part of the sums of number `d`, and moves them to the mean that it has now.
-    fn sum(&mut self, d: usize, before: f64, codes: &[&[u32]], seen: &[f64]) {
-        let rows = codes.first().map_or(0, |codes| codes.len());
-        let (centred, mean) = self.numbers.block(d, rows);
-        let (after, roots) = (self.numbers.means()[d], self.numbers.roots());
-        let sums = self.sums.column_mut(d);
-        let moved = sums.iter_mut().zip(&self.counts).zip(seen);
-        moved.for_each(|((sum, old), new)| *sum += old * (before - after) + new * (mean - after));
-        let mut start = 0;
-        for (codes, width) in codes.iter().zip(widths(&self.shapes)) {
-            let sums = &mut sums[start..start + width];
-            for (i, (&code, value)) in codes.iter().zip(centred).enumerate() {
-                if let Some(sum) = sums.get_mut(code as usize) {
-                    // Centred values carry the root of the weight once already.
-                    *sum += roots.get(i).map_or(*value, |root| root * value);
-                }
+    /// Copies the block's shifted numbers from columns to rows.
+    fn turn(&mut self, block: &Block) {
+        let width = block.numbers.len();
+        self.rows.resize(self.rows.len().max(block.rows * width), 0.0);
+        for (t, tile) in self.rows[..block.rows * width].chunks_mut((TILE * width).max(1)).enumerate() {
+            for (j, (column, shift)) in block.numbers.iter().zip(block.shifts).enumerate() {
+                let cells = tile[j..].iter_mut().step_by(width);
+                cells.zip(&column[t * TILE..]).for_each(|(cell, x)| *cell = x - shift);
             }
-            start += width;
         }
     }
 
-    /// The moments of all blocks.
-    pub fn finish(self) -> Moments {
-        let (mut number_at, mut value_at, mut at) = (Vec::new(), Vec::new(), 0);
-        for shape in &self.shapes {
-            match shape {
-                Shape::Number => number_at.push(at),
-                Shape::Codes(width) => value_at.extend(at..at + width),
-            }
-            at += if let Shape::Codes(width) = shape { *width } else { 1 };
-        }
+    /// The moments of all blocks, number `d` at column `number_at[d]` and indicator `k` at `indicator_at[k]`.
+    ///
+    /// # Panics
+    /// When that is not a column of its own for each.
+    pub fn finish(self, number_at: &[usize], indicator_at: &[usize]) -> Moments {
         let numbers = self.numbers.finish();
-        let mut all = Moments { weight: numbers.weight, rows: numbers.rows, ..Moments::zero(at) };
-        for (d, &column) in number_at.iter().enumerate() {
-            all.mean[column] = numbers.mean[d];
-            number_at.iter().enumerate().for_each(|(e, &row)| all.gram[(row, column)] = numbers.gram[(e, d)]);
-            for (sum, &row) in self.sums.column(d).iter().zip(&value_at) {
-                all.gram[(row, column)] = *sum;
-                all.gram[(column, row)] = *sum;
-            }
+        assert!(number_at.len() == numbers.columns() && indicator_at.len() == self.counts.len());
+        let width = number_at.len() + indicator_at.len();
+        let mut all = Moments { weight: numbers.weight, rows: numbers.rows, ..Moments::zero(width) };
+        for (d, &at) in number_at.iter().enumerate() {
+            all.mean[at] = numbers.mean[d];
+            number_at.iter().enumerate().for_each(|(e, &row)| all.gram[(row, at)] = numbers.gram[(e, d)]);
         }
-        if all.weight > 0.0 {
-            value_at.iter().zip(&self.counts).for_each(|(&at, count)| all.mean[at] = count / numbers.weight);
-            indicators(&self.shapes, &self.counts, &self.joint, &value_at, &mut all);
+        if all.weight == 0.0 {
+            return all;
+        }
+        for (k, (&at, count)) in indicator_at.iter().zip(&self.counts).enumerate() {
+            all.mean[at] = count / all.weight;
+            for (d, &number) in number_at.iter().enumerate() {
+                let centred = self.sums[(d, k)] - count * numbers.mean[d];
+                all.gram[(number, at)] = centred;
+                all.gram[(at, number)] = centred;
+            }
+            all.gram[(at, at)] = count * (all.weight - count) / all.weight;
+            for (l, &other) in indicator_at.iter().enumerate().skip(k + 1) {
+                // joint - count count / weight, the difference of products without cancellation.
+                let (first, first_error) = two_prod(self.joint[(l, k)], all.weight);
+                let (second, second_error) = two_prod(*count, self.counts[l]);
+                let product = ((first - second) + (first_error - second_error)) / all.weight;
+                all.gram[(at, other)] = product;
+                all.gram[(other, at)] = product;
+            }
         }
         all
     }
 }
 
-/// The moments of the indicators among themselves.
-fn indicators(shapes: &[Shape], counts: &[f64], joint: &[Matrix], at: &[usize], into: &mut Moments) {
-    let widths = widths(shapes);
-    let starts: Vec<usize> =
-        widths.iter().scan(0, |next, width| Some(std::mem::replace(next, *next + width))).collect();
-    let weight = into.weight;
-    let mut joint = joint.iter();
-    for (a, &from) in starts.iter().enumerate() {
-        for l in from..from + widths[a] {
-            for k in from..l {
-                let product = -(counts[l] * counts[k]) / weight;
-                into.gram[(at[l], at[k])] = product;
-                into.gram[(at[k], at[l])] = product;
-            }
-            into.gram[(at[l], at[l])] = counts[l] * (weight - counts[l]) / weight;
-        }
-        for (b, joint) in (a + 1..starts.len()).zip(&mut joint) {
-            for k in 0..widths[b] {
-                for l in 0..widths[a] {
-                    let (one, other) = (from + l, starts[b] + k);
-                    // joint - counts counts / weight, the difference of products without cancellation.
-                    let (first, first_error) = two_prod(joint[(l, k)], weight);
-                    let (second, second_error) = two_prod(counts[one], counts[other]);
-                    let product = ((first - second) + (first_error - second_error)) / weight;
-                    into.gram[(at[one], at[other])] = product;
-                    into.gram[(at[other], at[one])] = product;
-                }
-            }
-        }
-    }
-}
-
-fn widths(shapes: &[Shape]) -> Vec<usize> {
-    shapes
-        .iter()
-        .filter_map(|shape| if let Shape::Codes(width) = shape { Some(*width) } else { None })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::BLOCK;
     use super::*;
+    use crate::linalg::BLOCK;
 
-    const SHAPES: [Shape; 5] =
-        [Shape::Codes(4), Shape::Number, Shape::Codes(3), Shape::Number, Shape::Codes(1)];
-
+    /// Two numbers, a code of four values, one of three, and an indicator for one value of a third code.
     struct Example {
         codes: [Vec<u32>; 3],
         numbers: [Vec<f64>; 2],
         weight: Vec<f64>,
     }
 
+    /// Where the columns are to lie.
+    const NUMBERS: [usize; 2] = [4, 8];
+    const INDICATORS: [usize; 8] = [0, 1, 2, 3, 5, 6, 7, 9];
+    const SHIFTS: [f64; 2] = [0.5, -1.25];
+
     fn example(rows: usize) -> Example {
-        let code =
-            |step: usize, width: usize| (0..rows).map(|i| (i * i * step % 11 % width) as u32).collect();
+        let code = |step: usize, width: u32| -> Vec<u32> {
+            (0..rows).map(|i| ((i * step + i / 7) as u32) % width).collect()
+        };
         let number =
             |step: usize| (0..rows).map(|i| ((i * step) % 211) as f64 / 50.0 + 1e-3 * i as f64).collect();
         Example {
-            // The fourth value of the second code sets no indicator.
-            codes: [code(3, 4), code(5, 4), code(7, 2)],
+            // The fourth value of the second code sets no indicator, nor do seven of the third.
+            codes: [code(3, 4), code(5, 4), code(7, 8)],
             numbers: [number(37), number(91)],
             weight: (0..rows).map(|i| (i % 4) as f64 * 0.3).collect(),
         }
@@ -224,19 +205,25 @@ mod tests {
 
     fn mixed(example: &Example, weighted: bool) -> Moments {
         let rows = example.weight.len();
-        let mut mixed = MixedAccumulator::new(&SHAPES);
+        let mut sets = Sets::default();
+        sets.clear(rows, 3);
+        for i in 0..rows {
+            sets.set(i, example.codes[0][i]);
+            if example.codes[1][i] < 3 {
+                sets.set(i, 4 + example.codes[1][i]);
+            }
+            if example.codes[2][i] == 0 {
+                sets.set(i, 7);
+            }
+        }
+        let mut mixed = MixedAccumulator::new(2, 8);
         for from in (0..rows).step_by(BLOCK) {
             let to = (from + BLOCK).min(rows);
-            let parts = [
-                Part::Codes(&example.codes[0][from..to]),
-                Part::Numbers(&example.numbers[0][from..to]),
-                Part::Codes(&example.codes[1][from..to]),
-                Part::Numbers(&example.numbers[1][from..to]),
-                Part::Codes(&example.codes[2][from..to]),
-            ];
-            mixed.add(to - from, &parts, weighted.then_some(&example.weight[from..to]));
+            let numbers = [&example.numbers[0][from..to], &example.numbers[1][from..to]];
+            let block = Block { numbers: &numbers, shifts: &SHIFTS, sets: &sets, from, rows: to - from };
+            mixed.add(&block, weighted.then_some(&example.weight[from..to]));
         }
-        mixed.finish()
+        mixed.finish(&NUMBERS, &INDICATORS)
     }
 
     /// The same with all columns written out.
@@ -244,10 +231,11 @@ mod tests {
         let indicator = |c: usize, value: u32| -> Vec<f64> {
             example.codes[c].iter().map(|code| f64::from(u8::from(*code == value))).collect()
         };
+        let number = |d: usize| example.numbers[d].iter().map(|x| x - SHIFTS[d]).collect::<Vec<f64>>();
         let mut columns: Vec<Vec<f64>> = (0..4).map(|value| indicator(0, value)).collect();
-        columns.push(example.numbers[0].clone());
+        columns.push(number(0));
         columns.extend((0..3).map(|value| indicator(1, value)));
-        columns.push(example.numbers[1].clone());
+        columns.push(number(1));
         columns.push(indicator(2, 0));
         let rows = example.weight.len();
         let mut accumulator = Accumulator::new(columns.len());
@@ -284,13 +272,16 @@ mod tests {
 
     #[test]
     fn rows_are_counted_without_any_number() {
-        let mut mixed = MixedAccumulator::new(&[Shape::Codes(2)]);
-        mixed.add(3, &[Part::Codes(&[0, 1, 1])], None);
-        mixed.add(1, &[Part::Codes(&[u32::MAX])], None);
-        let moments = mixed.finish();
+        let mut sets = Sets::default();
+        sets.clear(4, 1);
+        [(0, 0), (1, 1), (2, 1)].into_iter().for_each(|(row, indicator)| sets.set(row, indicator));
+        let mut mixed = MixedAccumulator::new(0, 2);
+        mixed.add(&Block { numbers: &[], shifts: &[], sets: &sets, from: 0, rows: 3 }, None);
+        mixed.add(&Block { numbers: &[], shifts: &[], sets: &sets, from: 3, rows: 1 }, None);
+        let moments = mixed.finish(&[], &[0, 1]);
         assert_eq!((moments.rows, moments.weight), (4, 4.0));
         assert_eq!(moments.mean, [0.25, 0.5]);
         assert_eq!(moments.gram.values(), [0.75, -0.5, -0.5, 1.0]);
-        assert_eq!(MixedAccumulator::new(&[Shape::Codes(2)]).finish(), Moments::zero(2));
+        assert_eq!(MixedAccumulator::new(0, 2).finish(&[], &[0, 1]), Moments::zero(2));
     }
 }

@@ -35,25 +35,30 @@ pub fn linear_into(out: &mut [f64], columns: &[&[f64]], coef: &[f64], intercept:
     for (index, out) in out.chunks_mut(BLOCK).enumerate() {
         let from = index * BLOCK;
         out.fill(intercept);
-        sweep(out, columns, coef, from);
+        sweep(out, columns, None, coef, from);
     }
 }
 
-/// Adds the columns' rows from `from` on to `out`, a few columns in each sweep.
-fn sweep(out: &mut [f64], columns: &[&[f64]], coef: &[f64], from: usize) {
+/// Adds the columns' rows from `from` on to `out`, a few columns in each sweep. Nothing is taken from columns without
+/// shifts, which is what taking 0 gives.
+fn sweep(out: &mut [f64], columns: &[&[f64]], shifts: Option<&[f64]>, coef: &[f64], from: usize) {
     let to = from + out.len();
+    let zeros = [0.0; SWEEP];
     vectorised(
         #[inline(always)]
         || {
-            for (columns, coef) in columns.chunks(SWEEP).zip(coef.chunks(SWEEP)) {
-                if let (&[a, b, c, d], &[p, q, r, s]) = (columns, coef) {
-                    let four = a[from..to].iter().zip(&b[from..to]).zip(c[from..to].iter().zip(&d[from..to]));
-                    for (out, ((a, b), (c, d))) in out.iter_mut().zip(four) {
+            for (k, (columns, coef)) in columns.chunks(SWEEP).zip(coef.chunks(SWEEP)).enumerate() {
+                let shifts = shifts.map_or(&zeros[..], |shifts| &shifts[k * SWEEP..]);
+                if let (&[a, b, c, d], &[p, q, r, s], &[e, f, g, h, ..]) = (columns, coef, shifts) {
+                    let (a, b, c, d) = (&a[from..to], &b[from..to], &c[from..to], &d[from..to]);
+                    for (i, out) in out.iter_mut().enumerate() {
+                        let (a, b, c, d) = (a[i] - e, b[i] - f, c[i] - g, d[i] - h);
                         *out = (((*out + a * p) + b * q) + c * r) + d * s;
                     }
                 } else {
-                    for (column, factor) in columns.iter().zip(coef) {
-                        out.iter_mut().zip(&column[from..to]).for_each(|(out, x)| *out += x * factor);
+                    for ((column, factor), shift) in columns.iter().zip(coef).zip(shifts) {
+                        let x = column[from..to].iter();
+                        out.iter_mut().zip(x).for_each(|(out, x)| *out += (x - shift) * factor);
                     }
                 }
             }
@@ -61,12 +66,19 @@ fn sweep(out: &mut [f64], columns: &[&[f64]], coef: &[f64], from: usize) {
     );
 }
 
-/// The predictions of `t` models, `coef` p x t, for `rows` rows: rows x t, each column bit for bit what [`linear`] gives.
+/// The predictions of `t` models, `coef` p x t, for `rows` rows: rows x t, each column bit for bit what [`linear`] gives for
+/// the columns after `shifts` were taken from them.
 ///
 /// # Panics
-/// When there is not one row of `coef` a column, not one intercept a model, or a column is not `rows` long.
-pub fn linear_many(rows: usize, columns: &[&[f64]], coef: &Matrix, intercept: &[f64]) -> Matrix {
-    assert_eq!(columns.len(), coef.rows(), "one coefficient a column");
+/// When there is not one row of `coef` and one shift a column, not one intercept a model, or a column is not `rows` long.
+pub fn linear_many(
+    rows: usize,
+    columns: &[&[f64]],
+    shifts: &[f64],
+    coef: &Matrix,
+    intercept: &[f64],
+) -> Matrix {
+    assert!(columns.len() == coef.rows() && columns.len() == shifts.len(), "one coefficient a column");
     assert_eq!(intercept.len(), coef.columns(), "one intercept a model");
     assert!(columns.iter().all(|column| column.len() == rows), "columns of {rows} rows");
     let mut out = Matrix::zeros(rows, coef.columns());
@@ -76,7 +88,7 @@ pub fn linear_many(rows: usize, columns: &[&[f64]], coef: &Matrix, intercept: &[
         let whole = coef.columns() / TILE_MODELS * TILE_MODELS;
         for model in (0..whole).step_by(TILE_MODELS) {
             for row in (from..tiled).step_by(TILE_ROWS) {
-                let tile = tile(columns, coef, intercept, row, model);
+                let tile = tile(columns, shifts, coef, intercept, row, model);
                 for (k, values) in tile.iter().enumerate() {
                     out.column_mut(model + k)[row..row + TILE_ROWS].copy_from_slice(values);
                 }
@@ -86,7 +98,7 @@ pub fn linear_many(rows: usize, columns: &[&[f64]], coef: &Matrix, intercept: &[
             let start = if model < whole { tiled } else { from };
             let rest = &mut out.column_mut(model)[start..to];
             rest.fill(intercept);
-            sweep(rest, columns, coef.column(model), start);
+            sweep(rest, columns, Some(shifts), coef.column(model), start);
         }
     }
     out
@@ -94,6 +106,7 @@ pub fn linear_many(rows: usize, columns: &[&[f64]], coef: &Matrix, intercept: &[
 
 fn tile(
     columns: &[&[f64]],
+    shifts: &[f64],
     coef: &Matrix,
     intercept: &[f64],
     row: usize,
@@ -105,8 +118,9 @@ fn tile(
         || {
             let mut tile: [[f64; TILE_ROWS]; TILE_MODELS] =
                 std::array::from_fn(|k| [intercept[model + k]; TILE_ROWS]);
-            for (j, column) in columns.iter().enumerate() {
-                let x = &column[row..row + TILE_ROWS];
+            for (j, (column, shift)) in columns.iter().zip(shifts).enumerate() {
+                let column = &column[row..row + TILE_ROWS];
+                let x: [f64; TILE_ROWS] = std::array::from_fn(|i| column[i] - shift);
                 for k in 0..TILE_MODELS {
                     let factor = factors[k][j];
                     for i in 0..TILE_ROWS {
@@ -137,7 +151,7 @@ mod tests {
         let columns = table(rows, p);
         let coef = Matrix::from_fn(p, t, |j, k| 1.0 / (3 + j + 5 * k) as f64 - 0.07);
         let intercept: Vec<f64> = (0..t).map(|k| 0.1 * k as f64).collect();
-        let many = linear_many(rows, &part(&columns, 0, rows), &coef, &intercept);
+        let many = linear_many(rows, &part(&columns, 0, rows), &[0.0; 11], &coef, &intercept);
         for k in 0..t {
             let all = linear(&part(&columns, 0, rows), coef.column(k), intercept[k]);
             assert_eq!(all, many.column(k));
@@ -149,6 +163,13 @@ mod tests {
                 assert_eq!(plain.to_bits(), all[i].to_bits());
             }
         }
+        let shifts: Vec<f64> = (0..p).map(|j| j as f64 - 1.5).collect();
+        let moved: Vec<Vec<f64>> =
+            columns.iter().zip(&shifts).map(|(x, s)| x.iter().map(|x| x - s).collect()).collect();
+        assert_eq!(
+            linear_many(rows, &part(&columns, 0, rows), &shifts, &coef, &intercept),
+            linear_many(rows, &part(&moved, 0, rows), &[0.0; 11], &coef, &intercept)
+        );
     }
 
     #[test]
@@ -157,6 +178,6 @@ mod tests {
         let mut out = [0.0; 3];
         linear_into(&mut out, &[], &[], 2.0);
         assert_eq!(out, [2.0; 3]);
-        assert_eq!(linear_many(2, &[], &Matrix::zeros(0, 1), &[4.0]).values(), [4.0; 2]);
+        assert_eq!(linear_many(2, &[], &[], &Matrix::zeros(0, 1), &[4.0]).values(), [4.0; 2]);
     }
 }

@@ -51,6 +51,54 @@ pub fn product_sum(a: &[f64], b: &[f64]) -> f64 {
     )
 }
 
+/// The sum of `values[i] - shift`.
+pub fn shifted_sum(values: &[f64], shift: f64) -> f64 {
+    vectorised(
+        #[inline(always)]
+        || lanes(values, values, |x, _, sum| sum + (x - shift)),
+    )
+}
+
+/// The sum of `a[i] * (b[i] - shift)`.
+///
+/// # Panics
+/// When the lengths differ.
+pub fn shifted_product_sum(a: &[f64], b: &[f64], shift: f64) -> f64 {
+    assert_eq!(a.len(), b.len());
+    vectorised(
+        #[inline(always)]
+        || lanes(a, b, |x, y, sum| x.mul_add(y - shift, sum)),
+    )
+}
+
+/// The least and the greatest of `values`, and how many are NaN; `None` when all are.
+pub fn extremes(values: &[f64]) -> (Option<(f64, f64)>, usize) {
+    let (low, high, missing) = vectorised(
+        #[inline(always)]
+        || {
+            let (mut low, mut high, mut missing) =
+                ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES], [0u64; LANES]);
+            let chunks = values.chunks_exact(LANES);
+            let rest = chunks.remainder();
+            let mut take = |lane: usize, x: f64| {
+                // Comparisons with NaN are false: it moves neither.
+                low[lane] = if x < low[lane] { x } else { low[lane] };
+                high[lane] = if x > high[lane] { x } else { high[lane] };
+                missing[lane] += u64::from(x.is_nan());
+            };
+            for chunk in chunks {
+                chunk.iter().enumerate().for_each(|(lane, x)| take(lane, *x));
+            }
+            rest.iter().enumerate().for_each(|(lane, x)| take(lane, *x));
+            (low, high, missing)
+        },
+    );
+    let missing = missing.iter().sum::<u64>() as usize;
+    let low = low.into_iter().fold(f64::INFINITY, f64::min);
+    let high = high.into_iter().fold(f64::NEG_INFINITY, f64::max);
+    ((missing < values.len()).then_some((low, high)), missing)
+}
+
 #[inline(always)]
 fn lanes(a: &[f64], b: &[f64], step: impl Fn(f64, f64, f64) -> f64) -> f64 {
     let mut partial = [0.0; LANES];
@@ -154,6 +202,18 @@ pub fn shift_and_scale(into: &mut [f64], column: &[f64], shift: f64, factor: f64
     );
 }
 
+/// `into = (column - first) - second`, element by element.
+///
+/// # Panics
+/// When the lengths differ.
+pub fn shift_twice(into: &mut [f64], column: &[f64], first: f64, second: f64) {
+    assert_eq!(into.len(), column.len());
+    vectorised(
+        #[inline(always)]
+        || into.iter_mut().zip(column).for_each(|(into, x)| *into = (x - first) - second),
+    );
+}
+
 /// `into = a * b`, element by element.
 ///
 /// # Panics
@@ -187,6 +247,26 @@ mod tests {
             let squares: f64 = values.iter().map(|x| x * x).sum();
             assert_eq!(product_sum(&values, &values), squares);
             assert_eq!(dot(&values, &values), squares);
+        }
+    }
+
+    #[test]
+    fn extremes_pass_over_what_is_missing() {
+        assert_eq!(extremes(&[]), (None, 0));
+        assert_eq!(extremes(&[f64::NAN; 9]), (None, 9));
+        for n in 1..40 {
+            let mut values: Vec<f64> = (0..n).map(|i| f64::from((i * 7) % 11) - 3.0).collect();
+            let (low, high) =
+                (values.iter().copied().fold(9.0, f64::min), values.iter().copied().fold(-9.0, f64::max));
+            assert_eq!(extremes(&values), (Some((low, high)), 0));
+            values.push(f64::NAN);
+            assert_eq!(extremes(&values), (Some((low, high)), 1));
+            let shifted: f64 = values[..n as usize].iter().map(|x| x - 2.0).sum();
+            assert_eq!(shifted_sum(&values[..n as usize], 2.0), shifted);
+            assert_eq!(
+                shifted_product_sum(&vec![2.0; n as usize], &values[..n as usize], 2.0),
+                2.0 * shifted
+            );
         }
     }
 

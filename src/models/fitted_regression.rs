@@ -1,20 +1,36 @@
-//! What LinearRegression and Ridge learn.
+//! What linear regressions learn.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::linear;
 use crate::contract::{Facts, FittedModel, Frame, Linear, Loader, Prediction, Saver, State};
 use crate::diag::{Code, Diagnostic, Result};
 
-/// `coef_` and `intercept_` of a linear regression, and how well the columns determine them.
+/// `coef_` and `intercept_` of a linear regression, and what its solver tells beside them.
 #[derive(Debug)]
-pub struct FittedRegression {
+pub struct FittedLinear<T> {
     form: Linear,
-    quality: Quality,
+    told: T,
+}
+
+/// What LinearRegression and Ridge learn.
+pub type FittedRegression = FittedLinear<Quality>;
+
+/// What a solver tells beside the coefficients.
+pub trait Told: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The name that it is saved under.
+    const KEY: &'static str;
+    /// For people.
+    fn facts(&self) -> Vec<(&'static str, serde_json::Value)>;
+    /// How well the columns determine the coefficients.
+    fn quality(&self) -> &Quality;
 }
 
 /// How well the columns determine the coefficients, as far as the solver found out.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Quality {
+pub struct Quality {
     /// The rank of the columns.
     pub(super) rank: Option<usize>,
     /// The condition of the columns, centred and at unit norm, with the penalty's rows where there is one.
@@ -26,36 +42,73 @@ pub(super) struct Quality {
 impl Quality {
     /// Beyond this condition coefficients have lost so many digits that it is worth a word.
     pub(super) const GREATEST_CONDITION: f64 = 1e12;
+
+    fn notes(&self) -> Vec<Diagnostic> {
+        let Some(condition) = self.condition.filter(|condition| *condition > Self::GREATEST_CONDITION) else {
+            return Vec::new();
+        };
+        let names: Vec<String> = self.dependent.iter().map(|name| format!("`{name}`")).collect();
+        let which = if names.is_empty() { String::new() } else { format!(" of {}", names.join(", ")) };
+        let message = format!("the columns{which} have condition {condition:.1e}");
+        vec![Code::WarnCondition.warning(message).help("leave one of them out, or use `Ridge`")]
+    }
 }
 
-impl FittedRegression {
+impl Told for Quality {
+    const KEY: &'static str = "quality";
+
+    fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
+        let rank = self.rank.map(|rank| ("rank", serde_json::json!(rank)));
+        let condition = self.condition.map(|condition| ("condition", serde_json::json!(condition)));
+        rank.into_iter().chain(condition).collect()
+    }
+
+    fn quality(&self) -> &Quality {
+        self
+    }
+}
+
+impl<T> FittedLinear<T> {
     /// A form that a solver found.
     ///
     /// # Errors
     /// `NotFinite` when a coefficient is not.
-    pub(super) fn new(form: Linear, quality: Quality, model: &str) -> Result<Self> {
-        Ok(Self { form: linear::finite(form, model)?, quality })
+    pub(super) fn new(form: Linear, told: T, model: &str) -> Result<Self> {
+        Ok(Self { form: linear::finite(form, model)?, told })
+    }
+
+    /// The same coefficients with more to tell.
+    pub(super) fn telling<U>(self, tell: impl FnOnce(T) -> U) -> FittedLinear<U> {
+        FittedLinear { form: self.form, told: tell(self.told) }
     }
 }
 
-impl FittedModel for FittedRegression {
+impl FittedRegression {
+    /// The one of several fits of all targets; or of as many as targets, of each the target of its place.
+    pub(super) fn of_each_target(mut fits: Vec<Self>) -> Self {
+        let mut first = fits.remove(0);
+        for (at, fit) in fits.into_iter().enumerate() {
+            let t = at + 1;
+            first.form.coef.column_mut(t).copy_from_slice(fit.form.coef.column(t));
+            first.form.intercept[t] = fit.form.intercept[t];
+            let worst = first.told.condition.into_iter().chain(fit.told.condition).reduce(f64::max);
+            first.told.condition = worst;
+        }
+        first
+    }
+}
+
+impl<T: Told> FittedModel for FittedLinear<T> {
     fn predict(&self, frame: &Frame) -> Result<Prediction> {
         Ok(Prediction::Values(linear::values(&self.form, frame)?))
     }
 
     fn facts(&self) -> Facts {
-        let mut more = Vec::new();
-        if let Some(rank) = self.quality.rank {
-            more.push(("rank", serde_json::json!(rank)));
-        }
-        if let Some(condition) = self.quality.condition {
-            more.push(("condition", serde_json::json!(condition)));
-        }
         Facts {
             coef: Some(linear::coef(&self.form)),
             intercept: Some(self.form.intercept.clone()),
             classes: None,
-            more,
+            more: self.told.facts(),
         }
     }
 
@@ -64,25 +117,17 @@ impl FittedModel for FittedRegression {
     }
 
     fn notes(&self) -> Vec<Diagnostic> {
-        let Some(condition) =
-            self.quality.condition.filter(|condition| *condition > Quality::GREATEST_CONDITION)
-        else {
-            return Vec::new();
-        };
-        let names: Vec<String> = self.quality.dependent.iter().map(|name| format!("`{name}`")).collect();
-        let which = if names.is_empty() { String::new() } else { format!(" of {}", names.join(", ")) };
-        let message = format!("the columns{which} have condition {condition:.1e}");
-        vec![Code::WarnCondition.warning(message).help("leave one of them out, or use `Ridge`")]
+        self.told.quality().notes()
     }
 }
 
-impl State for FittedRegression {
+impl<T: Told> State for FittedLinear<T> {
     fn save(&self, saver: &mut Saver) {
         linear::save(&self.form, saver);
-        saver.json("quality", &self.quality);
+        saver.json(T::KEY, &self.told);
     }
 
     fn load(loader: &Loader) -> Result<Self> {
-        Ok(Self { form: linear::load(loader)?, quality: loader.json("quality")? })
+        Ok(Self { form: linear::load(loader)?, told: loader.json(T::KEY)? })
     }
 }

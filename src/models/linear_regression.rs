@@ -29,7 +29,7 @@ params! {
         /// and no dependent columns.
         solver: LeastSquaresSolver = LeastSquaresSolver::Auto, Bound::Any;
     }
-    without_effect: ["copy_X", "n_jobs"];
+    without_effect: ["copy_X", "n_jobs", "tol"];
 }
 
 impl Checks for LinearRegression {}

@@ -56,20 +56,22 @@ params! {
         c as "C": f64 = 1.0, Bound::Above(0.0);
         /// Share of the L1 penalty; only 0 (or null, deprecated) is supported.
         l1_ratio: Option<f64> = Some(0.0), Bound::Within(0.0, 1.0);
-        /// Accepted; the optimum is found to rounding, whatever it says.
+        /// Accepted, and without effect: the optimum is found to rounding, whatever it says.
         tol: f64 = 1e-4, Bound::AtLeast(0.0);
         /// Add an intercept.
         fit_intercept: bool = true, Bound::Any;
         /// Weights of classes, multiplied with the rows' own: a map, or `balanced` for (total weight) / (classes * weight of
         /// the class).
         class_weight: Option<ClassWeight> = None, Bound::Any;
-        /// Accepted; all have the same optimum, which is what you get. Only `liblinear` of scikit-learn aims at another one: it
+        /// Accepted, and without effect: all have the same optimum, which is what you get. Only `liblinear` of scikit-learn aims at another one: it
         /// penalizes the intercept too.
         solver: LogisticSolver = LogisticSolver::Lbfgs, Bound::Any;
-        /// Accepted; Newton's method takes at most 100 steps, of which it needs about ten, and a warning says if they did not do.
+        /// Accepted, and without effect: Newton's method takes at most 100 steps, of which it needs about ten, and a warning says if they did not do.
         max_iter: usize = 100, Bound::AtLeast(0.0);
     }
-    without_effect: ["dual", "intercept_scaling", "n_jobs", "random_state", "verbose", "warm_start"];
+    without_effect: [
+        "dual", "intercept_scaling", "max_iter", "n_jobs", "random_state", "solver", "tol", "verbose", "warm_start"
+    ];
 }
 
 impl Checks for LogisticRegression {
@@ -96,7 +98,7 @@ impl Model for LogisticRegression {
         let weights = self.weights(train, &codes, &labels)?;
         let x = training::design(train, Self::NAME)?;
         let (codes, present) = present(&codes, weights.as_deref(), &labels)?;
-        let fit = logistic(&x, &codes, present.len(), weights.as_deref(), &self.options(), None)?;
+        let fit = logistic(&x, &codes, present.len(), weights.as_deref(), &self.options())?;
         let coef = Matrix::from_fn(fit.coef.columns(), fit.coef.rows(), |j, k| fit.coef[(k, j)]);
         let form = linear::finite(Linear { coef, intercept: fit.intercept }, Self::NAME)?;
         let (iterations, converged) = (fit.iterations, fit.converged);

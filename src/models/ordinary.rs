@@ -39,7 +39,9 @@ pub(super) fn from_rows(
 /// Fits from joint moments, unless the case is small or too few digits would survive.
 pub(super) fn from_stats(stats: &Stats, fit_intercept: bool, model: &str) -> Result<FittedRegression, Unfit> {
     if is_small(stats.rows, stats.features.len()) {
-        return Err(Unfit::Rows("n p^2 under 1e8: QR of the rows".into()));
+        return Err(Unfit::Rows(
+            "small enough (n p² < 1e8) to be solved by QR of the rows, which keeps the most digits".into(),
+        ));
     }
     from_moments(stats, fit_intercept, model)
 }

@@ -52,7 +52,7 @@ params! {
         /// Only `false`: coefficients may be negative.
         positive: bool = false, Bound::Only("false");
     }
-    without_effect: ["copy_X", "random_state"];
+    without_effect: ["copy_X", "max_iter", "random_state", "solver", "tol"];
 }
 
 impl Checks for Ridge {

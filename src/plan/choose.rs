@@ -1,11 +1,14 @@
 //! How a bound graph will be run, and why. Depends on file and table only: neither memory nor
 //! threads nor time choose a path.
 
+use std::sync::Arc;
+
 use super::Bound;
+use crate::contract::erased::AnyModel;
 use crate::contract::{Needs, Types};
 use crate::diag::{Code, Result};
-use crate::graph::StepNode;
-use crate::table::{Column, Scan, Table, Target};
+use crate::graph::{Pipeline, StepNode};
+use crate::table::{Data, Target};
 
 /// How the folds are fitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +45,10 @@ pub struct StepPlan {
 /// How a bound graph is run.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The path.
+    /// The path; with a search two-pass only where every candidate takes it.
     pub path: Path,
+    /// The path of each candidate of a search; without one that of the pipeline alone.
+    pub paths: Vec<Path>,
     /// Why this path.
     pub reason: String,
     /// Every step and the model, in order.
@@ -68,62 +73,73 @@ const PARALLEL_WORK: usize = 4_000_000;
 /// # Errors
 /// `NotSupported` when the two-pass path is forced on a pipeline that it cannot run, with the reason.
 pub fn plan(bound: &Bound, forced: Option<Path>) -> Result<Plan> {
-    let mut steps = judge_steps(bound);
-    steps.push(judge_model(bound));
-    let obstacle = steps
-        .iter()
-        .find(|step| step.path == Path::General)
-        .map(|step| format!("{}: {}", step.address, step.reason));
-    let obstacle = obstacle.or_else(|| not_a_partition(bound)).or_else(|| too_many_moments(bound));
-    let path = match (forced, &obstacle) {
-        (Some(Path::TwoPass), Some(obstacle)) => {
-            let message = format!("the two-pass path cannot run this pipeline: {obstacle}");
-            return Err(Code::NotSupported.error(message).help("leave out `--path`"));
-        }
-        (Some(path), _) => path,
-        (None, Some(_)) => Path::General,
-        (None, None) => Path::TwoPass,
+    let graph = bound.graph;
+    let types: Vec<Types> = bound.groups.iter().map(|columns| types(&bound.x, columns)).collect();
+    let steps = judged(&graph.pipeline, &types);
+    let of_folds = not_a_partition(bound).or_else(|| too_many_moments(bound));
+    let obstacle = |pipeline: &Pipeline| {
+        let slow = judged(pipeline, &types).into_iter().find(|step| step.path == Path::General);
+        slow.map(|step| format!("{}: {}", step.address, step.reason)).or_else(|| of_folds.clone())
     };
-    let reason = match (forced, obstacle) {
+    let obstacles: Vec<Option<String>> = match &graph.search {
+        Some(search) => search.candidates.iter().map(|candidate| obstacle(&candidate.pipeline)).collect(),
+        None => vec![obstacle(&graph.pipeline)],
+    };
+    let first = obstacles.iter().flatten().next();
+    if let (Some(Path::TwoPass), Some(obstacle)) = (forced, first) {
+        let message = format!("the two-pass path cannot run this pipeline: {obstacle}");
+        return Err(Code::NotSupported.error(message).help("leave out `--path`"));
+    }
+    let chosen = |obstacle: &Option<String>| {
+        forced.unwrap_or(if obstacle.is_some() { Path::General } else { Path::TwoPass })
+    };
+    let paths: Vec<Path> = obstacles.iter().map(chosen).collect();
+    let slow = paths.iter().filter(|path| **path == Path::General).count();
+    let path = if slow == 0 { Path::TwoPass } else { Path::General };
+    let reason = match (forced, first) {
         (Some(_), _) => "as `--path` says".to_owned(),
-        (None, Some(obstacle)) => obstacle,
+        (None, Some(obstacle)) if slow < paths.len() => {
+            format!("{} candidates two-pass, {slow} general: {obstacle}", paths.len() - slow)
+        }
+        (None, Some(obstacle)) => obstacle.clone(),
         (None, None) => "every step is affine in each fold, and the model is fitted from moments".to_owned(),
     };
-    let (rows, columns) = (bound.x.rows(), bound.x.columns().len());
-    let fits = bound.folds.len() + 1;
+    let (rows, columns) = (bound.x.rows(), bound.x.width());
+    let fits = (bound.folds.len() * paths.len()).saturating_add(1);
     let passes = match path {
         Path::TwoPass => 2,
         Path::General => 2 * bound.folds.len() + 1,
     };
     let parallel = rows.saturating_mul(columns).saturating_mul(fits) > PARALLEL_WORK;
-    Ok(Plan { path, reason, steps, passes, bytes: bytes(bound, path), parallel })
+    Ok(Plan { path, paths, reason, steps, passes, bytes: bytes(bound, path), parallel })
 }
 
-/// Every step, with the types of features that reach it.
-fn judge_steps(bound: &Bound) -> Vec<StepPlan> {
-    let graph = bound.graph;
+/// Every step and the model, with the types of features that reach them; `types` are those of each
+/// group's columns.
+fn judged(pipeline: &Pipeline, types: &[Types]) -> Vec<StepPlan> {
     let mut plans = Vec::new();
-    let mut judged = |nodes: &[StepNode], input: Types| {
+    let mut chain = |nodes: &[StepNode], input: Types| {
         nodes.iter().fold(input, |input, node| {
             plans.push(judge(node, input));
             node.step.emits(input)
         })
     };
     let mut after = Types { numbers: false, categories: false, missing: false };
-    for (group, columns) in graph.groups.iter().zip(&bound.groups) {
-        after = after.or(judged(&group.steps, types(&bound.x, columns)));
+    for (group, types) in pipeline.groups.iter().zip(types) {
+        after = after.or(chain(&group.steps, *types));
     }
-    judged(&graph.select, after);
+    chain(&pipeline.select, after);
+    plans.push(judge_model(&pipeline.model.model));
     plans
 }
 
 /// The types of some columns.
-fn types(x: &Table, names: &[String]) -> Types {
-    let columns = names.iter().filter_map(|name| x.column(name));
-    columns.fold(Types { numbers: false, categories: false, missing: false }, |types, column| {
-        types.or(match column {
-            Column::Number(_) => Types { missing: column.missing() > 0, ..Types::NUMBERS },
-            Column::Codes { .. } => Types::CATEGORIES,
+fn types(x: &Data, names: &[String]) -> Types {
+    let places = names.iter().filter_map(|name| x.schema().index(name));
+    places.fold(Types { numbers: false, categories: false, missing: false }, |types, place| {
+        types.or(match x.levels(place) {
+            None => Types { missing: x.facts()[place].missing > 0, ..Types::NUMBERS },
+            Some(_) => Types::CATEGORIES,
         })
     })
 }
@@ -134,18 +150,15 @@ fn judge(node: &StepNode, input: Types) -> StepPlan {
         (Path::General, "is fitted from rows")
     } else if !node.step.maps(input) {
         (Path::General, "is no linear map of its features")
-    } else if needs.has(Needs::ORDER) {
-        (Path::General, "needs sorted values, which do not merge")
-    } else if needs.has(Needs::COUNTS) && input.numbers {
-        (Path::General, "counts the values of numbers, which are not kept")
+    } else if needs.has(Needs::ORDER) || needs.has(Needs::COUNTS) && input.numbers {
+        (Path::TwoPass, "is fitted from the sorted values, and is a linear map")
     } else {
         (Path::TwoPass, "is fitted from statistics, and is a linear map")
     };
     StepPlan { address: node.address.clone(), class: node.step.name(), path, reason: reason.to_owned() }
 }
 
-fn judge_model(bound: &Bound) -> StepPlan {
-    let model = &bound.graph.model.model;
+fn judge_model(model: &Arc<dyn AnyModel>) -> StepPlan {
     let (path, reason) = if model.needs().has(Needs::ROWS) {
         (Path::General, "reads the rows in every iteration, or is no linear model")
     } else {
@@ -161,10 +174,15 @@ fn not_a_partition(bound: &Bound) -> Option<String> {
     }
     let rows = bound.x.rows();
     let mut seen = vec![false; rows];
-    for row in bound.folds.iter().flat_map(|fold| fold.test.iter()) {
-        if std::mem::replace(&mut seen[row as usize], true) {
-            return Some("the folds overlap".to_owned());
-        }
+    let mut overlap = false;
+    for fold in &bound.folds {
+        fold.test.each(|row| overlap |= std::mem::replace(&mut seen[row as usize], true));
+    }
+    if overlap {
+        return Some("the folds overlap".to_owned());
+    }
+    if !bound.folds.iter().all(|fold| fold.test.ascend()) {
+        return Some("the folds have their rows in an order of their own".to_owned());
     }
     let rest = |fold: &crate::contract::Fold| fold.train.len() + fold.test.len() == rows;
     let whole = seen.iter().all(|seen| *seen) && bound.folds.iter().all(rest);
@@ -186,15 +204,12 @@ fn too_many_moments(bound: &Bound) -> Option<String> {
 
 /// Bytes of the moments of every fold, of all but each fold, and of every unit before they merge.
 fn moment_bytes(bound: &Bound) -> u64 {
-    let positions = |column: &Column| match column {
-        Column::Number(_) => 2,
-        Column::Codes { levels, .. } => levels.len() as u64 + 1,
-    };
+    let positions = |place: usize| bound.x.levels(place).map_or(2, |levels| levels.len() as u64 + 1);
     let targets = match &bound.y {
         Target::Values(values) => values.columns() as u64,
         Target::Classes { labels, .. } => labels.len() as u64,
     };
-    let width = bound.x.columns().iter().map(positions).sum::<u64>() + targets;
+    let width = (0..bound.x.width()).map(positions).sum::<u64>() + targets;
     let units = bound.x.units() as u64;
     let moments = (bound.folds.len().max(1) as u64) * (2 + units) + 1;
     let kinds = 1 + u64::from(bound.weight.is_some());
@@ -202,13 +217,23 @@ fn moment_bytes(bound: &Bound) -> u64 {
 }
 
 fn table_bytes(bound: &Bound) -> u64 {
-    bound.x.rows() as u64 * 8 * bound.x.columns().len() as u64
+    bound.x.rows() as u64 * 8 * bound.x.width() as u64
+}
+
+/// Bytes of the units that are read at a time: a thread holds its own, and a page of each column.
+fn streamed_bytes(bound: &Bound) -> u64 {
+    const PAGE: u64 = 1 << 20;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+    let width = bound.x.width() as u64;
+    threads * width * (2 * 8 * crate::table::RUN_ROWS as u64 + 2 * PAGE)
 }
 
 /// Bytes held at the peak.
 fn bytes(bound: &Bound, path: Path) -> u64 {
     let (table, kept) = (table_bytes(bound), bound.x.rows() as u64 * 13);
     match path {
+        // The units that the threads are at.
+        Path::TwoPass if bound.x.is_streamed() => streamed_bytes(bound) + moment_bytes(bound) + kept,
         Path::TwoPass => table + moment_bytes(bound) + kept,
         // Each fold in flight holds its own features of all rows. Not asked of rayon, whose answer
         // starts its threads.

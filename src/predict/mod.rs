@@ -32,7 +32,7 @@ pub struct Predicted {
 /// a model without any.
 pub fn predict(artifact: &Artifact, table: &Table, options: &Options) -> Result<Predicted> {
     let manifest = &artifact.manifest;
-    table.require_all(manifest.schema.names())?;
+    table.schema().require_all(manifest.schema.names())?;
     let kept = table.select(options.keep.iter().map(String::as_str))?;
     let x = table.select(manifest.schema.names())?;
     let prediction = artifact.fitted.predict(&Frame::of(&x))?;

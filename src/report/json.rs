@@ -3,8 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::Report;
+use super::search::Search;
 use crate::contract::Facts;
+use crate::graph::Graph;
 use crate::linalg::Matrix;
+use crate::plan::{Path, Plan};
 use crate::run::Outcome;
 use crate::table::Levels;
 
@@ -26,13 +29,13 @@ pub fn json(report: &Report) -> Value {
         "file": report.file,
         "data": {
             "rows": report.table.rows(),
-            "columns": report.table.columns().len(),
+            "columns": report.table.width(),
             "features": features,
             "target": bound.graph.target.shown,
             "sha256": report.fingerprint,
         },
         "cv": cv(report),
-        "search": null,
+        "search": Search::of(report).map(|search| search.json()),
         "model": model(report.outcome),
         "test": null,
         "artifact": {
@@ -47,7 +50,7 @@ pub fn json(report: &Report) -> Value {
         "warnings": warnings,
         "timing_s": {
             "read": report.timing.read,
-            "search": 0.0,
+            "search": report.timing.search,
             "cv": report.timing.cv,
             "refit": report.timing.refit,
             "publish": report.timing.publish,
@@ -81,11 +84,20 @@ fn plan(report: &Report) -> Value {
     json!({
         "path": plan.path.name(),
         "reason": plan.reason,
+        "candidates": candidates(plan, report.bound.graph),
         "splitter": report.bound.graph.splitter_reason,
         "model_rows": report.outcome.rows_reason,
         "passes": plan.passes,
         "bytes": plan.bytes,
         "steps": steps,
+    })
+}
+
+/// How many candidates of a search take each path.
+pub fn candidates(plan: &Plan, graph: &Graph) -> Value {
+    graph.search.as_ref().map_or(Value::Null, |_| {
+        let two_pass = plan.paths.iter().filter(|path| **path == Path::TwoPass).count();
+        json!({"two_pass": two_pass, "general": plan.paths.len() - two_pass})
     })
 }
 

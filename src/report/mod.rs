@@ -8,14 +8,17 @@ mod influence;
 mod json;
 mod markdown;
 mod out_of_fold;
+mod search;
 
 use crate::plan::{Bound, Plan};
 use crate::run::Outcome;
-use crate::table::{Digest, Table};
+use crate::table::{Data, Digest};
 
+pub use command::Given;
 pub use html::html;
-pub use json::{json, labels};
+pub use json::{candidates, json, labels};
 pub use markdown::markdown;
+pub use search::params;
 
 /// Everything that a report tells of a run.
 pub struct Report<'a> {
@@ -25,8 +28,10 @@ pub struct Report<'a> {
     pub started: &'a str,
     /// The pipeline file as it was given.
     pub file: &'a str,
+    /// What else the command line gave.
+    pub given: Given<'a>,
     /// The table as it was read, target and roles included.
-    pub table: &'a Table,
+    pub table: &'a Data,
     /// Its digest.
     pub fingerprint: Digest,
     /// The bound graph.
@@ -69,6 +74,8 @@ pub struct Published {
 pub struct Timing {
     /// From the first request until the table and its fingerprint were complete.
     pub read: f64,
+    /// The candidates of a search.
+    pub search: f64,
     /// The folds.
     pub cv: f64,
     /// The refit on all rows.

@@ -3,9 +3,10 @@
 use rayon::prelude::*;
 
 use super::layout::{Layout, Place};
+use super::pack::{PACK, Packer, Piece};
 use crate::diag::Result;
-use crate::linalg::{Accumulator, BLOCK, Moments};
-use crate::table::{Column, MISSING, Scan, Table, Target};
+use crate::linalg::{self, MixedAccumulator, Moments};
+use crate::table::{RUN_ROWS, Scan, Target};
 
 /// What is known of one cell: a set of rows.
 #[derive(Clone, Debug)]
@@ -72,51 +73,45 @@ impl Cell {
     /// What merges without rounding.
     fn merge_exact(&mut self, other: &Cell) {
         for (own, other) in self.extremes.iter_mut().zip(&other.extremes) {
-            *own = match (*own, *other) {
-                (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
-                (one, another) => one.or(another),
-            };
+            *own = wider(*own, *other);
         }
         for (own, other) in self.counts.iter_mut().zip(&other.counts) {
             own.iter_mut().zip(other).for_each(|(own, other)| *own += other);
         }
     }
 
-    /// Takes in the values of some rows of a unit that starts at global row `start`.
-    fn count(&mut self, unit: &Table, start: usize, rows: &[u32]) {
-        for (j, column) in unit.columns().iter().enumerate() {
-            let local = rows.iter().map(|row| *row as usize - start);
-            match column {
-                Column::Number(values) => {
-                    for value in local.map(|row| values[row]) {
-                        self.counts[j][usize::from(value.is_nan())] += 1;
-                        if !value.is_nan() {
-                            let (low, high) = self.extremes[j].unwrap_or((value, value));
-                            self.extremes[j] = Some((low.min(value), high.max(value)));
-                        }
-                    }
-                }
-                Column::Codes { codes, .. } => {
-                    let last = self.counts[j].len() - 1;
-                    for code in local.map(|row| codes[row]) {
-                        self.counts[j][if code == MISSING { last } else { code as usize }] += 1;
-                    }
-                }
+    /// Takes in what some rows have in raw column `j`.
+    fn see(&mut self, j: usize, piece: Piece) {
+        match piece {
+            Piece::Numbers(values) => {
+                let (extremes, missing) = linalg::extremes(values);
+                self.counts[j][0] += (values.len() - missing) as u64;
+                self.counts[j][1] += missing as u64;
+                self.extremes[j] = wider(self.extremes[j], extremes);
             }
+            Piece::Codes(codes) => codes.iter().for_each(|code| self.counts[j][*code as usize] += 1),
         }
+    }
+}
+
+/// Least and greatest of both.
+fn wider(one: Option<(f64, f64)>, other: Option<(f64, f64)>) -> Option<(f64, f64)> {
+    match (one, other) {
+        (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
+        (one, other) => one.or(other),
     }
 }
 
 /// A cell that takes in blocks.
 struct Growing {
     cell: Cell,
-    plain: Accumulator,
-    weighted: Option<Accumulator>,
+    plain: MixedAccumulator,
+    weighted: Option<MixedAccumulator>,
 }
 
 impl Growing {
     fn new(layout: &Layout, weighted: bool) -> Self {
-        let accumulator = || Accumulator::new(layout.width());
+        let accumulator = || MixedAccumulator::new(layout.numbers.len(), layout.indicators.len());
         Self {
             cell: Cell::empty(layout, weighted),
             plain: accumulator(),
@@ -124,58 +119,59 @@ impl Growing {
         }
     }
 
-    /// Takes in rows of one block of a unit that starts at global row `start`.
-    fn add(&mut self, layout: &Layout, unit: &Table, start: usize, input: &Input, rows: &[u32]) {
-        let expanded = layout.expand(unit, start, input.target, rows);
-        let columns: Vec<&[f64]> = expanded.iter().map(Vec::as_slice).collect();
-        self.plain.add(&columns, None);
-        if let (Some(own), Some(weight)) = (&mut self.weighted, input.weight) {
-            let weight: Vec<f64> = rows.iter().map(|row| weight[*row as usize]).collect();
-            own.add(&columns, Some(&weight));
-        }
-        self.cell.count(unit, start, rows);
-    }
-
-    fn finish(self) -> Cell {
-        Cell { plain: self.plain.finish(), weighted: self.weighted.map(Accumulator::finish), ..self.cell }
+    fn finish(self, layout: &Layout) -> Cell {
+        let moments = |own: MixedAccumulator| own.finish(&layout.numbers, &layout.indicators);
+        Cell { plain: moments(self.plain), weighted: self.weighted.map(moments), ..self.cell }
     }
 }
 
-/// The cells of all folds. Units are worked on in parallel and merged in order; within a unit the
-/// blocks are cut on the global row index and merged in order too, so no bit depends on threads.
+/// The cells of all folds. Units are worked on in parallel and merged in order; within a unit rows are packed on the
+/// global row index, so no bit depends on threads.
 ///
 /// # Errors
 /// Whatever reading can meet.
 pub fn collect(layout: &Layout, input: &Input) -> Result<Vec<Cell>> {
-    let units: Vec<usize> = (0..input.scan.units()).collect();
+    let units = input.scan.units();
     let one = |unit: usize| of_unit(layout, input, unit);
-    let parts: Vec<Result<Vec<Cell>>> = if input.parallel {
-        units.into_par_iter().map(one).collect()
-    } else {
-        units.into_iter().map(one).collect()
-    };
     let mut total = vec![Cell::empty(layout, input.weight.is_some()); input.cells];
-    for part in parts {
-        total.iter_mut().zip(part?).for_each(|(total, part)| total.merge(&part));
+    // Some units at a time: their cells are as large as the total's.
+    let window = if input.parallel { 2 * rayon::current_num_threads() } else { 1 };
+    for from in (0..units).step_by(window) {
+        let units = from..(from + window).min(units);
+        let parts: Vec<Result<Vec<Cell>>> =
+            if input.parallel { units.into_par_iter().map(one).collect() } else { units.map(one).collect() };
+        for part in parts {
+            total.iter_mut().zip(part?).for_each(|(total, part)| total.merge(&part));
+        }
     }
     Ok(total)
 }
 
 fn of_unit(layout: &Layout, input: &Input, unit: usize) -> Result<Vec<Cell>> {
     let table = input.scan.unit(unit)?;
-    let start = unit * crate::table::RUN_ROWS;
+    let start = unit * RUN_ROWS;
     let mut cells: Vec<_> = (0..input.cells).map(|_| Growing::new(layout, input.weight.is_some())).collect();
-    let mut rows: Vec<Vec<u32>> = vec![Vec::with_capacity(BLOCK); input.cells];
-    for block in (start..start + table.rows()).step_by(BLOCK) {
-        rows.iter_mut().for_each(Vec::clear);
-        for row in block..(block + BLOCK).min(start + table.rows()) {
-            rows[input.cell_of[row] as usize].push(row as u32);
+    let mut packer = Packer::new(layout, input.cell_of);
+    let mut weights: Vec<Vec<f64>> = vec![Vec::new(); input.cells];
+    for from in (0..table.rows()).step_by(PACK) {
+        let rows = from..(from + PACK).min(table.rows());
+        let see = |cell: usize, j, piece: Piece| cells[cell].cell.see(j, piece);
+        let pack = packer.pack(&table, start, rows.clone(), Some(input.target), see);
+        if let Some(weight) = input.weight {
+            weights.iter_mut().for_each(Vec::clear);
+            let own = input.cell_of[start..].iter().zip(&weight[start..]).take(rows.end).skip(rows.start);
+            own.for_each(|(cell, weight)| weights[*cell as usize].push(*weight));
         }
-        for (cell, rows) in cells.iter_mut().zip(&rows).filter(|(_, rows)| !rows.is_empty()) {
-            cell.add(layout, &table, start, input, rows);
-        }
+        let mut done = vec![0; input.cells];
+        pack.blocks(|cell, block| {
+            cells[cell].plain.add(&block, None);
+            if let Some(weighted) = &mut cells[cell].weighted {
+                weighted.add(&block, Some(&weights[cell][done[cell]..][..block.rows]));
+                done[cell] += block.rows;
+            }
+        });
     }
-    Ok(cells.into_iter().map(Growing::finish).collect())
+    Ok(cells.into_iter().map(|cell| cell.finish(layout)).collect())
 }
 
 /// For each cell, all others together: the training rows of a partition's folds. By prefixes and

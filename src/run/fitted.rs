@@ -1,20 +1,24 @@
 //! A fitted pipeline: what a run publishes, and what predicts.
 
+use std::sync::Arc;
+
 use crate::contract::erased::{AnyFittedModel, AnyFittedStep};
 use crate::contract::{Block, Frame, Prediction};
 use crate::diag::{Diagnostic, Result};
 
-/// A fitted step with its place in the file.
+/// A fitted step with its place in the file. A clone shares what was learned.
+#[derive(Clone)]
 pub struct FittedNode {
     /// The class, to load it by.
     pub class: &'static str,
     /// The name within its list, as `make_pipeline` gives it.
     pub name: String,
     /// What was learned.
-    pub step: Box<dyn AnyFittedStep>,
+    pub step: Arc<dyn AnyFittedStep>,
 }
 
 /// A column group: its columns go through its steps.
+#[derive(Clone)]
 pub struct FittedGroup {
     /// The group's name, which its features' names start with; none for a plain list of steps.
     pub name: Option<String>,
@@ -25,6 +29,7 @@ pub struct FittedGroup {
 }
 
 /// All that is learned before the model: column groups side by side, then selectors.
+#[derive(Clone)]
 pub struct FittedSteps {
     /// The column groups, in order.
     pub groups: Vec<FittedGroup>,

@@ -4,14 +4,14 @@ use super::fitted::{Fitted, FittedGroup, FittedNode, FittedSteps, named};
 use crate::contract::erased::AnyFittedModel;
 use crate::contract::{Frame, Prediction, Rng, Train};
 use crate::diag::Result;
-use crate::graph::StepNode;
+use crate::graph::{ModelNode, Pipeline, StepNode};
 use crate::plan::Bound;
 use crate::table::Rows;
 
 /// The frame of raw feature columns, and the fit of everything on some of its rows.
 pub struct General<'a> {
-    bound: &'a Bound<'a>,
-    frame: &'a Frame,
+    pub(super) bound: &'a Bound<'a>,
+    pub(super) frame: &'a Frame,
 }
 
 impl<'a> General<'a> {
@@ -20,16 +20,15 @@ impl<'a> General<'a> {
         Self { bound, frame }
     }
 
-    /// Fits everything on the training rows; gives the pipeline and the features of all rows as the
+    /// Fits a pipeline on the training rows; gives it fitted, and the features of all rows as the
     /// model saw them.
     ///
     /// # Errors
     /// Whatever a step or the model refuses, with its name.
-    pub fn fit(&self, rows: &Rows) -> Result<(Fitted, Frame)> {
-        let graph = self.bound.graph;
+    pub fn fit(&self, pipeline: &Pipeline, rows: &Rows) -> Result<(Fitted, Frame)> {
         let mut groups = Vec::new();
         let mut frames = Vec::new();
-        for (group, columns) in graph.groups.iter().zip(&self.bound.groups) {
+        for (group, columns) in pipeline.groups.iter().zip(&self.bound.groups) {
             if columns.is_empty() {
                 continue;
             }
@@ -38,41 +37,47 @@ impl<'a> General<'a> {
             groups.push(FittedGroup { name: group.name.clone(), columns: columns.clone(), steps });
         }
         let joined = Frame::beside(self.frame.rows(), frames);
-        let (select, frame) = self.chain(&graph.select, joined, rows)?;
-        let model = self.model(&frame, rows)?;
+        let (select, frame) = self.chain(&pipeline.select, joined, rows)?;
+        let model = self.model(&pipeline.model, &frame, rows)?;
         let names = frame.names().iter().map(|name| name.to_string()).collect();
         let steps = FittedSteps { groups, select };
-        Ok((Fitted { steps, class: graph.model.model.name(), model, names }, frame))
+        Ok((Fitted { steps, class: pipeline.model.model.name(), model, names }, frame))
     }
 
     /// Fits the model alone, on the features that the steps gave.
     ///
     /// # Errors
     /// Whatever the model refuses, with its name.
-    pub fn model(&self, frame: &Frame, rows: &Rows) -> Result<Box<dyn AnyFittedModel>> {
-        let graph = self.bound.graph;
+    pub fn model(&self, node: &ModelNode, frame: &Frame, rows: &Rows) -> Result<Box<dyn AnyFittedModel>> {
         let y = Some(&self.bound.y);
         let train = Train { x: frame, y, weight: self.bound.weight.as_deref(), rows };
-        let mut rng = Rng::at(graph.seed, "model");
-        let fitted = graph.model.model.fit(&train, &mut rng);
-        fitted.map_err(|error| {
-            error.prefixed(&format!("model `{}`", graph.model.name)).or_at(&graph.model.span)
-        })
+        let mut rng = Rng::at(self.bound.graph.seed, "model");
+        let fitted = node.model.fit(&train, &mut rng);
+        fitted.map_err(|error| error.prefixed(&format!("model `{}`", node.name)).or_at(&node.span))
     }
 
     fn chain(&self, nodes: &[StepNode], mut frame: Frame, rows: &Rows) -> Result<(Vec<FittedNode>, Frame)> {
         let mut fitted = Vec::with_capacity(nodes.len());
         for node in nodes {
-            // Steps get no weights: only the model and the metrics do.
-            let train = Train { x: &frame, y: Some(&self.bound.y), weight: None, rows };
-            let mut rng = Rng::at(self.bound.graph.seed, &node.address);
-            let step = node.step.fit_apply(&train, &mut rng);
-            let (step, next) =
-                step.map_err(|error| error.prefixed(&format!("step `{}`", node.name)).or_at(&node.span))?;
-            fitted.push(FittedNode { class: node.step.name(), name: node.name.clone(), step });
+            let (step, next) = self.step(node, &frame, rows)?;
+            fitted.push(step);
             frame = next;
         }
         Ok((fitted, frame))
+    }
+
+    /// Fits one step, and gives the features of all rows behind it.
+    ///
+    /// # Errors
+    /// Whatever the step refuses, with its name.
+    pub fn step(&self, node: &StepNode, frame: &Frame, rows: &Rows) -> Result<(FittedNode, Frame)> {
+        // Steps get no weights: only the model and the metrics do.
+        let train = Train { x: frame, y: Some(&self.bound.y), weight: None, rows };
+        let mut rng = Rng::at(self.bound.graph.seed, &node.address);
+        let step = node.step.fit_apply(&train, &mut rng);
+        let (step, next) =
+            step.map_err(|error| error.prefixed(&format!("step `{}`", node.name)).or_at(&node.span))?;
+        Ok((FittedNode { class: node.step.name(), name: node.name.clone(), step: step.into() }, next))
     }
 
     /// Predicts some rows from the features that the model sees.

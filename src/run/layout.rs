@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::diag::Result;
 use crate::linalg::BLOCK;
-use crate::table::{Column, Levels, MISSING, Scan, Table, Target};
+use crate::table::{Column, Data, Levels, Target};
 
 /// Where a raw column lies among the positions.
 #[derive(Clone, Debug)]
@@ -43,25 +43,32 @@ pub struct Layout {
     pub features: usize,
     /// What was taken from each target of a regression; 0 for the indicators of classes.
     pub target_shifts: Vec<f64>,
+    /// The positions of numbers, ascending, targets included.
+    pub numbers: Vec<usize>,
+    /// The positions of indicators, ascending, targets included.
+    pub indicators: Vec<usize>,
 }
 
 impl Layout {
-    /// The layout of a table: reads it once for missing values, and its first rows for shifts.
+    /// The layout of a table: reads its first rows for shifts.
     ///
     /// # Errors
     /// Whatever reading the table can meet.
-    pub fn of(scan: &dyn Scan, target: &Target) -> Result<Self> {
-        let columns = scan.schema().fields().len();
+    pub fn of(data: &Data, target: &Target) -> Result<Self> {
+        let columns = data.width();
+        let holey: Vec<bool> = data.facts().iter().map(|facts| facts.missing > 0).collect();
+        let mut levels: Vec<Option<Arc<Levels>>> = (0..columns).map(|j| data.levels(j).cloned()).collect();
         let mut shifts: Vec<Option<f64>> = vec![None; columns];
-        let mut holey = vec![false; columns];
-        let mut levels: Vec<Option<Arc<Levels>>> = vec![None; columns];
-        for unit in 0..scan.units() {
-            let table = scan.unit(unit)?;
-            for (j, column) in table.columns().iter().enumerate() {
-                holey[j] |= column.missing() > 0;
-                match column {
-                    Column::Number(values) => shifts[j] = shifts[j].or_else(|| first_mean(values)),
-                    Column::Codes { levels: own, .. } => levels[j] = Some(Arc::clone(own)),
+        for unit in 0..data.units() {
+            let wanted = |j: &usize| levels[*j].is_none() && shifts[*j].is_none();
+            let wanted: Vec<usize> = (0..columns).filter(wanted).collect();
+            if wanted.is_empty() {
+                break;
+            }
+            let table = data.scan().unit(unit)?;
+            for j in wanted {
+                if let Column::Number(values) = &table.columns()[j] {
+                    shifts[j] = first_mean(values);
                 }
             }
         }
@@ -80,7 +87,20 @@ impl Layout {
                 None => Place::Number { at: first, shift: shifts[j].unwrap_or(0.0), missing },
             });
         }
-        Ok(Self { places, features: at, target_shifts: target_shifts(target) })
+        let target_shifts = target_shifts(target);
+        let targets = at..at + target_shifts.len();
+        let number = |place: &Place| match place {
+            Place::Number { at, .. } => Some(*at),
+            Place::Category { .. } => None,
+        };
+        let mut numbers: Vec<usize> = places.iter().filter_map(number).collect();
+        if matches!(target, Target::Values(_)) {
+            numbers.extend(targets.clone());
+        }
+        let mut is_number = vec![false; targets.end];
+        numbers.iter().for_each(|at| is_number[*at] = true);
+        let indicators = (0..targets.end).filter(|at| !is_number[*at]).collect();
+        Ok(Self { places, features: at, target_shifts, numbers, indicators })
     }
 
     /// The number of positions, targets included.
@@ -88,46 +108,16 @@ impl Layout {
         self.features + self.target_shifts.len()
     }
 
-    /// The expanded columns of some rows of a unit that starts at global row `start`, one vector a
-    /// position. `rows` are global.
-    pub fn expand(&self, unit: &Table, start: usize, target: &Target, rows: &[u32]) -> Vec<Vec<f64>> {
-        let local = |row: &u32| *row as usize - start;
-        let mut all = Vec::with_capacity(self.width());
-        for (place, column) in self.places.iter().zip(unit.columns()) {
-            match (place, column) {
-                (Place::Number { shift, missing, .. }, Column::Number(values)) => {
-                    let value = |row| values[local(row)];
-                    let filled = |v: f64| if v.is_nan() { 0.0 } else { v - shift };
-                    all.push(rows.iter().map(|row| filled(value(row))).collect());
-                    if missing.is_some() {
-                        all.push(rows.iter().map(|row| f64::from(u8::from(value(row).is_nan()))).collect());
-                    }
-                }
-                (Place::Category { levels, missing, .. }, Column::Codes { codes, .. }) => {
-                    let wanted = (0..levels.len() as u32).chain(missing.map(|_| MISSING));
-                    all.extend(wanted.map(|code| indicator(rows.iter().map(|row| codes[local(row)]), code)));
-                }
-                // A column keeps its type in all units of a table.
-                _ => all.push(vec![f64::NAN; rows.len()]),
-            }
-        }
-        match target {
-            Target::Values(values) => all.extend(self.target_shifts.iter().enumerate().map(|(t, shift)| {
-                let column = values.column(t);
-                rows.iter().map(|row| column[*row as usize] - shift).collect()
-            })),
-            Target::Classes { codes, labels } => all.extend(
-                (0..labels.len() as u32)
-                    .map(|code| indicator(rows.iter().map(|row| codes[*row as usize]), code)),
-            ),
-        }
-        all
+    /// What is taken from each number, in the order of [`Layout::numbers`].
+    pub fn shifts(&self) -> Vec<f64> {
+        let shift = |place: &Place| match place {
+            Place::Number { shift, .. } => Some(*shift),
+            Place::Category { .. } => None,
+        };
+        let mut shifts: Vec<f64> = self.places.iter().filter_map(shift).collect();
+        shifts.extend(&self.target_shifts[..self.numbers.len() - shifts.len()]);
+        shifts
     }
-}
-
-/// 1 where a code is the one wanted, else 0.
-fn indicator(codes: impl Iterator<Item = u32>, wanted: u32) -> Vec<f64> {
-    codes.map(|code| f64::from(u8::from(code == wanted))).collect()
 }
 
 /// The mean of the first block that has values present.

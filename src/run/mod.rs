@@ -1,10 +1,17 @@
-//! Carries out a plan: folds in parallel, then a refit on all rows. Pure: no clock, no store.
+//! Carries out a plan: candidates and folds in parallel, then a refit on all rows. Pure: no clock,
+//! no store.
 
+mod branches;
+mod candidates;
 mod cells;
 mod fitted;
 mod general;
 mod layout;
+mod order;
+mod out_of_fold;
 mod outcome;
+mod pack;
+mod search;
 mod two_pass;
 mod view;
 mod warnings;
@@ -14,12 +21,13 @@ use std::time::Instant;
 use rayon::prelude::*;
 
 pub use fitted::{Fitted, FittedGroup, FittedNode, FittedSteps};
-pub use outcome::{FoldOutcome, Outcome, Scores};
+pub use outcome::{FoldOutcome, Outcome, Scores, Searched, Tried};
 
 use self::general::General;
 use self::two_pass::TwoPass;
-use crate::contract::{Fold, Frame, Prediction, Reads, Score};
-use crate::diag::{Code, Diagnostic, Result, Watch};
+use crate::contract::{Facts, Fold, Metric, Prediction, Reads, Score};
+use crate::diag::{Code, Diagnostic, Result, Span, Watch};
+use crate::graph::Pipeline;
 use crate::metrics::LACKS_CLASS;
 use crate::plan::{Bound, Path, Plan};
 use crate::table::{Rows, Target};
@@ -27,49 +35,58 @@ use crate::table::{Rows, Target};
 /// How long the stages of a run took, in seconds; beside the outcome, since no time is part of it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Timing {
+    /// The candidates of a search, in all folds.
+    pub search_s: f64,
     /// The folds.
     pub cv_s: f64,
     /// The refit on all rows.
     pub refit_s: f64,
 }
 
-/// Runs the folds and the refit.
+/// Runs the search, if there is one, the folds and the refit.
 ///
 /// # Errors
 /// The first fold's error, in the order of the folds; `Interrupted` when the watch says stop;
-/// `UndefinedScore` and `NotFinite` with fold and metric.
+/// `UndefinedScore` and `NotFinite` with fold and metric. Of a search the first candidate's error
+/// if none has a score.
 pub fn run(bound: &Bound, plan: &Plan, watch: &dyn Watch) -> Result<(Outcome, Timing)> {
-    let frame = Frame::of(&bound.x);
     let start = Instant::now();
-    let two_pass = match plan.path {
-        Path::TwoPass => Some(TwoPass::collect(bound, &frame, plan.parallel)?),
-        Path::General => None,
-    };
-    let work = Work { bound, frame: &frame, two_pass };
-    watch.stage("folds", bound.folds.len() as u64);
-    let one = |k: usize| {
-        if watch.stopped() {
-            return Err(stopped());
-        }
-        let outcome = work.fold(k).map_err(|error| error.prefixed(&format!("fold {}", k + 1)));
-        watch.tick(1);
-        outcome
-    };
-    let folds: Vec<_> = if plan.parallel {
-        (0..bound.folds.len()).into_par_iter().map(one).collect()
+    let two_pass = if plan.paths.contains(&Path::TwoPass) {
+        Some(TwoPass::collect(bound, plan.parallel)?)
     } else {
-        (0..bound.folds.len()).map(one).collect()
+        None
     };
-    let folds: Vec<(FoldOutcome, Vec<Diagnostic>)> = folds.into_iter().collect::<Result<_>>()?;
+    let work = Work { bound, two_pass, plan };
+    let mut timing = Timing::default();
+    let (chosen, found) = match &bound.graph.search {
+        Some(search) => {
+            let found = search::search(&work, search, watch)?;
+            timing.search_s = start.elapsed().as_secs_f64();
+            let best = found.searched.best;
+            (Chosen { pipeline: &search.candidates[best].pipeline, path: plan.paths[best] }, Some(found))
+        }
+        None => (Chosen { pipeline: &bound.graph.pipeline, path: plan.path }, None),
+    };
+    // Without a search the folds begin with pass 1.
+    let start = if found.is_some() { Instant::now() } else { start };
+    let (searched, kept, told) = match found {
+        Some(found) => (Some(found.searched), found.folds, found.warnings),
+        None => (None, None, Vec::new()),
+    };
+    let folds = match kept {
+        Some(folds) => folds,
+        None => work.folds(&chosen, watch)?,
+    };
     let (outcomes, notes): (Vec<_>, Vec<_>) = folds.into_iter().unzip();
-    let cv_s = start.elapsed().as_secs_f64();
+    timing.cv_s = start.elapsed().as_secs_f64();
     if watch.stopped() {
         return Err(stopped());
     }
     let start = Instant::now();
-    let Fit { fitted, rows_reason, .. } = work.fit(None)?;
+    let (fitted, rows_reason) = work.refit(&chosen)?;
     let mut warnings = bound.warnings.clone();
     warnings.extend(warnings::merged(notes, fitted.notes()));
+    warnings.extend(told);
     let facts = fitted.model.facts();
     finite(&facts)?;
     let scores = (0..bound.graph.scoring.len()).filter(|_| !outcomes.is_empty()).map(|m| Scores {
@@ -77,67 +94,138 @@ pub fn run(bound: &Bound, plan: &Plan, watch: &dyn Watch) -> Result<(Outcome, Ti
         folds: outcomes.iter().map(|fold| fold.scores[m]).collect(),
     });
     let scores = scores.collect();
-    let outcome = Outcome { scores, folds: outcomes, fitted, facts, rows_reason, warnings };
-    Ok((outcome, Timing { cv_s, refit_s: start.elapsed().as_secs_f64() }))
+    timing.refit_s = start.elapsed().as_secs_f64();
+    let outcome = Outcome { scores, search: searched, folds: outcomes, fitted, facts, rows_reason, warnings };
+    Ok((outcome, timing))
 }
 
 fn stopped() -> Diagnostic {
     Code::Interrupted.error("interrupted").help("nothing was published; run it again")
 }
 
-/// A fit on a fold's training rows, or on all rows.
-struct Fit {
-    fitted: Fitted,
-    /// Of the fold's test rows.
-    prediction: Option<Prediction>,
-    rows_reason: Option<String>,
+/// A pipeline and the path that it takes.
+struct Chosen<'a> {
+    pipeline: &'a Pipeline,
+    path: Path,
 }
 
 /// What the folds share.
 struct Work<'a> {
     bound: &'a Bound<'a>,
-    frame: &'a Frame,
+    /// Where some pipeline takes that path.
     two_pass: Option<TwoPass<'a>>,
+    plan: &'a Plan,
+}
+
+/// The folds of one pipeline, with what was noted in each.
+type Folds = Vec<(FoldOutcome, Vec<Diagnostic>)>;
+
+/// What is known of a fold's fit: a score a metric or why there is none, and what was noted.
+struct Scored {
+    scores: Vec<Result<f64>>,
+    notes: Vec<Diagnostic>,
 }
 
 impl Work<'_> {
-    /// Fits on a fold's training rows and predicts its test rows; or fits on all rows.
-    fn fit(&self, fold: Option<usize>) -> Result<Fit> {
-        let rows = |k: usize| &self.bound.folds[k];
-        match &self.two_pass {
+    /// Every fold of one pipeline, with what was noted in it.
+    fn folds(&self, chosen: &Chosen, watch: &dyn Watch) -> Result<Folds> {
+        watch.stage("folds", self.bound.folds.len() as u64);
+        let in_fold = |k: usize, error: Diagnostic| error.prefixed(&format!("fold {}", k + 1));
+        match self.two_pass.as_ref().filter(|_| chosen.path == Path::TwoPass) {
             Some(two_pass) => {
-                let fit = two_pass.fit(fold)?;
-                let prediction = fold.map(|k| two_pass.predict(&fit, &rows(k).test)).transpose()?;
-                Ok(Fit { fitted: fit.fitted, prediction, rows_reason: fit.rows_reason })
+                let fits = self.each_fold(watch, |k| {
+                    two_pass.fit(chosen.pipeline, Some(k)).map_err(|error| in_fold(k, error))
+                })?;
+                let all: Vec<Vec<_>> = fits.iter().map(|fit| vec![fit]).collect();
+                let predictions = two_pass.predict(&all, self.plan.parallel)?.into_iter().flatten();
+                let folds = fits.iter().zip(predictions).enumerate().map(|(k, (fit, prediction))| {
+                    let fold = prediction.and_then(|prediction| self.fold(k, &fit.fitted, prediction));
+                    watch.tick(1);
+                    fold.map_err(|error| in_fold(k, error))
+                });
+                folds.collect()
+            }
+            None => self.each_fold(watch, |k| {
+                let general = General::new(self.bound, self.bound.frame()?);
+                let rows = &self.bound.folds[k];
+                let fold = general.fit(chosen.pipeline, &rows.train).and_then(|(fitted, features)| {
+                    let prediction = general.predict(&fitted, &features, &rows.test)?;
+                    self.fold(k, &fitted, prediction)
+                });
+                watch.tick(1);
+                fold.map_err(|error| in_fold(k, error))
+            }),
+        }
+    }
+
+    /// Works on every fold, side by side where that pays; the first error in their order counts.
+    fn each_fold<T: Send>(
+        &self,
+        watch: &dyn Watch,
+        work: impl Fn(usize) -> Result<T> + Sync + Send,
+    ) -> Result<Vec<T>> {
+        let work = |k: usize| if watch.stopped() { Err(stopped()) } else { work(k) };
+        let folds: Vec<_> = if self.plan.parallel {
+            (0..self.bound.folds.len()).into_par_iter().map(work).collect()
+        } else {
+            (0..self.bound.folds.len()).map(work).collect()
+        };
+        folds.into_iter().collect()
+    }
+
+    /// Fits on all rows; with why the model was fitted on rows though the path is two-pass, if it was.
+    fn refit(&self, chosen: &Chosen) -> Result<(Fitted, Option<String>)> {
+        match self.two_pass.as_ref().filter(|_| chosen.path == Path::TwoPass) {
+            Some(two_pass) => {
+                let fit = two_pass.fit(chosen.pipeline, None)?;
+                Ok((fit.fitted, fit.rows_reason))
             }
             None => {
-                let general = General::new(self.bound, self.frame);
-                let train = fold.map_or_else(|| Rows::all(self.frame.rows()), |k| rows(k).train.clone());
-                let (fitted, features) = general.fit(&train)?;
-                let prediction =
-                    fold.map(|k| general.predict(&fitted, &features, &rows(k).test)).transpose()?;
-                Ok(Fit { fitted, prediction, rows_reason: None })
+                let rows = Rows::all(self.bound.x.rows());
+                Ok((General::new(self.bound, self.bound.frame()?).fit(chosen.pipeline, &rows)?.0, None))
             }
         }
     }
 
-    fn fold(&self, k: usize) -> Result<(FoldOutcome, Vec<Diagnostic>)> {
-        let Fit { fitted, prediction, .. } = self.fit(Some(k))?;
+    fn fold(
+        &self,
+        k: usize,
+        fitted: &Fitted,
+        prediction: Prediction,
+    ) -> Result<(FoldOutcome, Vec<Diagnostic>)> {
+        let Scored { scores, notes } = self.scored(k, fitted, &prediction);
+        Ok((self.outcome(k, scores, fitted.model.facts(), prediction)?, notes))
+    }
+
+    /// The outcome of a fold whose scores are all there.
+    fn outcome(
+        &self,
+        k: usize,
+        scores: Vec<Result<f64>>,
+        facts: Facts,
+        prediction: Prediction,
+    ) -> Result<FoldOutcome> {
+        let scores = scores.into_iter().collect::<Result<_>>()?;
+        let fold = &self.bound.folds[k];
+        Ok(FoldOutcome { train: fold.train.len(), test: fold.test.len(), scores, facts, prediction })
+    }
+
+    /// The scores of a prediction of a fold's test rows.
+    fn scored(&self, k: usize, fitted: &Fitted, prediction: &Prediction) -> Scored {
         let mut notes = fitted.notes();
-        let prediction = prediction.ok_or_else(|| Code::Bug.error("a fold without a prediction"))?;
         let fold = &self.bound.folds[k];
         let truth = self.bound.y.gather(&fold.test);
         let weight = self.bound.weight.as_ref().map(|weight| fold.test.gather(weight));
-        let mut scores = Vec::new();
-        for metric in &self.bound.graph.scoring {
+        let score = |(metric, span): (&&'static Metric, &Span)| {
             let score = match metric.reads {
                 Reads::Probabilities if !same_classes(&self.bound.y, fold) => Score::Undefined(LACKS_CLASS),
-                _ => (metric.score)(&truth, &prediction, weight.as_deref()),
+                _ => (metric.score)(&truth, prediction, weight.as_deref()),
             };
-            scores.push(judged(metric.name, score, &mut notes)?);
-        }
-        let facts = fitted.model.facts();
-        Ok((FoldOutcome { train: fold.train.len(), test: fold.test.len(), scores, facts, prediction }, notes))
+            judged(metric.name, score, &mut notes).map_err(|error| error.at(span))
+        };
+        let graph = self.bound.graph;
+        let scores = graph.scoring.iter().zip(&graph.scoring_spans).map(score).collect();
+        Scored { scores, notes }
     }
 }
 
@@ -174,7 +262,7 @@ fn judged(metric: &str, score: Score, notes: &mut Vec<Diagnostic>) -> Result<f64
 }
 
 /// Refuses a model with a coefficient that is no number.
-fn finite(facts: &crate::contract::Facts) -> Result<()> {
+fn finite(facts: &Facts) -> Result<()> {
     let coef = facts.coef.iter().flat_map(|coef| coef.values());
     let mut all = coef.chain(facts.intercept.iter().flatten());
     match all.find(|value| !value.is_finite()) {

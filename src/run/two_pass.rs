@@ -4,26 +4,31 @@
 //! Merging instead of subtracting follows from the partition; compare Engstrom and Jensen,
 //! arXiv 2401.13185, who subtract.
 
+use std::sync::Arc;
+
 use super::cells::{self, Cell, Input};
-use super::fitted::{Fitted, FittedGroup, FittedNode, FittedSteps};
-use super::general::General;
+use super::fitted::{Fitted, FittedNode};
 use super::layout::{Layout, Place};
+use super::order::Orders;
 use super::view::View;
-use crate::contract::{Frame, Linear, Needs, Prediction, Stats, Unfit};
+use crate::contract::Linear;
 use crate::diag::Result;
 use crate::graph::StepNode;
-use crate::linalg::{Affine, Matrix};
+use crate::linalg::Affine;
 use crate::plan::Bound;
-use crate::table::{Column, MISSING, Rows};
+use crate::table::{Rows, Scan};
 
 /// Pass 1's outcome: the cells of all folds.
 pub struct TwoPass<'a> {
-    bound: &'a Bound<'a>,
-    frame: &'a Frame,
-    layout: Layout,
-    cells: Vec<Cell>,
-    others: Vec<Cell>,
-    whole: Cell,
+    pub(super) bound: &'a Bound<'a>,
+    pub(super) layout: Layout,
+    /// The fold whose test rows a row is one of.
+    pub(super) cell_of: Arc<[u16]>,
+    pub(super) cells: Vec<Cell>,
+    pub(super) others: Vec<Cell>,
+    pub(super) whole: Cell,
+    /// The features in order, for steps that need them so.
+    pub(super) orders: Orders<'a>,
 }
 
 /// A fitted pipeline with its linear form over the raw positions, where it has one.
@@ -32,7 +37,7 @@ pub struct Fit {
     pub fitted: Fitted,
     /// The model's linear form over raw positions, one an output; `None` when only applying the
     /// steps to rows will do.
-    composed: Option<Vec<Affine>>,
+    pub(super) composed: Option<Vec<Affine>>,
     /// Why the model was fitted on rows, if it was.
     pub rows_reason: Option<String>,
 }
@@ -42,14 +47,15 @@ impl<'a> TwoPass<'a> {
     ///
     /// # Errors
     /// Whatever reading can meet.
-    pub fn collect(bound: &'a Bound<'a>, frame: &'a Frame, parallel: bool) -> Result<Self> {
+    pub fn collect(bound: &'a Bound<'a>, parallel: bool) -> Result<Self> {
         let layout = Layout::of(&bound.x, &bound.y)?;
         let mut cell_of = vec![0; bound.x.rows()];
         for (k, fold) in bound.folds.iter().enumerate() {
-            fold.test.iter().for_each(|row| cell_of[row as usize] = k as u16);
+            fold.test.each(|row| cell_of[row as usize] = k as u16);
         }
+        let cell_of: Arc<[u16]> = cell_of.into();
         let input = Input {
-            scan: &bound.x,
+            scan: bound.x.scan(),
             target: &bound.y,
             weight: bound.weight.as_deref(),
             cell_of: &cell_of,
@@ -59,77 +65,13 @@ impl<'a> TwoPass<'a> {
         let cells = cells::collect(&layout, &input)?;
         let others = if bound.folds.is_empty() { Vec::new() } else { cells::others(&cells) };
         let whole = cells::whole(&cells);
-        Ok(Self { bound, frame, layout, cells, others, whole })
-    }
-
-    /// Fits on the training rows of fold `k`, or on all rows.
-    ///
-    /// # Errors
-    /// Whatever a step or the model refuses, with its name.
-    pub fn fit(&self, fold: Option<usize>) -> Result<Fit> {
-        let graph = self.bound.graph;
-        let cell = fold.map_or(&self.whole, |k| &self.others[k]);
-        if let Some(reason) = self.far_from_shift(cell) {
-            return self.all_on_rows(&self.training_rows(fold), reason);
-        }
-        let unseen = fold.map(|k| &self.cells[k]);
-        let raw = View::raw(&self.layout, cell, &self.bound.y, self.bound.x.schema());
-        let mut groups = Vec::new();
-        let mut views = Vec::new();
-        let mut caveats = Caveats::default();
-        for (group, columns) in
-            graph.groups.iter().zip(&self.bound.groups).filter(|(_, columns)| !columns.is_empty())
-        {
-            let schema = self.bound.x.schema();
-            let places: Vec<usize> = columns.iter().filter_map(|name| schema.index(name)).collect();
-            let (steps, view) = chain(&group.steps, raw.select(&places), &mut caveats)?;
-            views.push((group.name.clone(), view));
-            groups.push(FittedGroup { name: group.name.clone(), columns: columns.clone(), steps });
-        }
-        let (select, view) = chain(&graph.select, raw.beside(views), &mut caveats)?;
-        let steps = FittedSteps { groups, select };
-        let names = view.names();
-        let rows = self.training_rows(fold);
-        if let Some(doubt) = caveats.doubts.into_iter().next() {
-            return self.all_on_rows(&rows, doubt);
-        }
-        if unseen.is_some_and(|test| caveats.refused.iter().any(|at| test.plain.mean[*at] != 0.0)) {
-            return self.on_rows(
-                steps,
-                &rows,
-                "a fold's test rows have a category that its training rows lack",
-            );
-        }
-        let Some(joint) = view.joint() else {
-            return self.on_rows(steps, &rows, "the model's features are not all numbers without holes");
-        };
-        let mut stats = Stats { joint: Some(joint), ..view.stats(Needs::TARGET) };
-        stats.rows = rows.len();
-        let model = &graph.model.model;
-        let fits = model.fit_grid(&[&**model], &stats);
-        match fits.into_iter().next() {
-            Some(Ok(fitted)) => {
-                let composed =
-                    fitted.linear().zip(view.values()).map(|(linear, values)| compose(&linear, &values));
-                let fitted = Fitted { steps, class: model.name(), model: fitted, names };
-                Ok(Fit { fitted, composed, rows_reason: None })
-            }
-            Some(Err(Unfit::Rows(reason))) => {
-                let mut fit = self.on_rows(steps, &rows, &reason)?;
-                let linear = fit.fitted.model.linear();
-                fit.composed = linear.zip(view.values()).map(|(linear, values)| compose(&linear, &values));
-                Ok(fit)
-            }
-            Some(Err(Unfit::Failed(error))) => {
-                Err(error.prefixed(&format!("model `{}`", graph.model.name)).or_at(&graph.model.span))
-            }
-            None => Err(crate::diag::Code::Bug.error("a model gave no outcome for its candidate")),
-        }
+        let orders = Orders::new(&bound.x, Arc::clone(&cell_of));
+        Ok(Self { bound, layout, cell_of, cells, others, whole, orders })
     }
 
     /// The column whose training values lie so far from the frozen shift that their moments have lost
     /// digits: its mean is more than 100 standard deviations away.
-    fn far_from_shift(&self, cell: &Cell) -> Option<String> {
+    pub(super) fn far_from_shift(&self, cell: &Cell) -> Option<String> {
         let moments = &cell.plain;
         let far = |place: &Place| match place {
             Place::Number { at, .. } => {
@@ -143,85 +85,18 @@ impl<'a> TwoPass<'a> {
         Some(format!("the training values of `{name}` are far from those of the first rows"))
     }
 
-    fn training_rows(&self, fold: Option<usize>) -> Rows {
+    pub(super) fn training_rows(&self, fold: Option<usize>) -> Rows {
         fold.map_or_else(|| Rows::all(self.bound.x.rows()), |k| self.bound.folds[k].train.clone())
     }
 
-    /// Everything from the rows, as the general path does it.
-    fn all_on_rows(&self, rows: &Rows, reason: String) -> Result<Fit> {
-        let (fitted, _) = General::new(self.bound, self.frame).fit(rows)?;
-        Ok(Fit { fitted, composed: None, rows_reason: Some(reason) })
-    }
-
-    /// The model from the rows that the steps make.
-    fn on_rows(&self, steps: FittedSteps, rows: &Rows, reason: &str) -> Result<Fit> {
-        let features = steps.transform(self.frame)?;
-        let model = General::new(self.bound, self.frame).model(&features, rows)?;
-        let names = features.names().iter().map(|name| name.to_string()).collect();
-        let fitted = Fitted { steps, class: self.bound.graph.model.model.name(), model, names };
-        Ok(Fit { fitted, composed: None, rows_reason: Some(reason.to_owned()) })
-    }
-
-    /// Predicts some rows: pass 2 for them.
-    ///
-    /// # Errors
-    /// Whatever the steps or the model refuse.
-    pub fn predict(&self, fit: &Fit, rows: &Rows) -> Result<Prediction> {
-        match &fit.composed {
-            Some(outputs) => Ok(fit.fitted.model.link(self.sums(outputs, rows))),
-            None => fit.fitted.predict(&self.frame.take(rows)),
-        }
-    }
-
-    /// Each output's sum over the raw positions, column by column in order.
-    fn sums(&self, outputs: &[Affine], rows: &Rows) -> Matrix {
-        let mut sums = Matrix::zeros(rows.len(), outputs.len());
-        for (t, output) in outputs.iter().enumerate() {
-            let sum = sums.column_mut(t);
-            sum.fill(output.offset);
-            let mut factors = vec![0.0; self.layout.features];
-            output.terms.iter().for_each(|(at, factor)| factors[*at as usize] = *factor);
-            for (place, column) in self.layout.places.iter().zip(self.bound.x.columns()) {
-                add(sum, place, column, &factors, rows);
-            }
-        }
-        sums
-    }
-}
-
-/// Adds a raw column's part to the sums.
-fn add(sums: &mut [f64], place: &Place, column: &Column, factors: &[f64], rows: &Rows) {
-    match (place, column) {
-        (Place::Number { at, shift, missing }, Column::Number(values)) => {
-            let (factor, hole) = (factors[*at], missing.map_or(0.0, |at| factors[at]));
-            if factor == 0.0 && hole == 0.0 {
-                return;
-            }
-            let part = |value: f64| if value.is_nan() { hole } else { factor * (value - shift) };
-            match rows {
-                Rows::Range(range) => {
-                    let values = &values[range.start as usize..range.end as usize];
-                    sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += part(*value));
-                }
-                _ => {
-                    sums.iter_mut().zip(rows.iter()).for_each(|(sum, row)| *sum += part(values[row as usize]))
-                }
-            }
-        }
-        (Place::Category { at, missing, .. }, Column::Codes { codes, .. }) => {
-            let hole = missing.map_or(0.0, |at| factors[at]);
-            for (sum, row) in sums.iter_mut().zip(rows.iter()) {
-                let code = codes[row as usize];
-                *sum += if code == MISSING { hole } else { factors[at + code as usize] };
-            }
-        }
-        // A column keeps its type.
-        _ => sums.fill(f64::NAN),
+    /// The feature columns.
+    pub(super) fn scan(&self) -> &dyn Scan {
+        self.bound.x.scan()
     }
 }
 
 /// The model's linear form over raw positions.
-fn compose(linear: &Linear, values: &[Affine]) -> Vec<Affine> {
+pub(super) fn compose(linear: &Linear, values: &[Affine]) -> Vec<Affine> {
     let output = |t: usize| {
         let mut offset = linear.intercept[t];
         let mut factors = std::collections::BTreeMap::<u32, f64>::new();
@@ -237,25 +112,36 @@ fn compose(linear: &Linear, values: &[Affine]) -> Vec<Affine> {
 
 /// What may keep statistics from being enough.
 #[derive(Default)]
-struct Caveats {
+pub(super) struct Caveats {
     /// Positions that must be 0 in every test row.
-    refused: Vec<usize>,
+    pub refused: Vec<usize>,
     /// Why a step's choice hangs on more digits than merged moments have.
-    doubts: Vec<String>,
+    pub doubts: Vec<String>,
 }
 
 /// Fits steps one after the other on what a view tells of them.
-fn chain<'v>(
+pub(super) fn chain<'v>(
     nodes: &[StepNode],
     mut view: View<'v>,
     caveats: &mut Caveats,
 ) -> Result<(Vec<FittedNode>, View<'v>)> {
     let mut fitted = Vec::with_capacity(nodes.len());
     for node in nodes {
+        if !caveats.doubts.is_empty() {
+            // All will be fitted from the rows.
+            break;
+        }
         let place = |error: crate::diag::Diagnostic| {
             error.prefixed(&format!("step `{}`", node.name)).or_at(&node.span)
         };
-        let step = node.step.fit_stats(&view.stats(node.step.needs())).map_err(place)?;
+        if let Some(name) = view.without_order(node.step.needs()) {
+            caveats
+                .doubts
+                .push(format!("{}: the values of `{name}` are no column of the data", node.address));
+            break;
+        }
+        let stats = view.stats(node.step.needs())?;
+        let step = node.step.fit_stats(&stats).map_err(place)?;
         let Some(map) = step.map() else {
             let message = format!("step `{}` promised to be a map and is none", node.name);
             return Err(crate::diag::Code::Bug.error(message));
@@ -263,7 +149,7 @@ fn chain<'v>(
         caveats.refused.extend(view.refused(&map));
         caveats.doubts.extend(step.doubt().map(|doubt| format!("{}: {doubt}", node.address)));
         view = view.through(&map);
-        fitted.push(FittedNode { class: node.step.name(), name: node.name.clone(), step });
+        fitted.push(FittedNode { class: node.step.name(), name: node.name.clone(), step: step.into() });
     }
     Ok((fitted, view))
 }

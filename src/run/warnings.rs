@@ -24,6 +24,30 @@ pub fn merged(folds: Vec<Vec<Diagnostic>>, refit: Vec<Diagnostic>) -> Vec<Diagno
     found.into_iter().map(|(warning, fits)| prefixed(warning, &fits, all)).collect()
 }
 
+/// What candidates other than the winner were warned of: one warning a code, since a grid repeats
+/// itself; it tells the first of them. `all` is the number of candidates.
+pub fn of_others(candidates: impl Iterator<Item = (String, Vec<Diagnostic>)>, all: usize) -> Vec<Diagnostic> {
+    let mut found: BTreeMap<Code, (usize, String)> = BTreeMap::new();
+    for (label, warnings) in candidates {
+        let mut codes: Vec<Code> = warnings.iter().map(Diagnostic::code).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        for code in codes {
+            let first = || {
+                let first = warnings.iter().find(|warning| warning.code() == code);
+                format!("{label}: {}", first.map_or("", Diagnostic::message))
+            };
+            found.entry(code).or_insert_with(|| (0, first())).0 += 1;
+        }
+    }
+    let told = |(code, (count, first)): (Code, (usize, String))| {
+        let message =
+            format!("{count} of {all} candidates beside the best have such warnings; the first is {first}");
+        code.warning(message)
+    };
+    found.into_iter().map(told).collect()
+}
+
 /// The warning of some fits, of which number `all` is the refit.
 fn prefixed(warning: Diagnostic, fits: &[usize], all: usize) -> Diagnostic {
     let folds: Vec<usize> = fits.iter().filter(|k| **k < all).map(|k| k + 1).collect();

@@ -1,7 +1,8 @@
 //! A component as it was written.
 
+use super::Spec;
 use super::reader::{Reader, wrong};
-use crate::diag::{Code, Span};
+use crate::diag::{Code, Diagnostic, Span};
 use crate::yaml::{Entry, Node, Value, shorten};
 
 /// A class and its parameters: `StandardScaler`, or `StandardScaler: {with_mean: false}`.
@@ -13,6 +14,17 @@ pub struct Written {
     pub span: Span,
     /// The parameters in the order of the text: name, place of the name, value.
     pub parameters: Vec<(String, Span, Node)>,
+}
+
+impl Spec {
+    /// A component in a place where parameters stand, such as the values of a search.
+    pub fn component(&self, node: &Node, what: &str, problems: &mut Vec<Diagnostic>) -> Option<Written> {
+        let mut reader =
+            Reader { file: &self.file, base: &self.base, problems: Vec::new(), meant: Vec::new() };
+        let written = reader.component(node, what);
+        problems.extend(reader.problems);
+        written
+    }
 }
 
 impl Reader<'_> {

@@ -303,6 +303,8 @@ output: {artifact: churn, dir: ../artifacts, report: [json]}
             "roles.id=${env:SECRET}",
             "schema.age=${env:SECRET}",
             "output.artifact=${params.s}",
+            "search={GridSearchCV: {param_grid: {model__alpha: [\"${env:PIN}\"]}}}",
+            "search.GridSearchCV.param_grid.model__alpha=[\"${params.s}\"]",
         ] {
             let problems = parsed(&text, &[closed]).diagnostics;
             let out = render(&problems, false);

@@ -45,6 +45,8 @@ pub struct Spec {
     pub cv: Cv,
     /// The metrics; the first decides. Empty for the model's default.
     pub scoring: Vec<Text>,
+    /// How candidates are searched, as a class with parameters; `None` runs the pipeline as written.
+    pub search: Option<Written>,
     /// What is left behind.
     pub output: Output,
     /// What came from the environment.
@@ -68,9 +70,10 @@ const FILE: Keys = Keys {
         "model",
         "cv",
         "scoring",
+        "search",
         "output",
     ],
-    later: &["extends", "matrix", "clean", "expect", "search", "test", "promote", "schedule", "online"],
+    later: &["extends", "matrix", "clean", "expect", "test", "promote", "schedule", "online"],
 };
 const FORMAT_VERSION: i64 = 1;
 
@@ -118,6 +121,7 @@ impl Reader<'_> {
             model: self.model(entries, &span),
             cv: self.cv(entries),
             scoring: self.scoring(value(entries, "scoring")),
+            search: value(entries, "search").and_then(|node| self.component(node, "a search")),
             output,
             veil: Veil::default(),
             span,

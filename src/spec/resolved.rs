@@ -15,7 +15,7 @@ impl Spec {
     /// component has the parameters that were written: what depends on components, the rooms that
     /// know them fill in. Infinite numbers are the texts `.inf`, `-.inf` and `.nan`.
     pub fn resolved(&self) -> Json {
-        json!({
+        let mut resolved = json!({
             "version": 1,
             "name": shown(&self.name),
             "params": object(self.params.iter().map(|entry| (entry.key.clone(), node(&entry.value)))),
@@ -34,15 +34,21 @@ impl Spec {
             },
             "scoring": if self.scoring.is_empty() { Json::Null } else { texts(&self.scoring) },
             "output": {"artifact": shown(&self.output.artifact), "report": self.output.report},
-        })
+        });
+        // Absent from files without one, whose locks and artifacts stay as they were.
+        if let Some(search) = &self.search {
+            resolved["search"] = component(search);
+        }
+        resolved
     }
 }
 
-/// The source, with the one of `key` and `pattern` that was written.
+/// The source, with the one of `key`, `pattern` and `file` that was written.
 fn source(source: &SourceSection) -> Json {
-    let origin = match &source.pattern {
-        Some(pattern) => ("pattern", Some(pattern)),
-        None => ("key", source.key.as_ref()),
+    let origin = match (&source.pattern, &source.file) {
+        (Some(pattern), _) => ("pattern", Some(pattern)),
+        (None, Some(file)) => ("file", Some(&file.text)),
+        (None, None) => ("key", source.key.as_ref()),
     };
     json!({
         origin.0: origin.1.map(shown),

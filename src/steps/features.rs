@@ -42,6 +42,22 @@ pub fn expected(frame: &Frame, features: usize, step: &str) -> Result<Frame> {
     Err(Code::Bug.error(message))
 }
 
+/// The values of a frame's features, one block each, if all are numbers and none is missing.
+///
+/// # Errors
+/// `TypeMismatch` for a category, `NotFinite` and `BadCell` for infinite and missing values with their row.
+pub fn whole_numbers<'a>(frame: &'a Frame, step: &str) -> Result<Vec<&'a ScalarBuffer<f64>>> {
+    let values = |block: &'a Block| match block {
+        Block::Number { name, values } => {
+            finite(name, values)?;
+            present(name, values, step)?;
+            Ok(values)
+        }
+        other => Err(not_a_number(&other.names()[0], step)),
+    };
+    frame.blocks().iter().map(values).collect()
+}
+
 /// Refuses infinity, as every step of scikit-learn does.
 ///
 /// # Errors
@@ -52,6 +68,34 @@ pub fn finite(name: &str, values: &[f64]) -> Result<()> {
         Some(row) => Err(Code::NotFinite
             .error(format!("feature `{name}` is {} in row {}", values[row], row + 1))
             .help("replace or drop infinite values before they are read")),
+    }
+}
+
+/// Refuses missing values.
+///
+/// # Errors
+/// `BadCell` with the row.
+pub fn present(name: &str, values: &[f64], step: &str) -> Result<()> {
+    match values.iter().position(|value| value.is_nan()) {
+        None => Ok(()),
+        Some(row) => Err(missing(name, &format!("in row {}", row + 1), step)),
+    }
+}
+
+/// The error for missing values where a step takes none.
+pub fn missing(name: &str, place: &str, step: &str) -> Diagnostic {
+    let message = format!("feature `{name}` is missing {place}, and {step} takes no missing values");
+    Code::BadCell.error(message).help(format!("put a `SimpleImputer` before {step}"))
+}
+
+/// Refuses missing values among the training rows, by the statistics of [`numbers`].
+///
+/// # Errors
+/// `BadCell` with the feature and how many there are.
+pub fn all_present(numbers: &[(&Arc<str>, &NumberStats)], step: &str) -> Result<()> {
+    match numbers.iter().find(|(_, number)| number.missing > 0) {
+        None => Ok(()),
+        Some((name, number)) => Err(missing(name, &format!("in {} training rows", number.missing), step)),
     }
 }
 

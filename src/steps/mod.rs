@@ -6,8 +6,12 @@ pub mod categories;
 mod features;
 pub mod max_abs_scaler;
 pub mod min_max_scaler;
+pub mod monomials;
 pub mod one_hot_encoder;
 pub mod ordinal_encoder;
+pub mod pca;
+pub mod polynomial_features;
+pub mod robust_scaler;
 pub mod select_k_best;
 mod selection;
 pub mod simple_imputer;
@@ -21,10 +25,13 @@ pub const ALL: &[&dyn StepKind] = &[
     &Kind::<standard_scaler::StandardScaler>::NEW,
     &Kind::<min_max_scaler::MinMaxScaler>::NEW,
     &Kind::<max_abs_scaler::MaxAbsScaler>::NEW,
+    &Kind::<robust_scaler::RobustScaler>::NEW,
+    &Kind::<polynomial_features::PolynomialFeatures>::NEW,
     &Kind::<one_hot_encoder::OneHotEncoder>::NEW,
     &Kind::<ordinal_encoder::OrdinalEncoder>::NEW,
     &Kind::<variance_threshold::VarianceThreshold>::NEW,
     &Kind::<select_k_best::SelectKBest>::NEW,
+    &Kind::<pca::PCA>::NEW,
 ];
 
 /// The step of this name.
@@ -90,7 +97,7 @@ mod tests {
     #[test]
     fn what_is_here_is_not_elsewhere() {
         assert!(ELSEWHERE.is_sorted());
-        assert!(known_elsewhere("PCA"));
+        assert!(known_elsewhere("KernelPCA"));
         assert!(!known_elsewhere("StandardScaler") && !known_elsewhere("StandardScalar"));
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::features;
-use super::selection::{self, Holes, Selection};
+use super::selection::{Holes, Selection};
 use crate::contract::{
     Checks, Fault, FittedStep, Frame, Loader, Map, Needs, NumberStats, ParamValue, Params, Saver, State,
     Stats, Step, TargetStats, Types, Value, choice, params,
@@ -100,10 +100,7 @@ impl Step for SelectKBest {
     fn fit_stats(&self, stats: &Stats) -> Result<FittedSelectKBest> {
         features::some_rows(stats, Self::NAME)?;
         let numbers = features::numbers(stats, Self::NAME)?;
-        if let Some((name, number)) = numbers.iter().find(|(_, number)| number.missing > 0) {
-            let place = format!("in {} training rows", number.missing);
-            return Err(selection::missing(name, &place, Self::NAME));
-        }
+        features::all_present(&numbers, Self::NAME)?;
         let scorer = self.scorer(stats)?;
         let score = |(name, number): &(&Arc<str>, &NumberStats)| {
             let score = scorer.score(number);

@@ -53,7 +53,7 @@ impl Selection {
                 Block::Number { name, values } => {
                     features::finite(name, values)?;
                     if holes == Holes::Refused {
-                        present(name, values, step)?;
+                        features::present(name, values, step)?;
                     }
                     blocks.extend(own[0].then(|| block.clone()));
                 }
@@ -114,20 +114,6 @@ fn some_indicators(names: &Arc<[Arc<str>]>, codes: &Arc<[u32]>, keep: &[bool]) -
         names.iter().zip(keep).filter(|(_, keep)| **keep).map(|(name, _)| Arc::clone(name)).collect();
     let code = |code: &u32| places.get(*code as usize).copied().unwrap_or(MISSING);
     (kept > 0).then(|| Block::OneHot { names: names.into(), codes: codes.iter().map(code).collect() })
-}
-
-/// Refuses missing values.
-fn present(name: &str, values: &[f64], step: &str) -> Result<()> {
-    match values.iter().position(|value| value.is_nan()) {
-        None => Ok(()),
-        Some(row) => Err(missing(name, &format!("in row {}", row + 1), step)),
-    }
-}
-
-/// The error for missing values where a selector takes none.
-pub fn missing(name: &str, place: &str, step: &str) -> Diagnostic {
-    let message = format!("feature `{name}` is missing {place}, and {step} takes no missing values");
-    Code::BadCell.error(message).help(format!("put a `SimpleImputer` before {step}"))
 }
 
 #[cfg(test)]

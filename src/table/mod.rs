@@ -1,7 +1,9 @@
 //! Tables: typed columns, rows, targets, and the scan that produces them.
 
 mod column;
+mod data;
 mod digest;
+mod facts;
 mod fingerprint;
 mod labels;
 mod levels;
@@ -12,12 +14,14 @@ mod tabular;
 mod target;
 
 pub use column::Column;
+pub use data::Data;
 pub use digest::Digest;
-pub use fingerprint::fingerprint;
+pub use facts::Facts;
+pub use fingerprint::{digest_of_pieces, fingerprint, piece_digest};
 pub use labels::label_of;
 pub use levels::{Levels, MISSING};
 pub use rows::Rows;
-pub use scan::{RUN_ROWS, Scan};
+pub use scan::{RUN_ROWS, Scan, gather};
 pub use schema::{Field, Kind, Schema};
 pub use tabular::Table;
 pub use target::Target;

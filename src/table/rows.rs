@@ -51,11 +51,29 @@ impl Rows {
         }
     }
 
+    /// Calls `take` for the rows one after the other: for loops over many.
+    pub fn each(&self, take: impl FnMut(u32)) {
+        match self {
+            Rows::Range(range) => range.clone().for_each(take),
+            Rows::List(list) => list.iter().copied().for_each(take),
+            Rows::Except { .. } => self.iter().for_each(take),
+        }
+    }
+
     /// The values at these rows.
     pub fn gather<T: Copy>(&self, values: &[T]) -> Vec<T> {
         match self {
             Rows::Range(range) => values[range.start as usize..range.end as usize].to_vec(),
-            _ => self.iter().map(|row| values[row as usize]).collect(),
+            Rows::List(list) => list.iter().map(|row| values[*row as usize]).collect(),
+            Rows::Except { .. } => self.iter().map(|row| values[row as usize]).collect(),
+        }
+    }
+
+    /// Whether the rows ascend.
+    pub fn ascend(&self) -> bool {
+        match self {
+            Rows::List(list) => list.is_sorted(),
+            Rows::Range(_) | Rows::Except { .. } => true,
         }
     }
 }

@@ -63,14 +63,15 @@ impl Table {
     /// # Errors
     /// `MissingColumn` for the first name that is not there, with the nearest one.
     pub fn select<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<Self> {
-        let mut fields = Vec::new();
-        let mut columns = Vec::new();
-        for name in names {
-            let i = self.require(name)?;
-            fields.push(self.schema.fields()[i].clone());
-            columns.push(self.columns[i].clone());
-        }
-        Ok(Self { schema: Arc::new(Schema::new(fields)), columns, rows: self.rows })
+        let places: Vec<usize> = names.into_iter().map(|name| self.require(name)).collect::<Result<_>>()?;
+        Ok(self.at(&places))
+    }
+
+    /// The columns at these places, in this order.
+    pub(super) fn at(&self, places: &[usize]) -> Self {
+        let fields = places.iter().map(|i| self.schema.fields()[*i].clone()).collect();
+        let columns = places.iter().map(|i| self.columns[*i].clone()).collect();
+        Self { schema: Arc::new(Schema::new(fields)), columns, rows: self.rows }
     }
 
     /// The place of the column with this name.
@@ -78,35 +79,7 @@ impl Table {
     /// # Errors
     /// `MissingColumn`, with the nearest name.
     pub fn require(&self, name: &str) -> Result<usize> {
-        self.schema.index(name).ok_or_else(|| {
-            let help = match crate::diag::suggest(name, self.schema.names()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("the columns are {}", listed(self.schema.names())),
-            };
-            Code::MissingColumn.error(format!("no column `{name}` in the data")).help(help)
-        })
-    }
-
-    /// Whether all columns with these names are there.
-    ///
-    /// # Errors
-    /// `MissingColumn` that names all that are not, and the nearest names.
-    pub fn require_all<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<()> {
-        let missing: Vec<&str> = names.into_iter().filter(|name| self.schema.index(name).is_none()).collect();
-        if missing.len() < 2 {
-            return missing.into_iter().try_for_each(|name| self.require(name).map(drop));
-        }
-        let message =
-            format!("{} columns are not in the data: {}", missing.len(), listed(missing.iter().copied()));
-        let near = |name: &&str| {
-            Some(format!("`{}` for `{name}`", crate::diag::suggest(name, self.schema.names())?))
-        };
-        let near: Vec<_> = missing.iter().take(LISTED).filter_map(near).collect();
-        let help = match near[..] {
-            [] => format!("the columns are {}", listed(self.schema.names())),
-            _ => format!("did you mean {}?", near.join(", ")),
-        };
-        Err(Code::MissingColumn.error(message).help(help))
+        self.schema.require(name)
     }
 
     /// The rows from `start`, `rows` of them, without a copy.
@@ -130,44 +103,5 @@ impl Table {
         let mut columns = self.columns;
         columns.push(column);
         Self::new(Schema::new(fields), columns)
-    }
-}
-
-/// How many names a message lists.
-const LISTED: usize = 20;
-
-/// Names for a message: the first of them, each in backticks.
-fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
-    let more = names.len().saturating_sub(LISTED);
-    let shown = names[..names.len().min(LISTED)].join(", ");
-    if more > 0 { format!("{shown} and {more} more") } else { shown }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::table::{Column, Field, Kind, Schema, Table};
-
-    #[test]
-    fn every_missing_column_is_named_with_what_it_may_be_called() {
-        let fields = ["age", "Incom"].map(|name| Field { name: name.into(), kind: Kind::Number });
-        let columns = vec![Column::Number(vec![1.0].into()); 2];
-        let table = Table::new(Schema::new(fields.to_vec()), columns).expect("a table");
-        assert_eq!(table.require_all(["Incom", "age"]), Ok(()));
-        let told = |names: &[&str]| {
-            let error = table.require_all(names.iter().copied()).expect_err("something is missing");
-            (error.message().to_owned(), error.advice().unwrap_or_default().to_owned())
-        };
-        let (message, help) = told(&["Income", "age", "height"]);
-        assert_eq!(message, "2 columns are not in the data: `Income`, `height`");
-        assert_eq!(help, "did you mean `Incom` for `Income`?");
-        let (message, help) = told(&["height", "age"]);
-        assert_eq!((&*message, &*help), ("no column `height` in the data", "the columns are `age`, `Incom`"));
-        let many: Vec<String> = (0..30).map(|i| format!("feature{i}")).collect();
-        let (message, _) = told(&many.iter().map(String::as_str).collect::<Vec<_>>());
-        assert!(
-            message.starts_with("30 columns") && message.ends_with("`feature19` and 10 more"),
-            "{message}"
-        );
     }
 }

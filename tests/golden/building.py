@@ -1,18 +1,27 @@
 """Build with scikit-learn, by class name, the pipeline that a pipeline file describes."""
 
 from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.feature_selection import SelectKBest, VarianceThreshold, f_classif, f_regression
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.linear_model import (
+    ElasticNet, ElasticNetCV, Lasso, LassoCV, LinearRegression, LogisticRegression, Ridge, RidgeCV,
+)
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import (
+    MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, PolynomialFeatures, RobustScaler, StandardScaler,
+)
 
 STEPS = [
-    SimpleImputer, StandardScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, VarianceThreshold, SelectKBest,
+    SimpleImputer, StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler, PolynomialFeatures, OneHotEncoder, OrdinalEncoder,
+    VarianceThreshold, SelectKBest, PCA,
 ]
-MODELS = [LinearRegression, Ridge, LogisticRegression, DummyRegressor, DummyClassifier]
+MODELS = [
+    LinearRegression, Ridge, RidgeCV, Lasso, ElasticNet, LassoCV, ElasticNetCV, LogisticRegression, DummyRegressor,
+    DummyClassifier,
+]
 SPLITTERS = [KFold, StratifiedKFold]
 FUNCTIONS = {"f_classif": f_classif, "f_regression": f_regression}
 
@@ -21,8 +30,13 @@ FUNCTIONS = {"f_classif": f_classif, "f_regression": f_regression}
 EXACT = {
     LogisticRegression: {"solver": "newton-cholesky", "tol": 1e-14, "max_iter": 1000},
     Ridge: {"solver": "svd"},
+    RidgeCV: {"gcv_mode": "svd"},
+    **{model: {"tol": 0, "max_iter": 20_000} for model in (Lasso, ElasticNet)},
+    **{model: {"tol": 0, "max_iter": 5_000, "precompute": False} for model in (LassoCV, ElasticNetCV)},
     OneHotEncoder: {"sparse_output": False},
+    PCA: {"svd_solver": "full"},
 }
+TUPLES = ["feature_range", "quantile_range"]
 KEYS = {
     "version", "name", "params", "seed", "source", "schema", "target", "roles", "preprocess", "select", "model", "cv",
     "scoring", "output",
@@ -43,8 +57,7 @@ def made(component, classes, **extra):
     made_from = {one.__name__: one for one in classes}[name]
     if "score_func" in parameters:
         parameters["score_func"] = FUNCTIONS[parameters["score_func"]]
-    if "feature_range" in parameters:
-        parameters["feature_range"] = tuple(parameters["feature_range"])
+    parameters |= {name: tuple(parameters[name]) for name in TUPLES if name in parameters}
     if parameters.get("handle_unknown") == "infrequent_if_exist":
         raise ValueError("handle_unknown: infrequent_if_exist is not part of this release")
     return made_from(**{**EXACT.get(made_from, {}), **extra, **parameters})

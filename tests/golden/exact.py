@@ -68,6 +68,32 @@ def check_least_squares(model, x, y, weight):
         raise ValueError(f"intercept off by {abs(model.intercept_ - b0)}")
 
 
+def check_penalised(model, x, y, weight):
+    """Raise unless a fitted Lasso or ElasticNet is exact: with these signs, and the other coefficients at 0, the optimum."""
+    alpha = getattr(model, "alpha_", getattr(model, "alpha", None))
+    ratio = getattr(model, "l1_ratio_", getattr(model, "l1_ratio", 1.0))
+    l1, l2 = alpha * ratio, alpha * (1 - ratio)
+    deviations, _, weight, x_mean, _ = centred(x, np.zeros(len(x)), weight, model.fit_intercept)
+    total = weight.sum()
+    for target, coef, intercept in zip(y.reshape(len(y), -1).T, np.atleast_2d(model.coef_), np.ravel(model.intercept_)):
+        _, values, _, _, mean = centred(x, target, np.asarray(weight, float), model.fit_intercept)
+        inside = coef != 0
+        columns, signs, b = deviations[:, inside], np.sign(coef[inside]), coef[inside].astype(LONG)
+        gram = (columns.T * weight) @ columns / total + l2 * np.eye(inside.sum())
+        for _ in range(ROUNDS):
+            slopes = columns.T @ (weight * (values - columns @ b)) / total - l1 * signs - l2 * b
+            b = b + np.linalg.lstsq(gram.astype(float), slopes.astype(float), rcond=1e-13)[0]
+        size = spread(x, target)
+        if not agrees(coef[inside], b, size[inside]):
+            raise ValueError(f"coefficients off by {np.abs(coef[inside] - b).max()}")
+        if model.fit_intercept and not agrees(intercept, mean - x_mean[inside] @ b, target.std()):
+            raise ValueError("the intercept is off")
+        outside = deviations[:, ~inside].T @ (weight * (values - columns @ b)) / total
+        beyond = (outside if model.positive else np.abs(outside)) - l1
+        if (beyond * size[~inside] > 1e-10 * target.std() ** 2).any():
+            raise ValueError(f"a coefficient should not be 0: {beyond}")
+
+
 def logistic(x, codes, classes, weight, penalty, intercept, start, start0):
     """The optimum of the penalised multinomial (or, for two classes, binary) log-likelihood by Newton's method."""
     n, p = x.shape

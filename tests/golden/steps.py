@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import sklearn
 
-from building import FUNCTIONS, STEPS
+from building import FUNCTIONS, STEPS, TUPLES
 from reading import json_bytes, sha256
 
 HERE = Path(__file__).resolve().parent
@@ -46,8 +46,7 @@ def made(step, params):
     params = {key: with_nan(value) if value is not None else None for key, value in params.items()}
     if "score_func" in params:
         params["score_func"] = FUNCTIONS[params["score_func"]]
-    if "feature_range" in params:
-        params["feature_range"] = tuple(params["feature_range"])
+    params |= {name: tuple(params[name]) for name in TUPLES if name in params}
     if step == "OneHotEncoder":
         params["sparse_output"] = False
     return {one.__name__: one for one in STEPS}[step](**params)
@@ -56,7 +55,7 @@ def made(step, params):
 def cell(value):
     if isinstance(value, str):
         return value
-    return None if math.isnan(value) else float(value)
+    return None if math.isnan(value) else str(value) if math.isinf(value) else float(value)
 
 
 def answer(case):
@@ -137,7 +136,34 @@ def scalers():
     yield case("MinMaxScaler", far)
     yield case("MinMaxScaler", {"x": [4.0, 5.0]}, [0])
     yield case("MinMaxScaler", {"x": [4.0, 5.0]}, feature_range=[1, 1])
-    for step in ["StandardScaler", "MinMaxScaler"]:
+    for params in [{}, {"clip": True}]:
+        yield case("MaxAbsScaler", numbers(), train, **params)
+        yield case("MaxAbsScaler", numbers(), [2, 3, 4], **params)
+    counts = {"rare": [0, 0, 0, -4, 0, 0, 3, 0], "few": [0.0, 0.0, 0.5, 0.0, 0.0, nan, 0.0, 0.0], "zero": [0.0] * 8, "minus": [-7.5] * 8}
+    yield case("MaxAbsScaler", counts)
+    yield case("MaxAbsScaler", counts, [0, 1, 2, 3])
+    yield case("MaxAbsScaler", counts, [0, 1, 7])
+    yield case("MaxAbsScaler", far)
+    yield case("MaxAbsScaler", {"x": [4.0, 5.0]}, [0], clip=True)
+    for params in [
+        {}, {"with_centering": False}, {"with_scaling": False}, {"unit_variance": True}, {"with_centering": False, "with_scaling": False},
+        {"quantile_range": [0, 100]}, {"quantile_range": [12.5, 61.3], "unit_variance": True}, {"quantile_range": [50, 50]},
+        {"quantile_range": [40.0, 99.9]},
+    ]:
+        yield case("RobustScaler", numbers(), train, **params)
+        yield case("RobustScaler", counts, [0, 1, 2, 3, 5, 6], **params)
+    for rows in range(1, 7):
+        yield case("RobustScaler", numbers(), list(range(rows)))
+    yield case("RobustScaler", far)
+    yield case("RobustScaler", far, unit_variance=True)
+    for quantiles in [[75, 25], [-1, 50], [50, 101]]:
+        yield case("RobustScaler", numbers(), quantile_range=quantiles)
+    for quantiles in [[0, 90], [10, 100], [30, 30]]:
+        yield case(
+            "RobustScaler", {"x": [1.0, 2.0, 4.0]}, quantile_range=quantiles, unit_variance=True,
+            differs="no finite range of a normal distribution to divide by",
+        ) | {"refused": "fit", "names": [], "output": []}
+    for step in ["StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler"]:
         yield case(
             step, {"gone": [nan, nan, 7.0]}, [0, 1], output=[[nan, nan, 7.0]],
             differs="a feature without a value in the training rows is left as it is, not made missing",
@@ -218,8 +244,60 @@ def selectors():
     yield case("VarianceThreshold", {"x": [0.0, nan, 1.0], "hole": [2.0, nan, 2.0]})
 
 
+def polynomials():
+    random = np.random.RandomState(3)
+    x = (random.randn(5, 4) * [1.0, 30.0, 1e-4, 1.0] + [0.0, -2.0, 1.0, 1e5]).round(7)
+    columns = {name: list(map(float, x[:, j])) for j, name in enumerate(["x0", "b c", "x^2", "1"])}
+    train = [0, 1, 2]
+    for degree in [0, 1, 2, 3, 4, [0, 2], [2, 2], [2, 3], [1, 3], [3, 3], [4, 5], [0, 0]]:
+        for only in [False, True]:
+            for bias in [False, True]:
+                yield case("PolynomialFeatures", columns, train, degree=degree, interaction_only=only, include_bias=bias)
+    yield case("PolynomialFeatures", {"x": [2.0, -3.0, 0.0]}, degree=7, order="F")
+    for wrong in [-1, [2, 1], [-1, 2], [2], [1, 2, 3], 1.5]:
+        yield case("PolynomialFeatures", columns, degree=wrong)
+    yield case("PolynomialFeatures", {"x": [2.0, nan, 0.0]})
+    yield case("PolynomialFeatures", {"x": [2.0, nan, 0.0]}, [0, 2])
+    yield case("PolynomialFeatures", {"x": ["a", "b"]})
+    yield case("PolynomialFeatures", {"x": [0.1, 1e150], "y": [-1e-150, 1e-300]}, [0])
+
+
+def components():
+    random = np.random.RandomState(11)
+    x = (random.randn(14, 5) @ np.diag([3.0, 1.0, 0.5, 2.0, 0.2]) @ random.randn(5, 5) + [1.0, -50.0, 0.0, 7.0, 3.0]).round(6)
+    columns = {name: list(map(float, x[:, j])) for j, name in enumerate("abcde")}
+    train = list(range(11))
+    for count in [None, 1, 2, 5, 0.5, 0.9, 0.999999, 1e-9, "mle"]:
+        for whiten in [False, True]:
+            yield case("PCA", columns, train, n_components=count, whiten=whiten, svd_solver="full")
+    for solver in ["auto", "covariance_eigh"]:
+        yield case("PCA", columns, train, n_components=3, svd_solver=solver, tol=0.5, random_state=1)
+    yield case("PCA", columns, train, n_components=3, svd_solver="arpack", iterated_power=3, n_oversamples=2)
+    for wrong in [6, -1, 1.0, 1.5, "all", 0.0]:
+        yield case("PCA", columns, train, n_components=wrong)
+    yield case("PCA", columns, [0, 1, 2], n_components=2, svd_solver="full")
+    yield case("PCA", columns, [0, 1, 2], n_components=4, svd_solver="full")
+    yield case("PCA", columns, [0, 1, 2, 3], n_components="mle")
+    yield case("PCA", {"x": [2.0, 3.5, -1.0, 0.25]})
+    yield case("PCA", {"x": [2.0, 3.5, -1.0, 0.25], "constant": [0.1] * 4}, n_components=1)
+    yield case("PCA", {"x": [2.0, None, 0.0]})
+    yield case("PCA", {"x": [2.0, None, 0.0]}, [0, 2])
+    yield case("PCA", {"x": ["a", "b"]})
+    twice = {"x": [2.0, 3.5, -1.0, 0.25], "twice": [4.0, 7.0, -2.0, 0.5]}
+    yield case("PCA", twice, n_components=1, whiten=True)
+    direction = (np.array(twice["x"]) - 1.1875) * 5**0.5
+    yield case(
+        "PCA", twice, whiten=True, differs="a component without variance is 0, not rounding divided by rounding",
+        output=[list(direction / direction.std(ddof=1)), [0.0] * 4],
+    )
+    yield case("PCA", columns, n_components=0, differs="no feature is left for a model") | {"refused": "fit", "names": [], "output": []}
+    yield case("PCA", columns, n_components=2, svd_solver="randomized", random_state=0, differs="components are exact") | {
+        "refused": "fit", "names": [], "output": [],
+    }
+
+
 def main():
-    cases = [*imputers(), *scalers(), *one_hots(), *ordinals(), *selectors()]
+    cases = [*imputers(), *scalers(), *one_hots(), *ordinals(), *selectors(), *polynomials(), *components()]
     document = {
         "format": 1, "scikit-learn": sklearn.__version__, "script": sha256(HERE / "steps.py"), "cases": cases,
     }

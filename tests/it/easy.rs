@@ -37,7 +37,8 @@ impl Data {
             .collect();
         let signal = |i: usize| 2.0 * noise(i, 0) - 1.5 * noise(i, 1) + 0.4 * noise(i, 9);
         let target = match task {
-            Task::Regression => Target::Values(Matrix::from_fn(rows, 1, |i, _| signal(i) + 10.0)),
+            // Great beside a penalty of 1.
+            Task::Regression => Target::Values(Matrix::from_fn(rows, 1, |i, _| 20.0 * signal(i) + 10.0)),
             Task::Classification => {
                 let class = |i: usize| u32::from(signal(i) > -0.6) + u32::from(signal(i) > 0.9);
                 classes((0..rows).map(class).collect())

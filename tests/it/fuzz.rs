@@ -1,11 +1,12 @@
 //! Hostile input: every sample, and a fixed number of seeded changes of them, into each of the four places where bytes come
 //! in. The same targets run under coverage guidance in `fuzz/`.
 //!
-//! The inputs are the same on every machine and in every run. `PIPEFIT_FUZZ_ITERATIONS=50 cargo test fuzz` tries fifty times as many. A
-//! failure prints seed and input; put the input into `tests/corpus/<target>` with the fix, and it is tried for ever.
+//! The inputs are the same on every machine and in every run. `PIPEFIT_FUZZ_ITERATIONS=50 cargo test fuzz` tries fifty times as many, 0.1 a
+//! tenth. A failure prints seed and input; put the input into `tests/corpus/<target>` with the fix, and it is tried for ever.
 
 pub mod mutation;
 pub mod targets;
+pub mod tokens;
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,136 +15,9 @@ use std::time::{Duration, Instant};
 
 use self::mutation::Dice;
 use self::targets::{artifact, csv, json, pipeline};
+use self::tokens::{TABLE, YAML};
 
-/// What YAML and pipeline files are made of.
-const YAML: &[&str] = &[
-    ": ",
-    ":",
-    "- ",
-    "[",
-    "]",
-    "{",
-    "}",
-    ",",
-    "'",
-    "\"",
-    "|\n",
-    ">-\n",
-    "\n",
-    "\n  ",
-    "\t",
-    "\r\n",
-    "#",
-    "? ",
-    "&a ",
-    "*a",
-    "<<: *a\n",
-    "!!str ",
-    "!x ",
-    "---\n",
-    "...\n",
-    "%YAML 1.2\n",
-    "~",
-    "null",
-    "true",
-    ".nan",
-    "-.inf",
-    "1e999",
-    "-0",
-    "9223372036854775808",
-    "0x7f",
-    "${params.k}",
-    "${env:X}",
-    "${env:NO}",
-    "${",
-    "}",
-    "\0cv=",
-    "\0model.C=1e3\nseed=2",
-    "\u{feff}",
-    "é",
-    "😀",
-    "\u{85}",
-    "\u{7f}",
-    "params: {k: 1}\n",
-    "seed: 3\n",
-    "cv: null\n",
-    "roles: {weight: w}\n",
-    "OneHotEncoder",
-    "OrdinalEncoder: {categories: [[a, b]]}",
-    "SimpleImputer: {strategy: constant, fill_value: 1}",
-    "StandardScaler",
-    "MinMaxScaler: {clip: true}",
-    "VarianceThreshold",
-    "SelectKBest: {k: 2}",
-    "LogisticRegression",
-    "Ridge: {alpha: 0}",
-    "LinearRegression",
-    "DummyClassifier",
-    "DummyRegressor",
-    "KFold: {n_splits: 3}",
-    "select: [SelectKBest]\n",
-    "schema: {a: number}\n",
-    "remainder: passthrough\n",
-    "auto",
-    "[[[[[[[[",
-    "{{{{{{{{",
-];
-
-/// What tables are made of.
-const TABLE: &[&str] = &[
-    ",",
-    "\t",
-    ";",
-    "\n",
-    "\r",
-    "\r\n",
-    "\"",
-    "\"\"",
-    "{",
-    "}",
-    "[",
-    "]",
-    ":",
-    "\\u",
-    "\\ud800",
-    "\\",
-    "null",
-    "NaN",
-    "nan",
-    "NA",
-    "None",
-    "-Infinity",
-    "inf",
-    "true",
-    "False",
-    "1e999",
-    "-0",
-    "0.1",
-    "9007199254740993",
-    "1_0",
-    "+7",
-    " 1 ",
-    "0x1",
-    "9999999999999999999999",
-    "\0",
-    "\u{feff}",
-    "é",
-    "😀",
-    "\u{85}",
-    "\u{2028}",
-    "[[[[[[[[",
-    "{\"a\":1}",
-    "{\"0\":1}",
-    "\"x\":",
-    "{\"a\":[1,",
-    "}\n{",
-    "Unnamed: 0",
-    "\u{1f}",
-    "'",
-    "#",
-];
-
-/// Inputs of the profile `ci` that take about 10 seconds a target.
+/// How many inputs: a few seconds a target in the profile `ci`.
 const PIPELINES: u64 = 20_000;
 const CSVS: u64 = 20_000;
 const JSONS: u64 = 20_000;
@@ -156,7 +30,7 @@ fn pipelines() {
     let (accepted, refused) = explore("pipeline", pipeline, &seeds, PIPELINES, |dice, input, other| {
         mutation::bytes(dice, input, other, YAML)
     });
-    assert!(accepted > 500 && refused > 500, "{accepted} accepted, {refused} refused");
+    assert!(accepted * 50 > refused && refused > accepted, "{accepted} accepted, {refused} refused");
 }
 
 #[test]
@@ -164,7 +38,7 @@ fn delimited_tables() {
     let seeds = samples(&["corpus/values", "corpus/csv"], &[]);
     let (accepted, refused) =
         explore("csv", csv, &seeds, CSVS, |dice, input, other| mutation::bytes(dice, input, other, TABLE));
-    assert!(accepted > 500 && refused > 500, "{accepted} accepted, {refused} refused");
+    assert!(accepted * 50 > refused && refused > accepted, "{accepted} accepted, {refused} refused");
 }
 
 #[test]
@@ -172,7 +46,7 @@ fn json_tables() {
     let seeds = samples(&["corpus/values", "corpus/json"], &[]);
     let (accepted, refused) =
         explore("json", json, &seeds, JSONS, |dice, input, other| mutation::bytes(dice, input, other, TABLE));
-    assert!(accepted > 500 && refused > 500, "{accepted} accepted, {refused} refused");
+    assert!(accepted * 50 > refused && refused > accepted, "{accepted} accepted, {refused} refused");
 }
 
 #[test]
@@ -180,7 +54,7 @@ fn artifacts() {
     let seeds = samples(&["corpus/artifact", "formats/artifact-1"], &["safetensors"]);
     let (accepted, refused) =
         explore("artifact", artifact, &seeds, ARTIFACTS, |dice, input, _| mutation::artifact(dice, &input));
-    assert!(accepted > 500 && refused > 500, "{accepted} accepted, {refused} refused");
+    assert!(accepted * 50 > refused && refused > accepted, "{accepted} accepted, {refused} refused");
 }
 
 /// The files of some folders below `tests` with these endings, any if there are none.
@@ -214,9 +88,9 @@ pub fn explore(
         attempt(target, input, &path.display().to_string());
     }
     let times = std::env::var("PIPEFIT_FUZZ_ITERATIONS").ok();
-    let times: u64 = times.map_or(1, |times| times.parse().expect("PIPEFIT_FUZZ_ITERATIONS is a number"));
+    let times: f64 = times.map_or(1.0, |times| times.parse().expect("PIPEFIT_FUZZ_ITERATIONS is a number"));
     let (start, mut slowest) = (Instant::now(), (Duration::ZERO, 0));
-    let (mut accepted, count) = (0, iterations * times);
+    let (mut accepted, count) = (0, (iterations as f64 * times) as u64);
     for seed in 0..count {
         let mut dice = Dice::new(seed);
         let (input, other) = (dice.pick(seeds).1.clone(), &dice.pick(seeds).1);

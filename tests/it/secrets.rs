@@ -73,6 +73,37 @@ fn nothing_from_the_environment_is_kept_or_told() {
     }
 }
 
+/// The same where the table is a file, and a search decides.
+#[test]
+fn nothing_of_a_file_from_the_environment_is_kept_or_told() {
+    let mut place = Place::new();
+    let url = format!("dir:{STORE}");
+    let lines = FILE.lines().map(|line| if line.starts_with("source") { SEARCHED } else { line });
+    place.write("p.yaml", lines.collect::<Vec<_>>().join("\n"));
+    place.write(&format!("{FOLDER}/t.csv"), TABLE.replacen('y', TARGET, 1));
+    for command in [&["plan", "p.yaml"][..], &["run", "p.yaml"], &["run", "p.yaml", "--locked"]] {
+        told_nothing(&called(&place, command, &url).ok());
+    }
+    let ran = called(&place, &["run", "p.yaml", "--json"], &url).ok();
+    told_nothing(&ran);
+    assert!(ran.object()["search"]["best_params"].is_object(), "{ran}");
+    let folder = ran.object()["artifact"]["path"].as_str().unwrap().to_owned();
+    kept(&mut place, &folder, false);
+    for bytes in ["", "a,b\n1\n", "{\"a\": [1]", "PAR1", "PAR1 and no more PAR1"] {
+        place.write(&format!("{FOLDER}/t.csv"), bytes);
+        let ran = called(&place, &["run", "p.yaml"], &url);
+        assert_eq!(ran.code, Some(4), "{ran}");
+        told_nothing(&ran);
+    }
+    std::fs::remove_dir_all(place.path(FOLDER)).unwrap();
+    let ran = called(&place, &["run", "p.yaml"], &url);
+    assert_eq!(ran.code, Some(4), "{ran}");
+    told_nothing(&ran);
+}
+
+const SEARCHED: &str = "source: {file: \"${params.folder}/t.csv\"}
+search: {GridSearchCV: {param_grid: {model__alpha: [0.1, 1]}}}";
+
 /// Looks into what is published: the folder, the lock, and all records and blobs of the store.
 fn kept(place: &mut Place, folder: &str, server: bool) {
     let mut files = files_under(&place.path(folder));

@@ -39,6 +39,27 @@ pub fn variants() -> Vec<Variant> {
                 let range = Value::List(vec![Value::Float(-1.0), Value::Int(3)]);
                 vec![vec![("feature_range", range)], vec![("clip", yes())]]
             }
+            "RobustScaler" => {
+                let range = Value::List(vec![Value::Int(10), Value::Float(72.5)]);
+                vec![
+                    vec![("with_centering", Value::Bool(false))],
+                    vec![("with_scaling", Value::Bool(false))],
+                    vec![("quantile_range", range), ("unit_variance", yes())],
+                ]
+            }
+            "PCA" => {
+                let own = |value: Value| vec![("n_components", value)];
+                let two = own(Value::Int(2)).into_iter().chain([("whiten", yes())]).collect();
+                vec![two, own(Value::Float(0.999)), own(text("mle"))]
+            }
+            "PolynomialFeatures" => {
+                let degrees = Value::List(vec![Value::Int(2), Value::Int(3)]);
+                let bare = ("include_bias", Value::Bool(false));
+                vec![
+                    vec![("degree", degrees), bare.clone()],
+                    vec![("degree", Value::Int(3)), ("interaction_only", yes()), bare],
+                ]
+            }
             "OneHotEncoder" => ["first", "if_binary"]
                 .into_iter()
                 .map(|drop| vec![("drop", text(drop))])

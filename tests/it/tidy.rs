@@ -19,7 +19,8 @@ const ROOMS: &[&[&str]] = &[
     &["linalg"],
     &["table"],
     &["contract"],
-    &["steps", "models", "splitters", "metrics"],
+    &["splitters", "metrics"],
+    &["steps", "models"],
     &["spec"],
     &["graph"],
     &["plan"],
@@ -41,6 +42,7 @@ const EDGES: &[(&str, &str, &[&str])] = &[
     ("std", "net", &["store", "source"]),
     ("std", "process", &["store", "cli", "src/main.rs"]),
     ("redis", "", &["store", "source"]),
+    ("parquet", "", &["source"]),
     ("saphyr_parser", "", &["yaml"]),
     ("clap", "", &["cli"]),
     ("indicatif", "", &["cli"]),
@@ -56,8 +58,8 @@ const MAX_LINES_OF_A_FILE: usize = 500;
 const MAX_LINES_OF_A_FUNCTION: usize = 70;
 /// Packages in Cargo.lock, those for other systems too, and the distinct ones that the binary here is made of. A new crate
 /// is a decision: raise the bound in the commit that brings it, and say there what it is for.
-const MAX_LOCKED_CRATES: usize = 215;
-const MAX_LINKED_CRATES: usize = 176;
+const MAX_LOCKED_CRATES: usize = 250;
+const MAX_LINKED_CRATES: usize = 195;
 const MAX_BINARY_BYTES: u64 = 25_000_000;
 
 /// Fails with all places, if there are any.

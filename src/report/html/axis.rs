@@ -30,7 +30,7 @@ impl Axis {
         place.clamp(0.0, 1.0)
     }
 
-    /// From three to eight round numbers within the range, each with its label.
+    /// From three to eleven round numbers within the range, each with its label.
     pub fn marks(&self) -> Vec<(f64, String)> {
         let rough = (self.high / 2.0 - self.low / 2.0) / 2.0;
         let power = 10f64.powf(rough.log10().floor());
@@ -66,7 +66,7 @@ mod tests {
         {
             let axis = Axis::around([low, high]);
             let marks = axis.marks();
-            assert!((3..=9).contains(&marks.len()), "{low} {high}: {marks:?}");
+            assert!((3..=11).contains(&marks.len()), "{low} {high}: {marks:?}");
             let places: Vec<f64> = marks.iter().map(|(mark, _)| axis.place(*mark)).collect();
             assert!(places.is_sorted() && places.iter().all(|p| (0.0..=1.0).contains(p)), "{places:?}");
         }

@@ -10,8 +10,8 @@ const MOST_CLASSES: usize = 20;
 /// The strongest colour, weak enough for text on it.
 const STRONGEST: f64 = 0.5;
 
-/// The matrix: true classes down, predicted ones across.
-pub fn section(confusion: &Confusion) -> String {
+/// The matrix: true classes down, predicted ones across. `weighted` says that rows have weights.
+pub fn section(confusion: &Confusion, weighted: bool) -> String {
     let Confusion { labels, counts } = confusion;
     let of_class = |class: usize| counts[class].iter().sum::<usize>();
     let mut shown: Vec<usize> = (0..labels.len()).collect();
@@ -23,9 +23,10 @@ pub fn section(confusion: &Confusion) -> String {
     let note = format!(
         "<p class=\"note\">Each row of the data, predicted by the fold's model that had not learned from it: \
          {} of {} are right. A row of the table is a true class, a column what was predicted; colours are \
-         shares of the true class.{}</p>\n",
+         shares of the true class.{}{}</p>\n",
         count(right),
         counted(all, "row"),
+        if weighted { " Every row counts once, whatever its weight." } else { "" },
         if shown.len() < labels.len() {
             format!(" The {MOST_CLASSES} most frequent of {} classes are shown.", labels.len())
         } else {
@@ -53,7 +54,7 @@ pub fn section(confusion: &Confusion) -> String {
     };
     let table = format!(
         "<table class=\"heat\">\n<thead><tr><th scope=\"col\">true \\ predicted</th>{heads}\
-         <th scope=\"col\">found</th></tr></thead>\n<tbody>\n{}</tbody>\n</table>\n",
+         <th scope=\"col\">recall</th></tr></thead>\n<tbody>\n{}</tbody>\n</table>\n",
         shown.iter().map(row).collect::<String>()
     );
     framed("predictions", "Predictions", &(note + &scrolling("the confusion matrix", "", &table)))

@@ -13,9 +13,9 @@ const MOST_NAMES: usize = 40;
 
 /// The boxes.
 pub fn section(report: &Report) -> String {
-    let graph = report.bound.graph;
+    let pipeline = report.outcome.pipeline(report.bound.graph);
     let mut boxes = vec![data(report)];
-    if let ([group], [columns]) = (&graph.groups[..], &report.bound.groups[..])
+    if let ([group], [columns]) = (&pipeline.groups[..], &report.bound.groups[..])
         && group.name.is_none()
     {
         boxes.extend(chain(group, columns));
@@ -23,10 +23,10 @@ pub fn section(report: &Report) -> String {
         let branch = |(group, columns): (&Group, &Vec<String>)| {
             format!("<li><ol class=\"chain\">\n{}</ol></li>\n", chain(group, columns).concat())
         };
-        let branches: String = graph.groups.iter().zip(&report.bound.groups).map(branch).collect();
+        let branches: String = pipeline.groups.iter().zip(&report.bound.groups).map(branch).collect();
         boxes.push(format!("<li class=\"branches\"><ul>\n{branches}</ul></li>\n"));
     }
-    boxes.extend(graph.select.iter().map(step));
+    boxes.extend(pipeline.select.iter().map(step));
     boxes.push(model(report));
     let version = format!("version {}", report.published.version);
     boxes.push(framed_box(" ends", &report.published.name, &[version], ""));
@@ -34,7 +34,7 @@ pub fn section(report: &Report) -> String {
 }
 
 fn data(report: &Report) -> String {
-    let size = [counted(report.table.rows(), "row"), counted(report.table.columns().len(), "column")];
+    let size = [counted(report.table.rows(), "row"), counted(report.table.width(), "column")];
     framed_box(" ends", &report.bound.graph.source.shown, &size, "")
 }
 
@@ -63,7 +63,7 @@ fn step(node: &StepNode) -> String {
 }
 
 fn model(report: &Report) -> String {
-    let model = &report.bound.graph.model.model;
+    let model = &report.outcome.pipeline(report.bound.graph).model.model;
     let declared = models::named(model.name()).map(|kind| kind.parameters()).unwrap_or_default();
     let mut notes = chosen(&declared, &model.values());
     notes.push(format!("learns from {}", counted(report.outcome.fitted.names.len(), "feature")));
@@ -72,8 +72,9 @@ fn model(report: &Report) -> String {
 
 /// The parameters that are not what they are by default.
 fn chosen(declared: &[Param], values: &[(&'static str, Value)]) -> Vec<String> {
+    // As text, since a default of NaN is not equal to itself.
     let by_default = |name: &str, value: &Value| {
-        declared.iter().any(|param| param.name == name && param.default == *value)
+        declared.iter().any(|param| param.name == name && param.default.to_string() == value.to_string())
     };
     let values = values.iter().filter(|(name, value)| !by_default(name, value));
     values.map(|(name, value)| format!("{name}: {value}")).collect()

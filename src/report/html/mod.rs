@@ -11,6 +11,7 @@ mod origin;
 mod plan;
 mod scatter;
 mod scores;
+mod search;
 mod text;
 mod warnings;
 
@@ -31,6 +32,7 @@ pub fn html(report: &Report) -> String {
         facts::section(report),
         flow::section(report),
         scores::section(report),
+        search::section(report),
         predictions(report),
         coefficients::section(report),
         plan::section(report),
@@ -58,7 +60,7 @@ fn predictions(report: &Report) -> String {
     match OutOfFold::of(report, MOST_POINTS) {
         None => String::new(),
         Some(OutOfFold::Values(pairs)) => scatter::section(&pairs),
-        Some(OutOfFold::Classes(confusion)) => confusion::section(&confusion),
+        Some(OutOfFold::Classes(confusion)) => confusion::section(&confusion, report.bound.weight.is_some()),
     }
 }
 

@@ -4,7 +4,6 @@ use super::plan::definitions;
 use super::section as framed;
 use super::text::{Message, Text};
 use crate::report::Report;
-use crate::report::command::shell;
 
 /// Store, durability, paths, digests and the run.
 pub fn section(report: &Report) -> String {
@@ -41,7 +40,6 @@ pub fn section(report: &Report) -> String {
 /// The commands, and the file with all its defaults.
 pub fn repeat(report: &Report) -> String {
     let graph = report.bound.graph;
-    let file = shell(report.file);
     // Serialising a tree that was parsed does not fail; without it the section is only shorter.
     let resolved = serde_yaml::to_string(&graph.resolved).map_or_else(
         |_| String::new(),
@@ -52,14 +50,18 @@ pub fn repeat(report: &Report) -> String {
             )
         },
     );
-    let model = format!("{}:{}", report.published.name, report.published.version);
+    let covered = if report.covers_a_password() {
+        "<p class=\"note\">The password is covered: put it where the stars are.</p>\n"
+    } else {
+        ""
+    };
     let body = format!(
         "<p>Run it again, and fail if data, folds, scores or model differ from what \
-         <code>{}.lock</code> holds:</p>\n<pre>pipefit run {} --locked</pre>\n\
-         <p>Predict with this very version:</p>\n<pre>pipefit predict {} --input FILE</pre>\n{resolved}",
+         <code>{}.lock</code> holds:</p>\n<pre>{}</pre>\n\
+         <p>Predict with this very version:</p>\n<pre>{}</pre>\n{covered}{resolved}",
         Text(report.file),
-        Text(&file),
-        Text(&shell(&model)),
+        Text(&report.repeat()),
+        Text(&report.predict()),
     );
     framed("repeat", "How to repeat it", &body)
 }

@@ -1,6 +1,6 @@
 //! How it was run, and why.
 
-use super::text::{Message, Text};
+use super::text::{Message, Name, Text};
 use super::{scrolling, section as framed};
 use crate::report::Report;
 use crate::report::digits::counted;
@@ -19,8 +19,8 @@ pub fn section(report: &Report) -> String {
     pairs.push(("Work", passes));
     let row = |step: &crate::plan::StepPlan| {
         format!(
-            "<tr><th scope=\"row\" class=\"name\"><code>{}</code></th><td>{}</td><td>{}</td><td>{}</td></tr>\n",
-            Text(&step.address),
+            "<tr><th scope=\"row\" class=\"name\"><code>{}</code></th><td>{}</td><td class=\"nowrap\">{}</td><td>{}</td></tr>\n",
+            Name(&step.address),
             Text(step.class),
             step.path.name(),
             Message(&step.reason)

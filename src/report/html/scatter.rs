@@ -2,7 +2,7 @@
 
 use super::axis::Axis;
 use super::section as framed;
-use crate::report::digits::count;
+use crate::report::digits::{Digits, count};
 use crate::report::out_of_fold::Pairs;
 
 /// The points are drawn in so many layers, so that where many lie together the colour deepens.
@@ -31,18 +31,36 @@ pub fn section(pairs: &Pairs) -> String {
     };
     let (right, bottom) = (LEFT + SIDE, TOP + SIDE);
     let body = format!(
-        "<p class=\"note\">Each point is a row, predicted by the fold's model that had not learned from it: \
-         {rows}. On the dashed line a prediction is right; above it, too high.</p>\n\
-         <figure>\n<svg class=\"plot\" role=\"img\" aria-label=\"predicted against true values, {rows}\" \
-         viewBox=\"0 0 480 470\">\n{}\
+        "<div class=\"side\">\n<figure>\n<svg class=\"plot\" role=\"img\" \
+         aria-label=\"predicted against true values, {rows}\" viewBox=\"0 0 480 470\">\n{}\
          <line class=\"right\" x1=\"{LEFT}\" y1=\"{bottom}\" x2=\"{right}\" y2=\"{TOP}\"/>\n{layers}\
          <text x=\"{}\" y=\"464\" text-anchor=\"middle\">true</text>\n\
-         <text transform=\"translate(12 {}) rotate(-90)\" text-anchor=\"middle\">predicted</text>\n</svg>\n</figure>",
+         <text transform=\"translate(12 {}) rotate(-90)\" text-anchor=\"middle\">predicted</text>\n</svg>\n</figure>\n\
+         <div class=\"words\">\n<p class=\"note\">Each point is a row, predicted by the fold's model that had not \
+         learned from it: {rows}. On the dashed line a prediction is right; above it, too high.</p>\n{}</div>\n</div>",
         grid(axis),
         LEFT + SIDE / 2.0,
         TOP + SIDE / 2.0,
+        misses(pairs),
     );
     framed("predictions", "Predictions", &body)
+}
+
+/// How far off the predictions are, in the target's unit.
+fn misses(pairs: &Pairs) -> String {
+    let mut misses: Vec<f64> =
+        pairs.shown.iter().map(|(truth, predicted)| (predicted - truth).abs()).collect();
+    misses.sort_by(f64::total_cmp);
+    let Some(largest) = misses.last() else { return String::new() };
+    // The least miss that so many hundredths of the rows do not exceed.
+    let within = |percent: usize| misses[(misses.len() * percent).div_ceil(100) - 1];
+    let quantiles = [within(50), within(90), *largest];
+    let digits = Digits::of(quantiles, 4);
+    let [half, most, largest] = quantiles.map(|miss| digits.show(miss));
+    format!(
+        "<p class=\"note\">Half of these predictions are off by {half} or less, nine of ten by {most} or less, \
+         the worst by {largest}.</p>\n"
+    )
 }
 
 /// The marks of both axes.

@@ -19,6 +19,23 @@ impl Display for Text<'_> {
     }
 }
 
+/// A name that may be broken after its underscores, rather than anywhere.
+pub struct Name<'a>(pub &'a str);
+
+impl Display for Name<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let mut pieces = self.0.split_inclusive('_').peekable();
+        while let Some(piece) = pieces.next() {
+            Text(piece).fmt(f)?;
+            // Not between two underscores.
+            if pieces.peek().is_some_and(|next| *next != "_") {
+                f.write_str("<wbr>")?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Control characters are not allowed in html, and those that turn the direction of writing would
 /// turn that of the page.
 fn hidden(c: char) -> bool {
@@ -46,13 +63,20 @@ impl Display for Message<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Message, Text};
+    use super::{Message, Name, Text};
 
     #[test]
     fn nothing_is_markup() {
         let text = "<b a='1' c=\"2\">&amp;\u{0}\u{202e}x\n";
         let expected = "&lt;b a=&#39;1&#39; c=&quot;2&quot;&gt;&amp;amp;\u{fffd}\u{fffd}x\n";
         assert_eq!(Text(text).to_string(), expected);
+    }
+
+    #[test]
+    fn names_break_after_underscores() {
+        assert_eq!(Name("num__bill_length").to_string(), "num__<wbr>bill_<wbr>length");
+        assert_eq!(Name("a<b_").to_string(), "a&lt;b_");
+        assert_eq!(Name("").to_string(), "");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::diag::{Code, Diagnostic, Result};
-use crate::table::{Column, Field, Kind, Schema, Table};
+use crate::table::{Field, Kind, Schema, Table};
 
 use super::column::{Built, Growing, Place};
 use super::read::{Read, ReadOptions};
@@ -218,8 +218,7 @@ impl<'a> Builder<'a> {
             return Ok(());
         }
         let fields: Vec<Field> = self.known.iter().map(field).collect();
-        let columns = fields.iter().map(|_| Column::Number(Vec::new().into())).collect();
-        let names = Table::new(Schema::new(fields), columns)?;
+        let names = Schema::new(fields);
         let (place, _) = (self.place)(0);
         names.require_all(absent).map_err(|error| error.within(place, None, None))
     }

@@ -42,6 +42,12 @@ pub(super) fn number(text: &str) -> Option<f64> {
     }
 }
 
+/// A text as a number where one is asked for: missing is NaN, true and false are 1 and 0.
+pub(in crate::source) fn numeral(text: &str) -> Option<f64> {
+    let truth = || truth(text).map(|truth| f64::from(u8::from(truth)));
+    number(text).or_else(|| is_missing(text).then_some(f64::NAN)).or_else(truth)
+}
+
 /// `true` or `false` in any case.
 pub(super) fn truth(text: &str) -> Option<bool> {
     if text.eq_ignore_ascii_case("true") {

@@ -6,8 +6,7 @@ use super::Format;
 use super::format::later;
 
 /// First bytes of formats that are known by name and not read in this version.
-const MAGIC: [(&[u8], &str); 12] = [
-    (b"PAR1", "Parquet"),
+const MAGIC: [(&[u8], &str); 11] = [
     (b"ARROW1", "Arrow IPC"),
     (b"\xff\xff\xff\xff", "Arrow IPC"),
     (b"FEA1", "Feather V1"),
@@ -21,6 +20,9 @@ const MAGIC: [(&[u8], &str); 12] = [
     (b"\x89HDF", "HDF5"),
 ];
 
+/// The first bytes of a Parquet file.
+const PARQUET: &[u8] = b"PAR1";
+
 /// The format of some bytes: by their first bytes, then by the first that is not blank; what is
 /// not JSON is CSV. `name` is the key or file, for messages.
 ///
@@ -29,6 +31,9 @@ const MAGIC: [(&[u8], &str); 12] = [
 /// for a format that is known but not in this version.
 pub fn detect(bytes: &[u8], name: &str) -> Result<Format> {
     refuse(bytes, name)?;
+    if bytes.starts_with(PARQUET) && !is_text(bytes) {
+        return Ok(Format::Parquet);
+    }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
     match bytes.first() {
         None => Err(Code::EmptyData
@@ -167,6 +172,7 @@ mod tests {
             (b"FEA1,FEA2\n0.5,1\n", Format::Csv),
             (b"PAR1\tARROW1\n1\t2\n", Format::Tsv),
             (b"BZh\n1\n", Format::Csv),
+            (b"PAR1\x15", Format::Parquet),
         ] {
             assert_eq!(detect(bytes, "k"), Ok(format), "{}", bytes.escape_ascii());
         }
@@ -199,8 +205,7 @@ mod tests {
     #[test]
     fn formats_of_a_later_version_are_named() {
         for (bytes, name) in [
-            (&b"PAR1\x15"[..], "Parquet is not in this version"),
-            (b"ARROW1\0\0", "Arrow IPC is not in this version"),
+            (&b"ARROW1\0\0"[..], "Arrow IPC is not in this version"),
             (b"\x93NUMPY\x01", "NPY is not in this version"),
             (b"\x1f\x8b\x08", "gzip is not in this version"),
             (b"\x28\xb5\x2f\xfd", "zstd is not in this version"),

@@ -15,10 +15,12 @@ pub enum Format {
     JsonRecords,
     /// An object for each row, one a line.
     Jsonl,
+    /// Typed columns in row groups. It is read, not written.
+    Parquet,
 }
 
 impl Format {
-    /// All formats that can be read and written.
+    /// All formats that can be both read and written.
     pub const ALL: [Format; 5] =
         [Format::Csv, Format::Tsv, Format::JsonColumns, Format::JsonRecords, Format::Jsonl];
 
@@ -30,6 +32,7 @@ impl Format {
             Format::JsonColumns => "JSON columns",
             Format::JsonRecords => "JSON records",
             Format::Jsonl => "JSONL",
+            Format::Parquet => "Parquet",
         }
     }
 
@@ -40,7 +43,20 @@ impl Format {
             Format::Tsv => "tsv",
             Format::JsonColumns | Format::JsonRecords => "json",
             Format::Jsonl => "jsonl",
+            Format::Parquet => "parquet",
         }
+    }
+
+    /// The format, if tables can be written in it.
+    ///
+    /// # Errors
+    /// `Usage` for Parquet.
+    pub fn written(self) -> Result<Self> {
+        if Self::ALL.contains(&self) {
+            return Ok(self);
+        }
+        let error = Code::Usage.error(format!("{} is read, but not written", self.name()));
+        Err(error.help("write `.csv` or `.jsonl`, which `pandas` turns into Parquet"))
     }
 
     /// Whether it is one of the JSON formats.
@@ -62,7 +78,7 @@ pub fn format_of_path(path: &std::path::Path) -> Result<Option<Format>> {
         "tsv" => Ok(Some(Format::Tsv)),
         "json" => Ok(Some(Format::JsonColumns)),
         "jsonl" => Ok(Some(Format::Jsonl)),
-        "parquet" => Err(within(later("Parquet"))),
+        "parquet" => Ok(Some(Format::Parquet)),
         "arrow" => Err(within(later("Arrow IPC"))),
         "npy" => Err(within(later("NPY"))),
         "gz" => Err(within(later("gzip"))),
@@ -74,7 +90,6 @@ pub fn format_of_path(path: &std::path::Path) -> Result<Option<Format>> {
 /// The error for a format that this version does not read.
 pub(super) fn later(format: &str) -> Diagnostic {
     let help = match format {
-        "Parquet" => "convert it once: `pandas.read_parquet(FILE).to_csv(\"data.csv\", index=False)`",
         "Arrow IPC" => "convert it once: `pandas.read_feather(FILE).to_csv(\"data.csv\", index=False)`",
         "NPY" => "convert it once: `pandas.DataFrame(numpy.load(FILE)).to_csv(\"data.csv\", index=False)`",
         "gzip" | "zstd" | "bzip2" | "xz" | "zlib" => "decompress it first",
@@ -101,7 +116,7 @@ mod tests {
             let named = of(&format!("a.{}", format.ending())).map(|named| named.map(Format::ending));
             assert_eq!(named, Ok(Some(format.ending())));
         }
-        for path in ["a.parquet", "a.arrow", "a.npy", "a.csv.gz", "a.csv.zst"] {
+        for path in ["a.arrow", "a.npy", "a.csv.gz", "a.csv.zst"] {
             assert_eq!(of(path).expect_err(path).code(), Code::UnreadableValue);
         }
     }

@@ -31,6 +31,7 @@ mod write;
 pub(super) use bare::quote_bare_words;
 pub use build::{Builder, Slot, gather};
 pub use cell::label_of;
+pub(super) use cell::numeral;
 pub use column::{Place, Suspect};
 pub use describe::{Described, describe};
 pub use detect::detect;

@@ -8,6 +8,7 @@ use crate::table::{Kind, Table};
 
 use super::bare::quote_bare_words;
 use super::{Format, Suspect, delimited, detect, gather, json};
+use crate::source::parquet;
 
 /// What to read, and as what.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +39,16 @@ pub struct Read {
 /// is not in the data; `BadCell` for a cell that is not of the type that `schema` asks for.
 pub fn read(bytes: &[u8], format: Format, name: &str, options: &ReadOptions) -> Result<Read> {
     let found = detect(bytes, name)?;
+    if found == Format::Parquet {
+        return parquet::read(bytes, name, options);
+    }
+    if format == Format::Parquet {
+        let error =
+            Code::UnreadableValue.error(format!("the value looks like {}, not Parquet", found.name()));
+        return Err(error
+            .help("say `format: auto`, or give the file its own ending")
+            .within(name, None, None));
+    }
     let is_any_json = matches!(format, Format::JsonColumns | Format::JsonRecords) && found.is_json();
     let format = if is_any_json { found } else { format };
     let text = text(bytes, name)?;
@@ -50,6 +61,7 @@ pub fn read(bytes: &[u8], format: Format, name: &str, options: &ReadOptions) -> 
             Format::JsonColumns => json::feed_columns(text, builder),
             Format::JsonRecords => json::feed_records(text, builder),
             Format::Jsonl => json::feed_lines(text, builder),
+            Format::Parquet => Err(Code::Bug.error("text was to be read as Parquet")),
         })
     };
     let result = read(text);

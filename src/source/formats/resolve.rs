@@ -20,7 +20,7 @@ pub fn resolve(format: &str, bytes: &[u8], name: &str) -> Result<Format> {
         "csv" => "CSV",
         "json" => "JSON",
         "jsonl" => "JSONL",
-        "parquet" => return Err(later("Parquet")),
+        "parquet" => "Parquet",
         "arrow" => return Err(later("Arrow IPC")),
         "npy" => return Err(later("NPY")),
         _ => {
@@ -34,7 +34,9 @@ pub fn resolve(format: &str, bytes: &[u8], name: &str) -> Result<Format> {
     let found = detect(bytes, name)?;
     match (format, found.is_json()) {
         ("jsonl", true) => Ok(Format::Jsonl),
-        ("csv", false) | ("json", true) => Ok(found),
+        ("csv", false) if found != Format::Parquet => Ok(found),
+        ("json", true) => Ok(found),
+        ("parquet", false) if found == Format::Parquet => Ok(found),
         _ => {
             let message = format!("the value looks like {}, not {expected}", found.name());
             Err(Code::UnreadableValue.error(message).help("say `format: auto`").within(name, None, None))

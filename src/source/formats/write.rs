@@ -7,7 +7,7 @@ use crate::table::{Column, Kind, Levels, Table};
 use super::cell::push_number;
 use super::{Format, detect};
 
-/// The bytes of a table. What was read reads back as the same table, where the types that cannot be
+/// The bytes of a table in a format of [`Format::ALL`]; [`Format::written`] tells. What was read reads back as the same table, where the types that cannot be
 /// inferred (numbers as a category) are given again.
 ///
 /// Numbers are the shortest text that reads back as the same bits, without a fraction in a column
@@ -15,7 +15,7 @@ use super::{Format, detect};
 /// Infinity, which JSON lacks, is the string `"inf"` there.
 pub fn write(table: &Table, format: Format) -> Vec<u8> {
     let mut bytes = Vec::new();
-    write_to(table, format, &mut bytes).expect("writing to memory does not fail");
+    write_to(table, format, &mut bytes).expect("writing to memory does not fail, and the format is written");
     bytes
 }
 
@@ -37,6 +37,7 @@ pub fn write_to(table: &Table, format: Format, out: &mut dyn io::Write) -> io::R
             write_objects(table, b"\n", out)?;
             if table.rows() > 0 { out.write_all(b"\n") } else { Ok(()) }
         }
+        Format::Parquet => Err(io::ErrorKind::Unsupported.into()),
     }
 }
 
@@ -72,7 +73,7 @@ fn header(table: &Table, delimiter: u8) -> io::Result<Vec<u8>> {
         Ok(line)
     };
     let plain = line(csv::QuoteStyle::Necessary)?;
-    let known = detect(&plain, "").is_ok_and(|format| !format.is_json());
+    let known = detect(&plain, "").is_ok_and(|format| matches!(format, Format::Csv | Format::Tsv));
     if known && !plain.starts_with(b"\xef\xbb\xbf") { Ok(plain) } else { line(csv::QuoteStyle::Always) }
 }
 

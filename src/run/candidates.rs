@@ -1,0 +1,192 @@
+//! The two-pass path's fits: pipelines that share their steps fit them once, and their models of one
+//! class at once.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use super::fitted::{Fitted, FittedGroup, FittedSteps};
+use super::general::General;
+use super::two_pass::{Caveats, Fit, TwoPass, chain, compose};
+use super::view::{Training, View};
+use crate::contract::erased::AnyModel;
+use crate::contract::{Frame, Needs, Stats, Unfit};
+use crate::diag::{Code, Result};
+use crate::graph::{Pipeline, StepNode};
+use crate::table::Rows;
+
+/// What comes before the model, as fitted from statistics.
+struct Before<'v> {
+    steps: FittedSteps,
+    view: View<'v>,
+    caveats: Caveats,
+}
+
+impl TwoPass<'_> {
+    /// Fits a pipeline on the training rows of fold `k`, or on all rows.
+    ///
+    /// # Errors
+    /// Whatever a step or the model refuses, with its name.
+    pub fn fit(&self, pipeline: &Pipeline, fold: Option<usize>) -> Result<Fit> {
+        let none = || Err(Code::Bug.error("a pipeline without a fit"));
+        self.fit_all(&[pipeline], fold).pop().unwrap_or_else(none)
+    }
+
+    /// Fits pipelines on the training rows of fold `k`, or on all rows: one outcome each, the same
+    /// up to rounding as if it were alone.
+    pub fn fit_all(&self, pipelines: &[&Pipeline], fold: Option<usize>) -> Vec<Result<Fit>> {
+        let cell = fold.map_or(&self.whole, |k| &self.others[k]);
+        let rows = self.training_rows(fold);
+        if let Some(reason) = self.far_from_shift(cell) {
+            return self.all_on_rows(pipelines, &rows, &reason);
+        }
+        let mut kinds: Vec<Vec<usize>> = Vec::new();
+        for (i, pipeline) in pipelines.iter().enumerate() {
+            match kinds.iter_mut().find(|kind| same_steps(pipelines[kind[0]], pipeline)) {
+                Some(kind) => kind.push(i),
+                None => kinds.push(vec![i]),
+            }
+        }
+        let mut fits: Vec<(usize, Result<Fit>)> = Vec::with_capacity(pipelines.len());
+        for kind in kinds {
+            let alike: Vec<&Pipeline> = kind.iter().map(|i| pipelines[*i]).collect();
+            fits.extend(kind.into_iter().zip(self.fit_alike(&alike, fold, &rows)));
+        }
+        fits.sort_by_key(|(i, _)| *i);
+        fits.into_iter().map(|(_, fit)| fit).collect()
+    }
+
+    /// Fits pipelines that differ in their models alone.
+    fn fit_alike(&self, pipelines: &[&Pipeline], fold: Option<usize>, rows: &Rows) -> Vec<Result<Fit>> {
+        let before = match self.before(pipelines[0], fold) {
+            Ok(before) => before,
+            Err(error) => return pipelines.iter().map(|_| Err(error.clone())).collect(),
+        };
+        if let Some(doubt) = before.caveats.doubts.first() {
+            return self.all_on_rows(pipelines, rows, doubt);
+        }
+        let on_rows = OnRows { two_pass: self, before: &before, rows, features: OnceCell::new() };
+        let each = |reason: &str| pipelines.iter().map(|pipeline| on_rows.fit(pipeline, reason)).collect();
+        let unseen = fold.map(|k| &self.cells[k]);
+        if unseen.is_some_and(|test| before.caveats.refused.iter().any(|at| test.plain.mean[*at] != 0.0)) {
+            return each("a fold's test rows have a category that its training rows lack");
+        }
+        let Some(joint) = before.view.joint() else {
+            return each("the model's features are not all numbers without holes");
+        };
+        match before.view.stats(Needs::TARGET) {
+            Ok(stats) => {
+                let stats = Stats { joint: Some(joint), rows: rows.len(), ..stats };
+                self.models(pipelines, &on_rows, &stats)
+            }
+            Err(error) => pipelines.iter().map(|_| Err(error.clone())).collect(),
+        }
+    }
+
+    /// Steps and selectors of a pipeline.
+    fn before(&self, pipeline: &Pipeline, fold: Option<usize>) -> Result<Before<'_>> {
+        let cell = fold.map_or(&self.whole, |k| &self.others[k]);
+        let training = Training { cell, fold, orders: &self.orders };
+        let raw = View::raw(&self.layout, training, &self.bound.y, self.bound.x.schema());
+        let mut groups = Vec::new();
+        let mut views = Vec::new();
+        let mut caveats = Caveats::default();
+        for (group, columns) in
+            pipeline.groups.iter().zip(&self.bound.groups).filter(|(_, columns)| !columns.is_empty())
+        {
+            let schema = self.bound.x.schema();
+            let places: Vec<usize> = columns.iter().filter_map(|name| schema.index(name)).collect();
+            let (steps, view) = chain(&group.steps, raw.select(&places), &mut caveats)?;
+            views.push((group.name.clone(), view));
+            groups.push(FittedGroup { name: group.name.clone(), columns: columns.clone(), steps });
+        }
+        let (select, view) = chain(&pipeline.select, raw.beside(views), &mut caveats)?;
+        Ok(Before { steps: FittedSteps { groups, select }, view, caveats })
+    }
+
+    /// The models on the same statistics, those of one class at once.
+    fn models(&self, pipelines: &[&Pipeline], on_rows: &OnRows, stats: &Stats) -> Vec<Result<Fit>> {
+        let before = on_rows.before;
+        let (names, values) = (before.view.names(), before.view.values());
+        let composed = |linear| Some(compose(&linear, values.as_ref()?));
+        let one = |pipeline: &&Pipeline, fit| match fit {
+            Some(Ok(model)) => {
+                let model: Box<dyn crate::contract::erased::AnyFittedModel> = model;
+                let composed = model.linear().and_then(composed);
+                let class = pipeline.model.model.name();
+                let fitted = Fitted { steps: before.steps.clone(), class, model, names: names.clone() };
+                Ok(Fit { fitted, composed, rows_reason: None })
+            }
+            Some(Err(Unfit::Rows(reason))) => {
+                let mut fit = on_rows.fit(pipeline, &reason)?;
+                fit.composed = fit.fitted.model.linear().and_then(composed);
+                Ok(fit)
+            }
+            Some(Err(Unfit::Failed(error))) => {
+                let node = &pipeline.model;
+                Err(error.prefixed(&format!("model `{}`", node.name)).or_at(&node.span))
+            }
+            None => Err(Code::Bug.error("a model gave no outcome for its candidate")),
+        };
+        let mut fits: Vec<Option<Result<Fit>>> = pipelines.iter().map(|_| None).collect();
+        for i in 0..pipelines.len() {
+            if fits[i].is_some() {
+                continue;
+            }
+            let class = pipelines[i].model.model.name();
+            let same: Vec<usize> =
+                (i..pipelines.len()).filter(|j| pipelines[*j].model.model.name() == class).collect();
+            let grid: Vec<&dyn AnyModel> = same.iter().map(|j| &*pipelines[*j].model.model).collect();
+            let mut outcomes = grid[0].fit_grid(&grid, stats).into_iter();
+            for j in same {
+                fits[j] = Some(one(&pipelines[j], outcomes.next()));
+            }
+        }
+        // Every pipeline has a class, so that every place is filled.
+        fits.into_iter().flatten().collect()
+    }
+
+    /// Everything from the rows, as the general path does it.
+    fn all_on_rows(&self, pipelines: &[&Pipeline], rows: &Rows, reason: &str) -> Vec<Result<Fit>> {
+        let fit = |_, fit: Result<(Fitted, &Frame)>| {
+            let (fitted, _) = fit?;
+            Ok(Fit { fitted, composed: None, rows_reason: Some(reason.to_owned()) })
+        };
+        match self.bound.frame() {
+            Ok(frame) => General::new(self.bound, frame).each(pipelines, rows, false, &fit),
+            Err(error) => pipelines.iter().map(|_| Err(error.clone())).collect(),
+        }
+    }
+}
+
+/// Models on the rows that the same steps make.
+struct OnRows<'a> {
+    two_pass: &'a TwoPass<'a>,
+    before: &'a Before<'a>,
+    rows: &'a Rows,
+    features: OnceCell<Result<Frame>>,
+}
+
+impl OnRows<'_> {
+    fn fit(&self, pipeline: &Pipeline, reason: &str) -> Result<Fit> {
+        let steps = self.before.steps.clone();
+        let frame = self.two_pass.bound.frame()?;
+        let features = self.features.get_or_init(|| steps.transform(frame));
+        let features = features.as_ref().map_err(Clone::clone)?;
+        let general = General::new(self.two_pass.bound, frame);
+        let model = general.model(&pipeline.model, features, self.rows)?;
+        let names = features.names().iter().map(|name| name.to_string()).collect();
+        let fitted = Fitted { steps, class: pipeline.model.model.name(), model, names };
+        Ok(Fit { fitted, composed: None, rows_reason: Some(reason.to_owned()) })
+    }
+}
+
+/// Whether two pipelines differ in their models alone. Candidates share equal steps.
+fn same_steps(a: &Pipeline, b: &Pipeline) -> bool {
+    let groups = || a.groups.iter().zip(&b.groups);
+    same_chain(&a.select, &b.select) && groups().all(|(a, b)| same_chain(&a.steps, &b.steps))
+}
+
+/// Whether two lists have the same steps.
+pub fn same_chain(a: &[StepNode], b: &[StepNode]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| Arc::ptr_eq(&a.step, &b.step))
+}

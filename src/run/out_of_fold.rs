@@ -1,0 +1,124 @@
+//! Pass 2: the out-of-fold predictions of many fits in one walk over the rows.
+
+use rayon::prelude::*;
+
+use super::pack::{PACK, Packer};
+use super::two_pass::{Fit, TwoPass};
+use crate::contract::Prediction;
+use crate::diag::Result;
+use crate::linalg::{Affine, Block, Matrix, linear_many};
+use crate::table::RUN_ROWS;
+
+/// The linear forms of one fold's fits, one column an output.
+struct Forms {
+    /// Numbers x outputs.
+    numbers: Matrix,
+    /// Indicators x outputs.
+    indicators: Matrix,
+    offsets: Vec<f64>,
+}
+
+impl TwoPass<'_> {
+    /// What each fold's fits say of its test rows, in the rows' order: `fits[k]` are those of fold `k`.
+    /// Those that are linear in the raw columns share one walk over the table, which is in storage order.
+    ///
+    /// # Errors
+    /// For each fit, whatever its steps or its model refuse; reading fails all.
+    pub fn predict(&self, fits: &[Vec<&Fit>], parallel: bool) -> Result<Vec<Vec<Result<Prediction>>>> {
+        let forms: Vec<Forms> = fits.iter().map(|fits| self.forms(fits)).collect();
+        let sums = if forms.iter().any(|forms| !forms.offsets.is_empty()) {
+            self.sums(&forms, parallel)?
+        } else {
+            fits.iter().map(|_| Matrix::zeros(0, 0)).collect()
+        };
+        let fold = |((fits, sums), k): ((&Vec<&Fit>, Matrix), usize)| {
+            let mut output = 0;
+            let one = |fit: &&Fit| match &fit.composed {
+                Some(forms) => {
+                    let columns = output..output + forms.len();
+                    output = columns.end;
+                    let values = columns.flat_map(|t| sums.column(t)).copied().collect();
+                    Ok(fit.fitted.model.link(Matrix::from_columns(sums.rows(), forms.len(), values)))
+                }
+                None => fit.fitted.predict(&self.bound.frame()?.take(&self.bound.folds[k].test)),
+            };
+            fits.iter().map(one).collect()
+        };
+        let folds = fits.iter().zip(sums).zip(0..);
+        Ok(if parallel {
+            folds.collect::<Vec<_>>().into_par_iter().map(fold).collect()
+        } else {
+            folds.map(fold).collect()
+        })
+    }
+
+    /// The forms of all linear fits of a fold, side by side.
+    fn forms(&self, fits: &[&Fit]) -> Forms {
+        let all: Vec<&Affine> = fits.iter().filter_map(|fit| fit.composed.as_ref()).flatten().collect();
+        let mut dense = Matrix::zeros(self.layout.features, all.len());
+        for (t, form) in all.iter().enumerate() {
+            form.terms.iter().for_each(|(at, factor)| dense[(*at as usize, t)] = *factor);
+        }
+        // Positions of targets come last and have no part in a prediction.
+        let of = |positions: &[usize]| {
+            let positions: Vec<usize> =
+                positions.iter().copied().filter(|at| *at < self.layout.features).collect();
+            Matrix::from_fn(positions.len(), all.len(), |i, t| dense[(positions[i], t)])
+        };
+        Forms {
+            numbers: of(&self.layout.numbers),
+            indicators: of(&self.layout.indicators),
+            offsets: all.iter().map(|form| form.offset).collect(),
+        }
+    }
+
+    /// Each fold's test rows x outputs.
+    fn sums(&self, forms: &[Forms], parallel: bool) -> Result<Vec<Matrix>> {
+        let one = |unit: usize| self.sums_of_unit(forms, unit);
+        let units = 0..self.scan().units();
+        let parts: Vec<Result<Vec<Vec<Matrix>>>> =
+            if parallel { units.into_par_iter().map(one).collect() } else { units.map(one).collect() };
+        let parts: Vec<Vec<Vec<Matrix>>> = parts.into_iter().collect::<Result<_>>()?;
+        let joined = |k: usize| {
+            let (rows, outputs) = (self.bound.folds[k].test.len(), forms[k].offsets.len());
+            let mut values = Vec::with_capacity(rows * outputs);
+            for t in 0..outputs {
+                parts
+                    .iter()
+                    .flat_map(|unit| &unit[k])
+                    .for_each(|part| values.extend_from_slice(part.column(t)));
+            }
+            Matrix::from_columns(rows, outputs, values)
+        };
+        Ok((0..forms.len()).map(joined).collect())
+    }
+
+    /// Of each fold, the parts that its rows in a unit make, in order.
+    fn sums_of_unit(&self, forms: &[Forms], unit: usize) -> Result<Vec<Vec<Matrix>>> {
+        let table = self.scan().unit(unit)?;
+        let mut packer = Packer::new(&self.layout, &self.cell_of);
+        let mut parts: Vec<Vec<Matrix>> = forms.iter().map(|_| Vec::new()).collect();
+        for from in (0..table.rows()).step_by(PACK) {
+            let rows = from..(from + PACK).min(table.rows());
+            let pack = packer.pack(&table, unit * RUN_ROWS, rows, None, |_, _, _| {});
+            pack.blocks(|k, block| parts[k].push(forms[k].of(&block)));
+        }
+        Ok(parts)
+    }
+}
+
+impl Forms {
+    /// The outputs for a block: the numbers first, then the indicators in their order.
+    fn of(&self, block: &Block) -> Matrix {
+        let mut sums = linear_many(block.rows, block.numbers, block.shifts, &self.numbers, &self.offsets);
+        if self.indicators.rows() > 0 {
+            for t in 0..self.offsets.len() {
+                let factors = self.indicators.column(t);
+                for (i, sum) in sums.column_mut(t).iter_mut().enumerate() {
+                    block.sets.of(block.from + i).iter().for_each(|set| *sum += factors[*set as usize]);
+                }
+            }
+        }
+        sums
+    }
+}

@@ -1,0 +1,316 @@
+//! Values of a file as cells of a column.
+
+use std::collections::HashMap;
+
+use crate::source::formats::{label_of, numeral};
+use crate::table::{Kind, MISSING};
+
+use super::chunk::{Raw, Values};
+use super::columns::{Stored, Wanted};
+
+/// From here on an `f64` no longer holds every integer.
+const LAST_INTEGER: u64 = 1 << 53;
+
+/// What is wrong with a cell: the row among those that were read, and the words.
+#[derive(Debug)]
+pub(super) struct Fault {
+    /// The row, from 0.
+    pub row: usize,
+    /// The cell in backticks and what is wrong with it.
+    pub what: String,
+    /// Whether another schema would help, and which.
+    pub help: &'static str,
+}
+
+/// Codes of words, known from the start or in order of appearance.
+pub(super) enum Words<'a> {
+    /// Every word that comes is one of these.
+    Known(&'a HashMap<Box<str>, u32>),
+    /// Words so far.
+    Growing(&'a mut HashMap<Box<str>, u32>),
+}
+
+impl Words<'_> {
+    fn code(&mut self, word: &str) -> u32 {
+        match self {
+            Self::Known(words) => words.get(word).copied().unwrap_or(MISSING),
+            Self::Growing(words) => match words.get(word) {
+                Some(code) => *code,
+                None => {
+                    let code = words.len() as u32;
+                    words.insert(word.into(), code);
+                    code
+                }
+            },
+        }
+    }
+}
+
+/// One item a row: `value` of each value that is there, `missing` elsewhere.
+fn spread<T, U: Copy>(
+    raw: &Option<Vec<i16>>,
+    values: &[T],
+    missing: U,
+    out: &mut Vec<U>,
+    mut value: impl FnMut(&T) -> U,
+) {
+    match raw {
+        None => out.extend(values.iter().map(value)),
+        Some(levels) => {
+            let mut values = values.iter();
+            let mut next = || values.next().map_or(missing, &mut value);
+            out.extend(levels.iter().map(|level| if *level == 0 { missing } else { next() }));
+        }
+    }
+}
+
+/// The row of the `i`th value.
+fn row_of(raw: &Raw, i: usize) -> usize {
+    let Some(levels) = &raw.levels else { return i };
+    let there = levels.iter().enumerate().filter(|(_, level)| **level != 0);
+    there.map(|(row, _)| row).nth(i).unwrap_or(i)
+}
+
+/// Appends the rows as numbers; NaN is missing. Gives the first integer beyond 2^53 or infinite
+/// number, which is an error only where the column is learned from.
+///
+/// # Errors
+/// The first cell that is not of the type that the file asks for.
+pub(super) fn numbers(raw: &Raw, column: &Wanted, out: &mut Vec<f64>) -> Result<Option<Fault>, Fault> {
+    let start = out.len();
+    let levels = &raw.levels;
+    let mut beyond: Option<(usize, String)> = None;
+    match (&raw.values, column.stored) {
+        (Values::Bool(values), _) => {
+            spread(levels, values, f64::NAN, out, |value| f64::from(u8::from(*value)));
+        }
+        (Values::Int32(values), Stored::Integer { signed: false }) => {
+            spread(levels, values, f64::NAN, out, |value| f64::from(*value as u32));
+        }
+        (Values::Int64(values), Stored::Integer { signed: false }) => {
+            spread(levels, values, f64::NAN, out, |value| *value as u64 as f64);
+            beyond = first(values, |value| *value as u64 > LAST_INTEGER, |value| (*value as u64).to_string());
+        }
+        (Values::Int32(values), Stored::Decimal { scale }) => {
+            spread(levels, values, f64::NAN, out, |value| decimal(i128::from(*value), scale));
+        }
+        (Values::Int64(values), Stored::Decimal { scale }) => {
+            spread(levels, values, f64::NAN, out, |value| decimal(i128::from(*value), scale));
+        }
+        (Values::Bytes(values), Stored::Decimal { scale }) => {
+            spread(levels, values, f64::NAN, out, |value| big_decimal(value.data(), scale));
+        }
+        (Values::Fixed(values), Stored::Decimal { scale }) => {
+            spread(levels, values, f64::NAN, out, |value| big_decimal(value.data(), scale));
+        }
+        (Values::Int32(values), _) => spread(levels, values, f64::NAN, out, |value| f64::from(*value)),
+        (Values::Int64(values), _) => {
+            spread(levels, values, f64::NAN, out, |value| *value as f64);
+            beyond = first(values, |value| value.unsigned_abs() > LAST_INTEGER, i64::to_string);
+        }
+        (Values::Float(values), _) => spread(levels, values, f64::NAN, out, |value| f64::from(*value)),
+        (Values::Double(values), _) => spread(levels, values, f64::NAN, out, |value| *value),
+        (Values::Bytes(values), _) => spelled(raw, values.iter().map(|value| value.data()), column, out)?,
+        (Values::Fixed(values), _) => spelled(raw, values.iter().map(|value| value.data()), column, out)?,
+    }
+    let rows = &out[start..];
+    if column.kind == Kind::Bool {
+        let odd = rows.iter().position(|value| !value.is_nan() && *value != 0.0 && *value != 1.0);
+        return match odd {
+            Some(row) => {
+                let what = format!("`{}` is neither true nor false", label_of(rows[row]));
+                Err(Fault { row, what, help: "correct the cell, or say `schema: {NAME: category}`" })
+            }
+            None => Ok(None),
+        };
+    }
+    let beyond = beyond.map(|(i, text)| Fault {
+        row: row_of(raw, i),
+        what: format!("`{text}` is an integer beyond 2^53, which a float cannot hold"),
+        help: "if it is a name, say `schema: {NAME: category}`",
+    });
+    let infinite = rows.iter().position(|value| value.is_infinite()).map(|row| Fault {
+        row,
+        what: format!("`{}` is infinite", rows[row]),
+        help: "write a finite number, or leave the cell empty",
+    });
+    Ok(beyond.into_iter().chain(infinite).min_by_key(|fault| fault.row))
+}
+
+/// The first value that is odd, as text.
+fn first<T>(values: &[T], odd: impl Fn(&T) -> bool, text: impl Fn(&T) -> String) -> Option<(usize, String)> {
+    values.iter().position(odd).map(|i| (i, text(&values[i])))
+}
+
+/// Appends texts as numbers, as the text formats read them.
+fn spelled<'v>(
+    raw: &Raw,
+    texts: impl Iterator<Item = &'v [u8]>,
+    column: &Wanted,
+    out: &mut Vec<f64>,
+) -> Result<(), Fault> {
+    let mut values = Vec::new();
+    for (i, bytes) in texts.enumerate() {
+        let text = String::from_utf8_lossy(bytes);
+        let Some(value) = numeral(&text) else {
+            let shown: String = text.chars().take(40).collect();
+            let kind = if column.kind == Kind::Bool { "neither true nor false" } else { "not a number" };
+            let what = format!("`{}` is {kind}", shown.escape_debug());
+            let help = "correct the cell, or say `schema: {NAME: category}`";
+            return Err(Fault { row: row_of(raw, i), what, help });
+        };
+        values.push(value);
+    }
+    spread(&raw.levels, &values, f64::NAN, out, |value| *value);
+    Ok(())
+}
+
+/// Appends the rows as codes of words; [`MISSING`] is missing. A text is a word as it stands, also
+/// an empty one, since Parquet says itself what is missing.
+///
+/// # Errors
+/// The first text that is none.
+pub(super) fn codes(
+    raw: &Raw,
+    column: &Wanted,
+    words: &mut Words<'_>,
+    out: &mut Vec<u32>,
+) -> Result<(), Fault> {
+    let levels = &raw.levels;
+    match (&raw.values, column.stored) {
+        (Values::Bool(values), _) => spread(levels, values, MISSING, out, |value| {
+            // As pandas writes them.
+            words.code(if *value { "True" } else { "False" })
+        }),
+        (Values::Int32(values), Stored::Decimal { scale }) => {
+            spread(levels, values, MISSING, out, |value| {
+                words.code(&label_of(decimal((*value).into(), scale)))
+            });
+        }
+        (Values::Int64(values), Stored::Decimal { scale }) => {
+            spread(levels, values, MISSING, out, |value| {
+                words.code(&label_of(decimal((*value).into(), scale)))
+            });
+        }
+        (Values::Bytes(values), Stored::Decimal { scale }) => {
+            spread(levels, values, MISSING, out, |value| {
+                words.code(&label_of(big_decimal(value.data(), scale)))
+            });
+        }
+        (Values::Fixed(values), Stored::Decimal { scale }) => {
+            spread(levels, values, MISSING, out, |value| {
+                words.code(&label_of(big_decimal(value.data(), scale)))
+            });
+        }
+        (Values::Int32(values), Stored::Integer { signed: false }) => {
+            spread(levels, values, MISSING, out, |value| words.code(&(*value as u32).to_string()));
+        }
+        (Values::Int64(values), Stored::Integer { signed: false }) => {
+            spread(levels, values, MISSING, out, |value| words.code(&(*value as u64).to_string()));
+        }
+        (Values::Int32(values), _) => {
+            spread(levels, values, MISSING, out, |value| words.code(&value.to_string()));
+        }
+        (Values::Int64(values), _) => {
+            spread(levels, values, MISSING, out, |value| words.code(&value.to_string()));
+        }
+        (Values::Float(values), _) => {
+            spread(levels, values, MISSING, out, |value| float_word(f64::from(*value), words));
+        }
+        (Values::Double(values), _) => {
+            spread(levels, values, MISSING, out, |value| float_word(*value, words));
+        }
+        (Values::Bytes(values), _) => text_codes(raw, values, |value| value.data(), words, out)?,
+        (Values::Fixed(values), _) => text_codes(raw, values, |value| value.data(), words, out)?,
+    }
+    Ok(())
+}
+
+fn float_word(value: f64, words: &mut Words<'_>) -> u32 {
+    if value.is_nan() { MISSING } else { words.code(&label_of(value)) }
+}
+
+/// How many words of a batch are remembered by where they lie.
+const REMEMBERED: usize = 1024;
+
+/// Appends the codes of texts. Equal texts of a dictionary lie in the same place, so that most need no
+/// look at their letters.
+fn text_codes<T>(
+    raw: &Raw,
+    values: &[T],
+    bytes: impl Fn(&T) -> &[u8],
+    words: &mut Words<'_>,
+    out: &mut Vec<u32>,
+) -> Result<(), Fault> {
+    // Places are compared while `values` holds what lies there.
+    let mut remembered = vec![(0usize, 0usize, MISSING); REMEMBERED];
+    let mut wrong = None;
+    let mut i = 0;
+    spread(&raw.levels, values, MISSING, out, |value| {
+        let text = bytes(value);
+        let (at, length) = (text.as_ptr() as usize, text.len());
+        let slot = &mut remembered[(at ^ at >> 7) % REMEMBERED];
+        if (slot.0, slot.1) != (at, length) {
+            let code = match std::str::from_utf8(text) {
+                Ok(text) => words.code(text),
+                Err(_) => {
+                    wrong.get_or_insert(i);
+                    MISSING
+                }
+            };
+            *slot = (at, length, code);
+        }
+        i += 1;
+        slot.2
+    });
+    match wrong {
+        Some(i) => Err(Fault {
+            row: row_of(raw, i),
+            what: "the text is not UTF-8".to_owned(),
+            help: "write it as UTF-8, or leave the column out with `source.columns`",
+        }),
+        None => Ok(()),
+    }
+}
+
+/// `units * 10^-scale`, correctly rounded, as the text of the decimal would be read.
+fn decimal(units: i128, scale: u32) -> f64 {
+    // Both are exact then, and a division rounds once.
+    if units.unsigned_abs() <= u128::from(LAST_INTEGER) && scale <= 22 {
+        return units as f64 / 10f64.powi(scale as i32);
+    }
+    format!("{units}e-{scale}").parse().unwrap_or(f64::NAN)
+}
+
+/// A decimal of big-endian bytes in two's complement; NaN beyond 128 bits, which hold 38 digits.
+fn big_decimal(bytes: &[u8], scale: u32) -> f64 {
+    if bytes.is_empty() || bytes.len() > 16 {
+        return f64::NAN;
+    }
+    let negative = bytes[0] & 0x80 != 0;
+    let units =
+        bytes.iter().fold(if negative { -1i128 } else { 0 }, |units, byte| units << 8 | i128::from(*byte));
+    decimal(units, scale)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{big_decimal, decimal};
+
+    #[test]
+    fn decimals_are_what_their_text_is() {
+        for (units, scale, text) in [
+            (12345, 2, "123.45"),
+            (-1, 3, "-0.001"),
+            (9_007_199_254_740_993, 1, "900719925474099.3"),
+            (123_456_789_012_345_678_901_234_567_890, 10, "12345678901234567890.1234567890"),
+        ] {
+            let expected: f64 = text.parse().expect("a number");
+            assert_eq!(decimal(units, scale).to_bits(), expected.to_bits(), "{text}");
+            let bytes = units.to_be_bytes();
+            assert_eq!(big_decimal(&bytes, scale).to_bits(), expected.to_bits(), "{text}");
+        }
+        assert_eq!(big_decimal(&[0xff, 0x9c], 2), -1.0);
+        assert!(big_decimal(&[0; 17], 2).is_nan());
+    }
+}

@@ -1,0 +1,119 @@
+"""Small Parquet files as pyarrow writes them, and what pandas reads back; writes data/parquet and parquet.json.
+
+python tests/golden/parquet.py
+"""
+
+import datetime
+import decimal
+import json
+import math
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+HERE = Path(__file__).resolve().parent
+FOLDER = HERE / "data" / "parquet"
+
+
+def kinds():
+    """Every type that is read, with missing values; the third row group has none."""
+    rows = 14
+    holes = lambda values: [None if i % 5 == 1 and i < 9 else value for i, value in enumerate(values)]
+    counts = range(rows)
+    words = ["b", "", "NA", "ä", "b", "a", "nan", "10", "9", "b", "a", "b", "a", "b"]
+    cents = [decimal.Decimal(i * 1001 - 5000) / 100 for i in counts]
+    return pa.table({
+        "i8": pa.array(holes([i - 5 for i in counts]), pa.int8()),
+        "i16": pa.array([i * 1000 for i in counts], pa.int16()),
+        "i32": pa.array(holes([i * 10**8 for i in counts]), pa.int32()),
+        "i64": pa.array([i * 10**14 - 3 for i in counts], pa.int64()),
+        "u8": pa.array([255 - i for i in counts], pa.uint8()),
+        "u32": pa.array(holes([2**32 - 1 - i for i in counts]), pa.uint32()),
+        "u64": pa.array([2**53 - i for i in counts], pa.uint64()),
+        "f32": pa.array(holes([0.1 * i for i in counts]), pa.float32()),
+        "f64": pa.array([math.nan if i == 3 else 0.1 * i for i in counts], pa.float64()),
+        "flag": pa.array(holes([i % 3 == 0 for i in counts]), pa.bool_()),
+        "all_flags": pa.array([i % 2 == 0 for i in counts], pa.bool_()),
+        "word": pa.array(holes(words), pa.string()),
+        "large": pa.array(words, pa.large_string()),
+        "level": pa.array(holes(words), pa.string()).dictionary_encode(),
+        "money": pa.array(holes(cents), pa.decimal128(9, 2)),
+        "more_money": pa.array(cents, pa.decimal128(18, 4)),
+        "most_money": pa.array([value * 10**15 + 1 for value in cents], pa.decimal128(38, 3)),
+        "nothing": pa.nulls(rows),
+    })
+
+
+def plain():
+    rows = 300
+    return pa.table({
+        "x": pa.array([None if i % 17 == 2 else i * i % 101 / 8 for i in range(rows)], pa.float64()),
+        "n": pa.array([i * 37 % 50 for i in range(rows)], pa.int64()),
+        "w": pa.array([None if i % 23 == 5 else f"w{i % 7}" for i in range(rows)], pa.string()),
+    })
+
+
+def odd():
+    """Columns of types that are refused, each beside a number."""
+    day = datetime.datetime(2026, 1, 2, 3, 4, 5)
+    types = {
+        "date": pa.array([day.date()]),
+        "time": pa.array([day.time()]),
+        "timestamp": pa.array([day]),
+        "binary": pa.array([b"\xff\x00"]),
+        "half": pa.array([1.5], pa.float16()),
+        "list": pa.array([[1.0, 2.0]]),
+        "struct": pa.array([{"a": 1.0}]),
+        "map": pa.array([[("a", 1.0)]], pa.map_(pa.string(), pa.float64())),
+        "wide": pa.array([decimal.Decimal(10) ** 40], pa.decimal256(50, 2)),
+    }
+    return pa.table({"n": pa.array([1.0]), **types})
+
+
+def value(cell):
+    """A cell as JSON: a missing one is null."""
+    if cell is None or cell is pd.NA or isinstance(cell, float) and math.isnan(cell):
+        return None
+    return cell if isinstance(cell, str) else float(cell)
+
+
+def expected(*names):
+    """What pandas reads from some files."""
+    frame = pd.concat([pd.read_parquet(FOLDER / name) for name in names])
+    columns = []
+    for name in frame.columns:
+        cells = [value(cell) for cell in frame[name].tolist()]
+        kind = "category" if any(isinstance(cell, str) for cell in cells) else "number"
+        columns.append({"name": name, "kind": kind, "cells": cells})
+    return {"files": list(names), "columns": columns}
+
+
+def main():
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    write = lambda table, name, **options: pq.write_table(table, FOLDER / name, store_schema=False, **options)
+    pq.write_table(kinds(), FOLDER / "kinds.parquet", row_group_size=5, compression="snappy")
+    write(plain(), "plain.parquet", row_group_size=120, compression="none", use_dictionary=False)
+    for codec in ["snappy", "zstd", "gzip", "lz4"]:
+        write(plain(), f"{codec}.parquet", row_group_size=128, compression=codec, data_page_size=200)
+    write(
+        plain(), "encodings.parquet", compression="zstd", data_page_version="2.0", use_dictionary=False,
+        column_encoding={"x": "BYTE_STREAM_SPLIT", "n": "DELTA_BINARY_PACKED", "w": "DELTA_BYTE_ARRAY"},
+    )  # fmt: skip
+    write(plain(), "version_2.parquet", compression="snappy", data_page_version="2.0", row_group_size=33)
+    write(plain().slice(0, 100), "part-1.parquet")
+    integral = plain().slice(100).select(["w", "x", "n"])
+    write(integral.set_column(2, "n", integral["n"].cast(pa.float32())), "part-2.parquet")
+    write(pa.table({"n": [1.0], "other": [2.0]}), "other-columns.parquet")
+    write(pa.table({"x": ["a"], "n": [1], "w": ["b"]}), "other-types.parquet")
+    write(odd(), "refused.parquet")
+    write(pa.table({"a": pa.array([], pa.float64())}), "empty.parquet")
+    write(pa.table({"a": [1.0, 2.0**60, math.inf], "b": [1, 2**53 + 1, 0], "c": [2**60, 1, 2]}), "beyond.parquet")
+    names = ["kinds", "plain", "snappy", "zstd", "gzip", "lz4", "encodings", "version_2"]
+    cases = [expected(f"{name}.parquet") for name in names] + [expected("part-1.parquet", "part-2.parquet")]
+    (HERE / "parquet.json").write_text("[\n" + ",\n".join(json.dumps(case) for case in cases) + "\n]\n")
+
+
+if __name__ == "__main__":
+    main()
