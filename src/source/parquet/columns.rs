@@ -85,7 +85,7 @@ fn one(files: &[(String, &SchemaDescriptor)], name: &str, options: &ReadOptions)
         let stored = stored(node, asked).map_err(|what| refused(name, &what, file))?;
         match known {
             None => known = Some((stored, file)),
-            Some((other, _)) if other == Stored::Nothing => known = Some((stored, file)),
+            Some((Stored::Nothing, _)) => known = Some((stored, file)),
             Some((other, _)) if fits(other, stored) => {}
             Some((other, first)) => {
                 let message = format!(
