@@ -11,7 +11,7 @@ use crate::contract::{Saver, Tensor};
 use crate::diag::{Code, Result};
 use crate::plan::Bound;
 use crate::run::{Fitted, FittedGroup, FittedNode, Outcome};
-use crate::table::{Column, Target};
+use crate::table::Target;
 
 /// The artifact of an outcome: the same bytes for the same file, data and seed.
 ///
@@ -68,12 +68,11 @@ pub(super) fn group_name(i: usize) -> String {
 }
 
 fn manifest(bound: &Bound, outcome: &Outcome, state: BTreeMap<String, serde_json::Value>) -> Manifest {
-    let categories = bound.x.fields().filter_map(|(field, column)| match column {
-        Column::Codes { levels, .. } => {
-            Some(Category { column: field.name.clone(), levels: (**levels).clone() })
-        }
-        Column::Number(_) => None,
-    });
+    let category = |(place, column): (usize, &str)| {
+        let levels = bound.x.levels(place)?;
+        Some(Category { column: column.to_owned(), levels: (**levels).clone() })
+    };
+    let categories = bound.x.schema().names().enumerate().filter_map(category);
     let classes = match &bound.y {
         Target::Classes { labels, .. } => Some(Labels { levels: (**labels).clone() }),
         Target::Values(_) => None,

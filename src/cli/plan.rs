@@ -62,7 +62,7 @@ fn object(graph: &Graph, bound: &Bound, plan: &Plan, loaded: &Loaded) -> serde_j
     json!({
         "schema": "pipefit.plan/1",
         "pipeline": graph.name,
-        "data": {"rows": loaded.table.rows(), "columns": loaded.table.columns().len(), "sha256": loaded.fingerprint},
+        "data": {"rows": loaded.table.rows(), "columns": loaded.table.width(), "sha256": loaded.fingerprint},
         "path": plan.path.name(),
         "reason": plan.reason,
         "candidates": crate::report::candidates(plan, graph),
@@ -78,7 +78,7 @@ fn object(graph: &Graph, bound: &Bound, plan: &Plan, loaded: &Loaded) -> serde_j
 
 fn text(graph: &Graph, bound: &Bound, plan: &Plan, loaded: &Loaded) -> String {
     let mut text =
-        format!("{}: {} rows, {} columns\n\n", graph.name, loaded.table.rows(), loaded.table.columns().len());
+        format!("{}: {} rows, {} columns\n\n", graph.name, loaded.table.rows(), loaded.table.width());
     text.push_str(&Drawing::of(graph).text());
     text.push_str(&format!("\npath      {}: {}\n", plan.path.name(), plan.reason));
     if let Some(search) = &graph.search {

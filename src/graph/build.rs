@@ -90,10 +90,12 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
     Some(graph)
 }
 
-/// Which keys hold the table, and where that is written.
+/// Which keys or files hold the table, and where that is written.
 fn origin(source: &SourceSection) -> Option<(Origin, &Text)> {
     let key = source.key.as_ref().map(|key| (Origin::Key(key.value.clone()), key));
-    key.or_else(|| source.pattern.as_ref().map(|pattern| (Origin::Pattern(pattern.value.clone()), pattern)))
+    let pattern = source.pattern.as_ref().map(|pattern| (Origin::Pattern(pattern.value.clone()), pattern));
+    let file = source.file.as_ref().map(|file| (Origin::File(file.path.clone()), &file.text));
+    key.or(pattern).or(file)
 }
 
 fn column(name: &Text) -> ColumnName {

@@ -259,6 +259,8 @@ mod tests {
             ("LogisticRegression", &["max_iter", "tol", "solver", "n_jobs"][..]),
             ("Ridge", &["max_iter", "tol", "solver", "copy_X"]),
             ("LinearRegression", &["tol", "n_jobs"]),
+            ("Lasso", &["max_iter", "tol", "copy_X"]),
+            ("ElasticNet", &["max_iter", "tol", "copy_X"]),
         ] {
             for name in idle {
                 let given = if *name == "solver" { Value::Text("sag".into()) } else { Value::Int(7) };

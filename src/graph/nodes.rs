@@ -73,13 +73,15 @@ pub struct ColumnName {
     pub span: Span,
 }
 
-/// Which keys hold the table.
+/// Which keys or files hold the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// One key holds all of it.
     Key(String),
     /// Each key that matches holds a row.
     Pattern(String),
+    /// A file, or the files that match, hold it one after the other.
+    File(PathBuf),
 }
 
 impl Origin {
@@ -88,13 +90,14 @@ impl Origin {
         match self {
             Self::Key(_) => "key",
             Self::Pattern(_) => "pattern",
+            Self::File(_) => "file",
         }
     }
 }
 
 /// Where the data comes from.
 pub struct SourceNode {
-    /// The key, or the pattern of keys.
+    /// The key, the pattern of keys, or the file or files.
     pub origin: Origin,
     /// Its text as reports may show it, with `${env:NAME}` as it was written.
     pub shown: String,

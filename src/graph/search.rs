@@ -117,8 +117,11 @@ fn candidates(
                 let settings = entries.iter().filter_map(|entry| grid.setting(entry, found)).collect();
                 read.push(sorted(settings, found));
             }
-            _ => {
-                let message = format!("`param_grid` must be a map of addresses, not {}", grid.found());
+            entries => {
+                let message = match entries {
+                    Some(_) => "`param_grid` is an empty map".to_owned(),
+                    None => format!("`param_grid` must be a map of addresses, not {}", grid.found()),
+                };
                 found.add(Code::BadValue.error(message).at(&grid.span).help(example));
             }
         }
@@ -200,9 +203,11 @@ impl<'a> Grid<'a> {
                     None
                 }
                 Some(_) => None,
-                None => Some(self.component(&node, slot, found)?),
+                None => self.component(&node, slot, found),
             };
-            setting.choices.push((node, component));
+            if parameter.is_some() || component.is_some() {
+                setting.choices.push((node, component));
+            }
         }
         Some(setting)
     }

@@ -1,17 +1,20 @@
 //! From a key to a table: what every command that reads a pipeline's data does first.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use crate::diag::{Code, Diagnostic, Result, Watch, suggest};
 use crate::graph::{ColumnName, Graph, Origin, SourceNode};
 use crate::plan::Bound;
 use crate::source::formats::{self, Read, ReadOptions, Suspect};
 use crate::source::keys::Keys;
-use crate::source::{layouts, read_file};
-use crate::table::{Digest, Kind, Table, fingerprint};
+use crate::source::{ParquetScan, Survey, files_matching, is_parquet, layouts, open_parquet, read_file};
+use crate::table::{Data, Digest, Kind, fingerprint};
 
 /// A table and what is known of its origin.
 pub struct Loaded {
-    /// The table.
-    pub table: Table,
+    /// The table, or what reads it in units.
+    pub table: Data,
     /// Its digest.
     pub fingerprint: Digest,
     /// Cells that are an error only in a column that is learned from.
@@ -33,9 +36,42 @@ pub fn load(graph: &Graph, keys: &dyn Keys, watch: &dyn Watch) -> Result<Loaded>
         Origin::Pattern(pattern) => {
             layouts::read_rows(keys, pattern, &options, watch).map_err(|error| error.or_at(&source.span))?
         }
+        Origin::File(pattern) => {
+            watch.stage("reading", 1);
+            let files = files_matching(pattern).map_err(|error| error.at(&source.span))?;
+            let loaded = read_files(source, &files, &options)?;
+            watch.tick(1);
+            return Ok(loaded);
+        }
     };
-    let fingerprint = fingerprint(&read.table);
-    Ok(Loaded { table: read.table, fingerprint, suspects: read.suspects, warnings })
+    Ok(Loaded::whole(read, warnings))
+}
+
+/// Tables up to this many bytes are read into memory; larger ones are read in units, pass after pass.
+const MOST_IN_MEMORY: u64 = 1 << 30;
+
+/// Reads files: Parquet together, in their order, and of other formats one.
+fn read_files(source: &SourceNode, files: &[PathBuf], options: &ReadOptions) -> Result<Loaded> {
+    let mut parquet = source.format == "parquet";
+    if source.format == "auto" {
+        parquet = is_parquet(&files[0])?;
+    }
+    if parquet {
+        let scan = open_parquet(files, options)?;
+        return if scan.decoded_bytes() > MOST_IN_MEMORY {
+            Loaded::streamed(scan)
+        } else {
+            Ok(Loaded::whole(scan.gather()?, Vec::new()))
+        };
+    }
+    let [file] = files else {
+        let message = format!("{} files match, and only Parquet files are read together", files.len());
+        let help = "name one file, or write them as Parquet";
+        return Err(Code::UnreadableValue.error(message).help(help).at(&source.span));
+    };
+    let (name, bytes) = (file.display().to_string(), read_file(file)?);
+    let format = formats::resolve(&source.format, &bytes, &name)?;
+    Ok(Loaded::whole(formats::read(&bytes, format, &name, options)?, Vec::new()))
 }
 
 /// Which columns are read, and as what.
@@ -116,6 +152,22 @@ fn other_file(source: &SourceNode, key: &str, bytes: &[u8]) -> Option<Diagnostic
 }
 
 impl Loaded {
+    /// A table in memory.
+    fn whole(read: Read, warnings: Vec<Diagnostic>) -> Self {
+        let fingerprint = fingerprint(&read.table);
+        Self { table: read.table.into(), fingerprint, suspects: read.suspects, warnings }
+    }
+
+    /// Files that stay where they are; they are read once now for what must be known of all rows.
+    ///
+    /// # Errors
+    /// Whatever is damaged, and cells that are not of the type asked for.
+    pub fn streamed(scan: ParquetScan) -> Result<Self> {
+        let Survey { fingerprint, facts, suspects } = scan.survey()?;
+        let table = Data::streamed(Arc::new(scan), facts);
+        Ok(Self { table, fingerprint, suspects, warnings: Vec::new() })
+    }
+
     /// Refuses cells that a float cannot hold, in columns that are learned from.
     ///
     /// # Errors

@@ -42,6 +42,8 @@ struct SourceLock {
     key: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pattern: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
     rows: usize,
     columns: usize,
     sha256: Digest,
@@ -134,8 +136,9 @@ impl Lock {
                 key: matches!(graph.source.origin, Origin::Key(_)).then(|| graph.source.shown.clone()),
                 pattern: matches!(graph.source.origin, Origin::Pattern(_))
                     .then(|| graph.source.shown.clone()),
+                file: matches!(graph.source.origin, Origin::File(_)).then(|| graph.source.shown.clone()),
                 rows: loaded.table.rows(),
-                columns: loaded.table.columns().len(),
+                columns: loaded.table.width(),
                 sha256: loaded.fingerprint,
             },
             folds,

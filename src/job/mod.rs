@@ -17,7 +17,7 @@ pub use lock::Lock;
 pub use verify::parse_part;
 
 use crate::diag::{Code, Diagnostic, Result, Watch};
-use crate::graph::Graph;
+use crate::graph::{Graph, Origin};
 use crate::plan::{self, Bound, Plan};
 use crate::registry;
 use crate::report::{Given, Timing};
@@ -62,15 +62,21 @@ pub fn run(
     watch: &dyn Watch,
 ) -> Result<Finished> {
     let (store, keys) = open(options, graph)?;
+    let threads = threads(options);
     let reading = Instant::now();
-    let loaded = load(graph, &*keys, watch)?;
+    let mut loaded = within(threads, reads_files(graph), || load(graph, &*keys, watch))?;
     let read_s = reading.elapsed().as_secs_f64();
-    let bound = plan::bind(graph, &loaded.table)?;
+    let bound = within(threads, reads_files(graph), || plan::bind(graph, &loaded.table))?;
     loaded.refuse_suspects(&bound)?;
     let plan = plan::plan(&bound, options.path)?;
-    let threads =
-        options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let (outcome, timing) = within(threads, plan.parallel, || run::run(&bound, &plan, watch))?;
+    if loaded.table.is_streamed() && !bound.x.is_streamed() {
+        let mib = bound.x.bytes() >> 20;
+        let message =
+            format!("all rows were read into memory, {mib} MiB: not all that was fitted takes statistics");
+        let warning = Code::WarnData.warning(message);
+        loaded.warnings.push(warning.help("`pipefit plan` tells which step or model reads rows, and why"));
+    }
     let timing = Timing {
         read: read_s,
         search: timing.search_s,
@@ -122,11 +128,21 @@ pub fn plan<T>(
     tell: impl FnOnce(&Bound, &Plan, &Loaded) -> T,
 ) -> Result<T> {
     let (_, keys) = open(options, graph)?;
-    let loaded = load(graph, &*keys, watch)?;
-    let bound = plan::bind(graph, &loaded.table)?;
+    let threads = threads(options);
+    let loaded = within(threads, reads_files(graph), || load(graph, &*keys, watch))?;
+    let bound = within(threads, reads_files(graph), || plan::bind(graph, &loaded.table))?;
     loaded.refuse_suspects(&bound)?;
     let plan = plan::plan(&bound, options.path)?;
     Ok(tell(&bound, &plan, &loaded))
+}
+
+fn threads(options: &Options) -> usize {
+    options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+}
+
+/// Whether reading may be large enough for threads.
+fn reads_files(graph: &Graph) -> bool {
+    matches!(graph.source.origin, Origin::File(_))
 }
 
 /// Opens the store: `--store`, else the file's, else `PIPEFIT_STORE`, else `dir:.pipefit`.

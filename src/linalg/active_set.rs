@@ -152,7 +152,7 @@ impl Factor {
         let mut row = products.to_vec();
         self.forward(&mut row);
         let pivot = square - sums::product_sum(&row, &row);
-        if !(pivot > 16.0 * (self.order + 1) as f64 * f64::EPSILON * square) {
+        if pivot.is_nan() || pivot <= 16.0 * (self.order + 1) as f64 * f64::EPSILON * square {
             return false;
         }
         self.rows.extend_from_slice(&row);

@@ -401,7 +401,7 @@ mod tests {
     #[test]
     fn orthogonal_columns_are_thresholded() {
         // A design of signs: X^T X = 8 I, so b = S(X^T y / 8, l1) / (1 + l2).
-        let sign = |i: usize, bits: usize| if (i & bits).count_ones() % 2 == 0 { 1.0 } else { -1.0 };
+        let sign = |i: usize, bits: usize| if (i & bits).count_ones().is_multiple_of(2) { 1.0 } else { -1.0 };
         let x = Matrix::from_fn(8, 3, |i, j| sign(i, 1 << j));
         let y = Matrix::from_fn(8, 1, |i, _| 3.0 * sign(i, 1) - 2.0 * sign(i, 2) + 0.25 * sign(i, 4));
         let problem = problem(&x, &y, None, true);

@@ -88,21 +88,26 @@ pub fn inverse_gram_diagonal(
 /// Refuses what no fit on rows can use.
 pub(super) fn check_rows(x: &Matrix, y: &Matrix, weight: Option<&[f64]>) -> Result<()> {
     assert_eq!(x.rows(), y.rows(), "x and y have the same rows");
-    if x.rows() == 0 {
-        return Err(Code::EmptyData.error("there are no rows to fit"));
-    }
-    if let Some(weight) = weight {
-        assert_eq!(weight.len(), x.rows(), "a weight for each row");
-        let total = sums::sum(weight);
-        if weight.iter().any(|w| *w < 0.0) || total <= 0.0 || !total.is_finite() {
-            return Err(Code::BadWeight.error("weights must be finite, not negative and not all zero"));
-        }
-    }
+    check_weights(x.rows(), weight)?;
     if let Some(j) = (0..x.columns()).find(|&j| x.column(j).iter().any(|value| !value.is_finite())) {
         return Err(Code::NotFinite.error(format!("column {j} of the fit holds NaN or infinity")));
     }
     if !y.values().iter().all(|value| value.is_finite()) {
         return Err(Code::NotFinite.error("the target of the fit holds NaN or infinity"));
+    }
+    Ok(())
+}
+
+pub(super) fn check_weights(rows: usize, weight: Option<&[f64]>) -> Result<()> {
+    if rows == 0 {
+        return Err(Code::EmptyData.error("there are no rows to fit"));
+    }
+    if let Some(weight) = weight {
+        assert_eq!(weight.len(), rows, "a weight for each row");
+        let total = sums::sum(weight);
+        if weight.iter().any(|w| *w < 0.0) || total <= 0.0 || !total.is_finite() {
+            return Err(Code::BadWeight.error("weights must be finite, not negative and not all zero"));
+        }
     }
     Ok(())
 }

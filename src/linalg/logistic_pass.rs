@@ -1,374 +1,413 @@
-//! One pass over the rows of a logistic fit: loss, gradient and Hessian.
+//! One pass over the rows of logistic fits: losses, gradients and Hessians of many of them at once.
+
+use std::sync::{Mutex, PoisonError};
 
 use faer::{Accum, MatMut, MatRef, Par};
-use rayon::prelude::*;
 
+use super::logistic_loss::{Classes, Derive, LossRoom};
 use super::moments::{BLOCK, lower_product, mirror_lower};
 use super::scaling::{exponent, scale_by_power_of_two};
-use super::{Matrix, Univariate, sums};
+use super::sums::{self, vectorised};
+use super::{Blocks, Matrix};
+use crate::diag::{Code, Result};
 
 /// Cells above which a pass is worth threads.
 const PARALLEL: usize = 1_000_000;
 
-/// At most this many partial sums are held at once; a chunk has at least `CHUNK` blocks.
+/// A pass is cut into at most about so many chunks, each of at least `CHUNK` blocks.
 const CHUNKS: usize = 32;
 const CHUNK: usize = 4;
 
-/// How linear predictors become class probabilities.
-pub(super) struct Classes {
-    classes: usize,
-    /// For the softmax of K classes, K x (K - 1): orthonormal columns that sum to 0 (Helmert). The predictors of the
-    /// classes are this times K - 1 free ones. For two classes 2 x 1: (0, 1), the predictor of code 1 itself.
-    basis: Matrix,
-}
+/// So many predictors are computed in one product: a block of them stays in the cache.
+const TOGETHER: usize = 64;
 
-impl Classes {
-    pub(super) fn new(classes: usize) -> Self {
-        let helmert = |k: usize, a: usize| {
-            let norm = (((a + 1) * (a + 2)) as f64).sqrt();
-            if k <= a {
-                1.0 / norm
-            } else if k == a + 1 {
-                -((a + 1) as f64) / norm
-            } else {
-                0.0
-            }
-        };
-        let basis = if classes == 2 {
-            Matrix::from_columns(2, 1, vec![0.0, 1.0])
-        } else {
-            Matrix::from_fn(classes, classes - 1, helmert)
-        };
-        Self { classes, basis }
-    }
-
-    /// The number of free predictors.
-    fn free(&self) -> usize {
-        self.basis.columns()
-    }
-
-    /// From the free predictors of one row its loss; writes the loss's gradient and Hessian (lower triangle, column
-    /// after column) with respect to them.
-    fn row(
-        &self,
-        free: &[f64],
-        code: usize,
-        chance: &mut [f64],
-        gradient: &mut [f64],
-        hessian: &mut [f64],
-    ) -> f64 {
-        for (k, chance) in chance.iter_mut().enumerate() {
-            *chance = free.iter().enumerate().fold(0.0, |sum, (a, eta)| sum + self.basis[(k, a)] * eta);
-        }
-        let own = chance[code];
-        let mut top = 0;
-        for k in 1..self.classes {
-            if chance[k] > chance[top] {
-                top = k;
-            }
-        }
-        let most = chance[top];
-        let mut others = 0.0;
-        for (k, chance) in chance.iter_mut().enumerate() {
-            *chance = (*chance - most).exp();
-            others += if k == top { 0.0 } else { *chance };
-        }
-        let loss = others.ln_1p() + (most - own);
-        chance.iter_mut().for_each(|chance| *chance /= 1.0 + others);
-        // 1 - p of the row's own class, as the sum of the others: no cancellation where p is near 1.
-        let wrong = chance.iter().enumerate().fold(0.0, |sum, (k, p)| if k == code { sum } else { sum + p });
-        let mean = |a: usize| chance.iter().zip(self.basis.column(a)).fold(0.0, |sum, (p, z)| sum + p * z);
-        for (a, gradient) in gradient.iter_mut().enumerate() {
-            let off = |k: usize| if k == code { -wrong } else { chance[k] };
-            *gradient = self.basis.column(a).iter().enumerate().fold(0.0, |sum, (k, z)| sum + z * off(k));
-        }
-        let pairs = (0..free.len()).flat_map(|a| (a..free.len()).map(move |b| (a, b)));
-        for ((a, b), hessian) in pairs.zip(hessian) {
-            let (mean_a, mean_b) = (mean(a), mean(b));
-            let both = self.basis.column(a).iter().zip(self.basis.column(b)).zip(&*chance);
-            *hessian = both.fold(0.0, |sum, ((za, zb), p)| sum + p * (za - mean_a) * (zb - mean_b));
-        }
-        loss
-    }
-
-    /// [`Classes::row`] for two classes.
-    fn row_of_two(eta: f64, code: usize) -> (f64, f64, f64) {
-        let right = if code == 1 { eta } else { -eta };
-        let small = (-right.abs()).exp();
-        let large = 1.0 / (1.0 + small);
-        let loss = small.ln_1p() + if right < 0.0 { -right } else { 0.0 };
-        let wrong = if right < 0.0 { large } else { small * large };
-        (loss, if code == 1 { -wrong } else { wrong }, small * large * large)
-    }
-}
-
-/// The rows of a fit. Inside, columns are centred (where there is an intercept) and divided by powers of two, a
-/// column of ones stands before them, and parameters are those of the free predictors, one predictor after the other.
+/// The rows of fits. Inside, columns are centred and divided by powers of two, and a column of ones stands before
+/// them. A point is a vector of this width for each free predictor, one after the other.
 pub(super) struct Rows<'a> {
-    x: &'a Matrix,
+    blocks: &'a dyn Blocks,
     codes: &'a [u32],
     weight: Option<&'a [f64]>,
-    classes: Classes,
-    /// 1 with an intercept, else 0.
-    lead: usize,
-    mean: Vec<f64>,
-    exponents: Vec<i32>,
+    fold_of: Option<&'a [u16]>,
+    /// How predictors become losses.
+    pub(super) classes: Classes,
+    /// What is taken from each column.
+    pub(super) centre: Vec<f64>,
+    /// The power of two that each column is then divided by: it lies below 2.
+    pub(super) exponents: Vec<i32>,
+    rooms: Mutex<Vec<Room>>,
 }
 
-/// Sums over rows.
-pub(super) struct Pass {
+/// What is to be summed in a pass.
+pub(super) struct Ask<'a> {
+    /// Where.
+    pub(super) point: &'a [f64],
+    /// The fold whose rows are left out.
+    pub(super) fold: Option<u16>,
+    /// Whether second derivatives are wanted.
+    pub(super) hessian: bool,
+}
+
+/// The sums over the rows for one [`Ask`].
+pub(super) struct Answer {
+    /// The weighted sum of losses.
     pub(super) loss: f64,
+    /// Its gradient at the point.
     pub(super) gradient: Vec<f64>,
-    pub(super) hessian: Matrix,
+    /// Its Hessian, where it was wanted.
+    pub(super) hessian: Option<Matrix>,
+}
+
+/// An [`Answer`] in the making.
+struct Sums {
+    loss: f64,
+    gradient: Vec<f64>,
+    /// The lower triangle of the Hessian's block of each pair of free predictors, where it is wanted.
+    hessian: Vec<Matrix>,
+}
+
+/// Room to work on one block.
+#[derive(Default)]
+struct Room {
+    columns: Vec<f64>,
+    weighted: Vec<f64>,
+    predictors: Vec<f64>,
+    gradients: Vec<f64>,
+    curvatures: Vec<f64>,
+    weight: Vec<f64>,
+    loss: LossRoom,
 }
 
 impl<'a> Rows<'a> {
+    /// # Errors
+    /// `NotFinite` for columns that are not finite.
     pub(super) fn new(
-        x: &'a Matrix,
+        blocks: &'a dyn Blocks,
         codes: &'a [u32],
+        classes: usize,
         weight: Option<&'a [f64]>,
-        classes: Classes,
-        fit_intercept: bool,
-    ) -> Self {
-        let p = x.columns();
-        let centre = |j: usize| if fit_intercept { Univariate::of(x.column(j), weight).mean() } else { 0.0 };
-        let mean: Vec<f64> = (0..p).map(centre).collect();
-        let largest = |j: usize| x.column(j).iter().fold(0.0, |max, x| f64::max(max, (x - mean[j]).abs()));
-        let exponents = (0..p).map(|j| exponent(largest(j))).collect();
-        Self { x, codes, weight, classes, lead: usize::from(fit_intercept), mean, exponents }
+        fold_of: Option<&'a [u16]>,
+    ) -> Result<Self> {
+        let q = blocks.columns();
+        let mut rows = Self {
+            blocks,
+            codes,
+            weight,
+            fold_of,
+            classes: Classes::new(classes),
+            centre: vec![0.0; q],
+            exponents: vec![0; q],
+            rooms: Mutex::default(),
+        };
+        let extent = rows.reduce(1, q, &|from, to, room| rows.extent(from, to, room), &Extent::merge);
+        let Extent { columns, weight } = extent.unwrap_or_default();
+        for (j, column) in columns.iter().enumerate() {
+            if column.trace.is_nan() {
+                return Err(Code::NotFinite.error(format!("column {j} of the fit holds NaN or infinity")));
+            }
+            let mean = column.sum / weight;
+            let middle = if mean.is_finite() { mean.clamp(column.least, column.most) } else { 0.0 };
+            rows.centre[j] = middle;
+            rows.exponents[j] = exponent((column.most - middle).max(middle - column.least));
+        }
+        Ok(rows)
+    }
+
+    /// The number of rows.
+    pub(super) fn count(&self) -> usize {
+        self.codes.len()
     }
 
     /// Parameters of one predictor.
-    fn width(&self) -> usize {
-        self.x.columns() + self.lead
+    pub(super) fn width(&self) -> usize {
+        self.centre.len() + 1
     }
 
-    /// The number of all parameters.
+    /// Numbers of a point.
     pub(super) fn parameters(&self) -> usize {
         self.width() * self.classes.free()
     }
 
-    /// `strength` times the derivative of |coef|^2 / 2, twice, for each parameter: the basis is orthonormal, so only
-    /// the scaling of the columns shows.
-    pub(super) fn penalty(&self, strength: f64) -> Vec<f64> {
-        let one = |k: usize| match k.checked_sub(self.lead) {
-            None => 0.0,
-            Some(j) => scale_by_power_of_two(strength, -2 * self.exponents[j]),
-        };
-        (0..self.parameters()).map(|k| one(k % self.width())).collect()
+    /// The weight of the rows in every `stride`-th block.
+    pub(super) fn mass(&self, stride: usize) -> f64 {
+        let n = self.codes.len();
+        (0..n).step_by(BLOCK * stride).map(|from| self.mass_between(from, (from + BLOCK).min(n))).sum()
     }
 
-    /// A bound on how far any linear predictor moves when the parameters do.
+    fn mass_between(&self, from: usize, to: usize) -> f64 {
+        self.weight.map_or((to - from) as f64, |weight| sums::sum(&weight[from..to]))
+    }
+
+    /// A bound on how far any linear predictor moves when a point does.
     pub(super) fn reach(&self, step: &[f64]) -> f64 {
         // Scaled columns lie below 2.
-        let one = |step: &[f64]| step.iter().fold(0.0, |sum, d| sum + 2.0 * d.abs());
-        step.chunks_exact(self.width().max(1)).map(one).fold(0.0, f64::max) * self.classes.free() as f64
+        let one = |step: &[f64]| step.iter().skip(1).fold(step[0].abs(), |sum, d| sum + 2.0 * d.abs());
+        step.chunks_exact(self.width()).map(one).fold(0.0, f64::max) * self.classes.free() as f64
     }
 
-    /// The objective where all parameters are 0.
-    pub(super) fn value_at_zero(&self) -> f64 {
-        self.weight.map_or(self.x.rows() as f64, sums::sum) * (self.classes.classes as f64).ln()
-    }
-
-    /// Coefficients and intercepts in the given units as parameters.
-    pub(super) fn inside(&self, coef: &Matrix, intercept: &[f64]) -> Vec<f64> {
-        let outputs = if self.classes.classes == 2 { 1 } else { self.classes.classes };
-        assert_eq!((coef.rows(), coef.columns(), intercept.len()), (outputs, self.x.columns(), outputs));
-        let basis = |k: usize, a: usize| if outputs == 1 { 1.0 } else { self.classes.basis[(k, a)] };
-        let mut parameters = Vec::with_capacity(self.parameters());
-        for a in 0..self.classes.free() {
-            let along = |values: &dyn Fn(usize) -> f64| {
-                (0..outputs).fold(0.0, |sum, k| sum + basis(k, a) * values(k))
-            };
-            let coef: Vec<f64> = (0..coef.columns()).map(|j| along(&|k| coef[(k, j)])).collect();
-            if self.lead == 1 {
-                parameters.push(along(&|k| intercept[k]) + sums::dot(&coef, &self.mean));
-            }
-            parameters
-                .extend(coef.iter().zip(&self.exponents).map(|(b, &power)| scale_by_power_of_two(*b, power)));
-        }
-        parameters
-    }
-
-    /// Parameters as coefficients and intercepts in the given units.
-    pub(super) fn outside(&self, parameters: &[f64]) -> (Matrix, Vec<f64>) {
-        let (p, width) = (self.x.columns(), self.width());
-        let outputs = if self.classes.classes == 2 { 1 } else { self.classes.classes };
-        let along = |k: usize, place: usize| {
-            let free = 0..self.classes.free();
-            let basis = |a: usize| if outputs == 1 { 1.0 } else { self.classes.basis[(k, a)] };
-            free.fold(0.0, |sum, a| sum + basis(a) * parameters[a * width + place])
-        };
-        let coef = Matrix::from_fn(outputs, p, |k, j| {
-            scale_by_power_of_two(along(k, j + self.lead), -self.exponents[j])
-        });
-        let mut intercept = vec![0.0; outputs];
-        if self.lead == 1 {
-            for (k, intercept) in intercept.iter_mut().enumerate() {
-                *intercept = along(k, 0) - sums::dot(&coef.row(k), &self.mean);
-            }
-            if outputs > 1 {
-                let middle = intercept.iter().sum::<f64>() / outputs as f64;
-                intercept.iter_mut().for_each(|intercept| *intercept -= middle);
-            }
-        }
-        (coef, intercept)
-    }
-
-    /// Loss, gradient and Hessian at the parameters, summed over chunks of blocks that depend on the number of rows
-    /// alone, and merged in order.
-    pub(super) fn pass(&self, parameters: &[f64]) -> Pass {
-        let n = self.x.rows();
-        let chunk = n.div_ceil(BLOCK).div_ceil(CHUNKS).max(CHUNK) * BLOCK;
-        let starts: Vec<usize> = (0..n).step_by(chunk).collect();
-        let one = |&start: &usize| {
-            let mut sums = Sums::new(self);
-            for from in (start..(start + chunk).min(n)).step_by(BLOCK) {
-                sums.add(self, parameters, from, (from + BLOCK).min(n));
+    /// The sums that are asked for over the rows of every `stride`-th block.
+    pub(super) fn pass(&self, asks: &[Ask], stride: usize) -> Vec<Answer> {
+        let points: Vec<f64> = asks.iter().flat_map(|ask| ask.point).copied().collect();
+        let wide = |ask: &Ask| if ask.hessian { self.parameters() } else { 2 * self.classes.free() };
+        let work = self.width() * asks.iter().map(wide).sum::<usize>();
+        let one = |from: usize, to: usize, room: &mut Room| {
+            let mut sums: Vec<Sums> = asks.iter().map(|ask| Sums::new(self, ask)).collect();
+            for from in (from..to).step_by(BLOCK * stride) {
+                self.block(asks, &points, from, room, &mut sums);
             }
             sums
         };
-        let parts: Vec<Sums> = if n * self.width() > PARALLEL {
-            starts.par_iter().map(one).collect()
-        } else {
-            starts.iter().map(one).collect()
+        let merge = |into: &mut Vec<Sums>, from: Vec<Sums>| {
+            into.iter_mut().zip(&from).for_each(|(into, from)| into.add(from));
         };
-        let mut total = Sums::new(self);
-        parts.iter().for_each(|part| total.merge(part));
-        total.finish(self)
+        let sums = self.reduce(stride, work, &one, &merge).unwrap_or_default();
+        sums.into_iter().map(|sums| sums.finish(self)).collect()
+    }
+
+    /// Sums of chunks of every `stride`-th block, merged pairwise in an order that depends on the number of rows
+    /// alone. `work` is the cells for each row.
+    fn reduce<T: Send>(
+        &self,
+        stride: usize,
+        work: usize,
+        one: &(dyn Fn(usize, usize, &mut Room) -> T + Sync),
+        merge: &(dyn Fn(&mut T, T) + Sync),
+    ) -> Option<T> {
+        let n = self.codes.len();
+        let blocks = n.div_ceil(BLOCK * stride);
+        let chunk = blocks.div_ceil(CHUNKS).max(CHUNK) * BLOCK * stride;
+        let starts: Vec<usize> = (0..n).step_by(chunk).collect();
+        let leaf = |from: usize| {
+            let taken = self.rooms.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut room = taken.unwrap_or_default();
+            let sums = one(from, (from + chunk).min(n), &mut room);
+            self.rooms.lock().unwrap_or_else(PoisonError::into_inner).push(room);
+            sums
+        };
+        let parallel = (n / stride).saturating_mul(work) > PARALLEL;
+        (!starts.is_empty()).then(|| tree(&starts, parallel, &leaf, merge))
+    }
+
+    /// Adds the block that starts at row `from` to the sums.
+    fn block(&self, asks: &[Ask], points: &[f64], from: usize, room: &mut Room, sums: &mut [Sums]) {
+        let n = BLOCK.min(self.codes.len() - from);
+        let (width, free, pairs) = (self.width(), self.classes.free(), self.classes.pairs());
+        self.fill(from, n, room);
+        let group = (TOGETHER / free).max(1);
+        let mut masked = None;
+        for ((asks, sums), points) in
+            asks.chunks(group).zip(sums.chunks_mut(group)).zip(points.chunks(width * free * group))
+        {
+            let count = free * asks.len();
+            let x = MatRef::from_column_major_slice(&room.columns[..n * width], n, width);
+            let b = MatRef::from_column_major_slice(points, width, count);
+            let into = MatMut::from_column_major_slice_mut(grow(&mut room.predictors, n * count), n, count);
+            faer::linalg::matmul::matmul(into, Accum::Replace, x, b, 1.0, Par::Seq);
+            for (k, (ask, sums)) in asks.iter().zip(&mut *sums).enumerate() {
+                if masked != Some(ask.fold) {
+                    self.mask(ask.fold, from, grow(&mut room.weight, n));
+                    masked = Some(ask.fold);
+                }
+                let rows = Derive {
+                    codes: &self.codes[from..from + n],
+                    weight: &room.weight[..n],
+                    predictors: &mut room.predictors[k * n * free..(k + 1) * n * free],
+                    curvatures: ask.hessian.then(|| grow(&mut room.curvatures, n * pairs)),
+                };
+                sums.loss += self.classes.derive(rows, &mut room.loss);
+                for (block, curvature) in sums.hessian.iter_mut().zip(room.curvatures.chunks_exact(n)) {
+                    let weighted = grow(&mut room.weighted, n * width);
+                    for (into, column) in weighted.chunks_exact_mut(n).zip(room.columns.chunks_exact(n)) {
+                        sums::multiply(into, column, curvature);
+                    }
+                    let weighted = MatRef::from_column_major_slice(&*weighted, n, width);
+                    lower_product(block, weighted, x, Accum::Add);
+                }
+            }
+            let slopes = MatRef::from_column_major_slice(&room.predictors[..n * count], n, count);
+            let gradients = grow(&mut room.gradients, width * count);
+            let into = MatMut::from_column_major_slice_mut(gradients, width, count);
+            faer::linalg::matmul::matmul(into, Accum::Replace, x.transpose(), slopes, 1.0, Par::Seq);
+            for (sums, gradient) in sums.iter_mut().zip(room.gradients.chunks_exact(width * free)) {
+                add(&mut sums.gradient, gradient);
+            }
+        }
+    }
+
+    /// A column of ones, and the centred and scaled columns of `n` rows.
+    fn fill(&self, from: usize, n: usize, room: &mut Room) {
+        let (ones, columns) = grow(&mut room.columns, n * self.width()).split_at_mut(n);
+        ones.fill(1.0);
+        self.blocks.fill(from, n, columns);
+        for (j, column) in columns.chunks_exact_mut(n).enumerate() {
+            let (centre, factor) = (self.centre[j], scale_by_power_of_two(1.0, -self.exponents[j]));
+            vectorised(
+                #[inline(always)]
+                || column.iter_mut().for_each(|x| *x = (*x - centre) * factor),
+            );
+        }
+    }
+
+    /// The weights of rows, 0 for those of the fold that is left out.
+    fn mask(&self, fold: Option<u16>, from: usize, into: &mut [f64]) {
+        let n = into.len();
+        match self.weight {
+            Some(weight) => into.copy_from_slice(&weight[from..from + n]),
+            None => into.fill(1.0),
+        }
+        if let (Some(fold), Some(fold_of)) = (fold, self.fold_of) {
+            for (weight, own) in into.iter_mut().zip(&fold_of[from..from + n]) {
+                *weight = if *own == fold { 0.0 } else { *weight };
+            }
+        }
+    }
+
+    /// Sums, least and greatest values of the raw columns over the blocks from..to.
+    fn extent(&self, from: usize, to: usize, room: &mut Room) -> Extent {
+        let mut extent = Extent { columns: vec![Column::default(); self.centre.len()], weight: 0.0 };
+        for from in (from..to).step_by(BLOCK) {
+            let n = BLOCK.min(self.codes.len() - from);
+            let columns = grow(&mut room.columns, n * self.centre.len());
+            self.blocks.fill(from, n, columns);
+            extent.weight += self.mass_between(from, from + n);
+            for (sums, column) in extent.columns.iter_mut().zip(columns.chunks_exact(n)) {
+                let sum = match self.weight {
+                    Some(weight) => sums::product_sum(column, &weight[from..from + n]),
+                    None => sums::sum(column),
+                };
+                let (least, most, trace) = extremes(column);
+                sums.add(&Column { sum, least, most, trace });
+            }
+        }
+        extent
     }
 }
 
-/// Sums over some blocks, and room to work on one.
-struct Sums {
-    loss: f64,
-    /// Width x free predictors.
-    gradient: Matrix,
-    /// The lower triangle of the Hessian's block of each pair of free predictors.
-    hessian: Vec<Matrix>,
-    columns: Vec<f64>,
-    weighted: Vec<f64>,
-    predictors: Vec<f64>,
-    slopes: Vec<f64>,
-    curvatures: Vec<f64>,
+/// The least and the greatest value, and the sum of the values times 0.
+fn extremes(column: &[f64]) -> (f64, f64, f64) {
+    let (mut least, mut most, mut trace) = ([f64::INFINITY; 8], [f64::NEG_INFINITY; 8], [0.0; 8]);
+    vectorised(
+        #[inline(always)]
+        || {
+            for part in column.chunks(8) {
+                for ((x, least), (most, trace)) in
+                    part.iter().zip(&mut least).zip(most.iter_mut().zip(&mut trace))
+                {
+                    *least = if *x < *least { *x } else { *least };
+                    *most = if *x > *most { *x } else { *most };
+                    *trace += x * 0.0;
+                }
+            }
+        },
+    );
+    let trace = trace.iter().fold(0.0, |sum, lane| sum + lane);
+    (
+        least.iter().copied().fold(f64::INFINITY, f64::min),
+        most.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        trace,
+    )
+}
+
+fn tree<T: Send>(
+    starts: &[usize],
+    parallel: bool,
+    leaf: &(dyn Fn(usize) -> T + Sync),
+    merge: &(dyn Fn(&mut T, T) + Sync),
+) -> T {
+    if let [start] = starts {
+        return leaf(*start);
+    }
+    let (left, right) = starts.split_at(starts.len().div_ceil(2));
+    let of = |starts| tree(starts, parallel, leaf, merge);
+    let (mut left, right) =
+        if parallel { rayon::join(|| of(left), || of(right)) } else { (of(left), of(right)) };
+    merge(&mut left, right);
+    left
 }
 
 impl Sums {
-    fn new(rows: &Rows) -> Self {
-        let (width, free) = (rows.width(), rows.classes.free());
+    fn new(rows: &Rows, ask: &Ask) -> Self {
+        let pairs = if ask.hessian { rows.classes.pairs() } else { 0 };
         Self {
             loss: 0.0,
-            gradient: Matrix::zeros(width, free),
-            hessian: vec![Matrix::zeros(width, width); free * (free + 1) / 2],
-            columns: Vec::new(),
-            weighted: Vec::new(),
-            predictors: Vec::new(),
-            slopes: Vec::new(),
-            curvatures: Vec::new(),
+            gradient: vec![0.0; rows.parameters()],
+            hessian: vec![Matrix::zeros(rows.width(), rows.width()); pairs],
         }
     }
 
-    /// Adds the rows from..to.
-    fn add(&mut self, rows: &Rows, parameters: &[f64], from: usize, to: usize) {
-        let (n, width, free) = (to - from, rows.width(), rows.classes.free());
-        self.make_room(n, width, free);
-        if rows.lead == 1 {
-            self.columns[..n].fill(1.0);
-        }
-        for (j, into) in self.columns[rows.lead * n..n * width].chunks_exact_mut(n).enumerate() {
-            let factor = scale_by_power_of_two(1.0, -rows.exponents[j]);
-            sums::shift_and_scale(into, &rows.x.column(j)[from..to], rows.mean[j], factor);
-        }
-        let x = MatRef::from_column_major_slice(&self.columns[..n * width], n, width);
-        let b = MatRef::from_column_major_slice(parameters, width, free);
-        let predictors = MatMut::from_column_major_slice_mut(&mut self.predictors[..n * free], n, free);
-        faer::linalg::matmul::matmul(predictors, Accum::Replace, x, b, 1.0, Par::Seq);
-        self.loss += if rows.classes.classes == 2 {
-            self.derive_two(rows, from, n)
-        } else {
-            self.derive_softmax(rows, from, n)
-        };
-        let x = MatRef::from_column_major_slice(&self.columns[..n * width], n, width);
-        let slopes = MatRef::from_column_major_slice(&self.slopes[..n * free], n, free);
-        let gradient = MatMut::from_column_major_slice_mut(self.gradient.values_mut(), width, free);
-        faer::linalg::matmul::matmul(gradient, Accum::Add, x.transpose(), slopes, 1.0, Par::Seq);
-        for (block, curvature) in self.hessian.iter_mut().zip(self.curvatures.chunks_exact(n)) {
-            for (into, column) in
-                self.weighted.chunks_exact_mut(n).zip(self.columns.chunks_exact(n)).take(width)
-            {
-                sums::multiply(into, column, curvature);
-            }
-            let weighted = MatRef::from_column_major_slice(&self.weighted[..n * width], n, width);
-            lower_product(block, weighted, x, Accum::Add);
-        }
-    }
-
-    fn make_room(&mut self, n: usize, width: usize, free: usize) {
-        let grow = |values: &mut Vec<f64>, size: usize| values.resize(size.max(values.len()), 0.0);
-        grow(&mut self.columns, n * width);
-        grow(&mut self.weighted, n * width);
-        grow(&mut self.predictors, n * free);
-        grow(&mut self.slopes, n * free);
-        grow(&mut self.curvatures, n * free * (free + 1) / 2);
-    }
-
-    /// Derivatives of each row's loss with respect to its predictor; gives the sum of the losses.
-    fn derive_two(&mut self, rows: &Rows, from: usize, n: usize) -> f64 {
-        let mut total = 0.0;
-        for i in 0..n {
-            let weight = rows.weight.map_or(1.0, |weight| weight[from + i]);
-            let (loss, slope, curvature) =
-                Classes::row_of_two(self.predictors[i], rows.codes[from + i] as usize);
-            // A weight of 0 must win over a loss that is infinite.
-            total += if weight == 0.0 { 0.0 } else { weight * loss };
-            self.slopes[i] = weight * slope;
-            self.curvatures[i] = weight * curvature;
-        }
-        total
-    }
-
-    fn derive_softmax(&mut self, rows: &Rows, from: usize, n: usize) -> f64 {
-        let (classes, free) = (rows.classes.classes, rows.classes.free());
-        let (mut chance, mut predictors) = (vec![0.0; classes], vec![0.0; free]);
-        let (mut slope, mut curvature) = (vec![0.0; free], vec![0.0; free * (free + 1) / 2]);
-        let mut total = 0.0;
-        for i in 0..n {
-            let weight = rows.weight.map_or(1.0, |weight| weight[from + i]);
-            predictors.iter_mut().enumerate().for_each(|(a, eta)| *eta = self.predictors[a * n + i]);
-            let code = rows.codes[from + i] as usize;
-            let loss = rows.classes.row(&predictors, code, &mut chance, &mut slope, &mut curvature);
-            total += if weight == 0.0 { 0.0 } else { weight * loss };
-            slope.iter().enumerate().for_each(|(a, slope)| self.slopes[a * n + i] = weight * slope);
-            curvature.iter().enumerate().for_each(|(k, value)| self.curvatures[k * n + i] = weight * value);
-        }
-        total
-    }
-
-    fn merge(&mut self, other: &Self) {
-        let add = |into: &mut Matrix, from: &Matrix| {
-            into.values_mut().iter_mut().zip(from.values()).for_each(|(into, from)| *into += from);
-        };
+    fn add(&mut self, other: &Self) {
         self.loss += other.loss;
         add(&mut self.gradient, &other.gradient);
-        self.hessian.iter_mut().zip(&other.hessian).for_each(|(into, from)| add(into, from));
+        for (into, from) in self.hessian.iter_mut().zip(&other.hessian) {
+            add(into.values_mut(), from.values());
+        }
     }
 
-    fn finish(mut self, rows: &Rows) -> Pass {
+    fn finish(self, rows: &Rows) -> Answer {
         let (width, free) = (rows.width(), rows.classes.free());
-        let mut hessian = Matrix::zeros(width * free, width * free);
-        let mut blocks = self.hessian.iter_mut();
-        for a in 0..free {
-            for b in a..free {
-                let block = blocks.next().expect("one block for each pair");
-                mirror_lower(block);
+        let whole = (!self.hessian.is_empty()).then(|| {
+            let mut whole = Matrix::zeros(width * free, width * free);
+            let pairs = (0..free).flat_map(|a| (a..free).map(move |b| (a, b)));
+            for ((a, b), mut block) in pairs.zip(self.hessian) {
+                mirror_lower(&mut block);
                 for j in 0..width {
                     // The triangle below the diagonal: predictor b's rows, predictor a's columns.
-                    hessian.column_mut(a * width + j)[b * width..(b + 1) * width]
+                    whole.column_mut(a * width + j)[b * width..(b + 1) * width]
                         .copy_from_slice(block.column(j));
                 }
             }
-        }
-        mirror_lower(&mut hessian);
-        Pass { loss: self.loss, gradient: self.gradient.values().to_vec(), hessian }
+            mirror_lower(&mut whole);
+            whole
+        });
+        Answer { loss: self.loss, gradient: self.gradient, hessian: whole }
     }
+}
+
+/// What the centre and the scale of columns come from.
+#[derive(Default)]
+struct Extent {
+    columns: Vec<Column>,
+    weight: f64,
+}
+
+#[derive(Clone)]
+struct Column {
+    sum: f64,
+    least: f64,
+    most: f64,
+    /// 0, or NaN where a value is not finite.
+    trace: f64,
+}
+
+impl Default for Column {
+    fn default() -> Self {
+        Self { sum: 0.0, least: f64::INFINITY, most: f64::NEG_INFINITY, trace: 0.0 }
+    }
+}
+
+impl Column {
+    fn add(&mut self, other: &Self) {
+        self.sum += other.sum;
+        self.trace += other.trace;
+        self.least = self.least.min(other.least);
+        self.most = self.most.max(other.most);
+    }
+}
+
+impl Extent {
+    fn merge(&mut self, other: Self) {
+        self.weight += other.weight;
+        self.columns.iter_mut().zip(&other.columns).for_each(|(into, from)| into.add(from));
+    }
+}
+
+fn add(into: &mut [f64], from: &[f64]) {
+    into.iter_mut().zip(from).for_each(|(into, from)| *into += from);
+}
+
+/// The first `n` of the values, which grow to as many.
+pub(super) fn grow(values: &mut Vec<f64>, n: usize) -> &mut [f64] {
+    if values.len() < n {
+        values.resize(n, 0.0);
+    }
+    &mut values[..n]
 }

@@ -87,13 +87,9 @@ pub fn extremes(values: &[f64]) -> (Option<(f64, f64)>, usize) {
                 missing[lane] += u64::from(x.is_nan());
             };
             for chunk in chunks {
-                for lane in 0..LANES {
-                    take(lane, chunk[lane]);
-                }
+                chunk.iter().enumerate().for_each(|(lane, x)| take(lane, *x));
             }
-            for (lane, &x) in rest.iter().enumerate() {
-                take(lane, x);
-            }
+            rest.iter().enumerate().for_each(|(lane, x)| take(lane, *x));
             (low, high, missing)
         },
     );

@@ -1,9 +1,10 @@
 //! `sklearn.dummy.DummyRegressor`.
 
+use super::one_or_more::OneOrMore;
 use super::training;
 use crate::contract::{
-    Checks, Facts, Fault, FittedModel, Frame, Loader, Model, Needs, ParamValue, Prediction, Rng, Saver,
-    State, Stats, Task, Train, Value, choice, params,
+    Checks, Facts, Fault, FittedModel, Frame, Loader, Model, Needs, Prediction, Rng, Saver, State, Stats,
+    Task, Train, choice, params,
 };
 use crate::diag::{Code, Result};
 use crate::linalg::Matrix;
@@ -22,39 +23,14 @@ choice! {
     }
 }
 
-/// One number, or one a target.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Constant(Vec<f64>);
-
-impl ParamValue for Constant {
-    fn kind() -> String {
-        "a number, or a list of one a target".into()
-    }
-
-    fn read(value: &Value) -> Option<Self> {
-        let finite = |value: &Value| value.number().filter(|number| number.is_finite());
-        match value {
-            Value::List(items) => items.iter().map(finite).collect::<Option<_>>().map(Self),
-            one => finite(one).map(|number| Self(vec![number])),
-        }
-    }
-
-    fn value(&self) -> Value {
-        match self.0.as_slice() {
-            [one] => Value::Float(*one),
-            several => Value::List(several.iter().map(|number| Value::Float(*number)).collect()),
-        }
-    }
-}
-
 params! {
     /// Predicts one number, whatever the features: the baseline that a regression has to beat.
     pub struct DummyRegressor {
         /// What is predicted of the training targets: their mean, median or quantile, or a constant. With weights, median and
         /// quantile are scikit-learn's weighted percentile: the least target whose cumulated weight reaches the share.
         strategy: RegressorStrategy = RegressorStrategy::Mean, Bound::Any;
-        /// The number to predict with `strategy: constant`; a list for several targets.
-        constant: Option<Constant> = None, Bound::Any;
+        /// The number to predict with `strategy: constant`; for several targets a list with one for each.
+        constant: Option<OneOrMore> = None, Bound::Any;
         /// The quantile to predict with `strategy: quantile`.
         quantile: Option<f64> = None, Bound::Within(0.0, 1.0);
     }

@@ -23,6 +23,8 @@ const DEPRECATED: &[(&str, &str, &str)] =
     &[("LogisticRegression", "penalty", "leave `penalty` out; `C: .inf` stands for `penalty: null`")];
 
 const REMOVED: &[(&str, &str, &str)] = &[
+    ("ElasticNetCV", "n_alphas", "write `alphas: 100` for so many"),
+    ("LassoCV", "n_alphas", "write `alphas: 100` for so many"),
     ("LinearRegression", "normalize", "put a `StandardScaler` before the model"),
     (
         "LogisticRegression",
@@ -30,6 +32,7 @@ const REMOVED: &[(&str, &str, &str)] = &[
         "leave `multi_class` out: more than two classes are fitted as `multinomial`",
     ),
     ("Ridge", "normalize", "put a `StandardScaler` before the model"),
+    ("RidgeCV", "store_cv_values", "leave it out: what every row gets under every alpha is not kept"),
 ];
 
 /// `sklearn.utils.all_estimators` of 1.9.1: regressors, classifiers, clusterers; sorted.

@@ -83,6 +83,21 @@ impl<T> FittedLinear<T> {
     }
 }
 
+impl FittedRegression {
+    /// The one of several fits of all targets; or of as many as targets, of each the target of its place.
+    pub(super) fn of_each_target(mut fits: Vec<Self>) -> Self {
+        let mut first = fits.remove(0);
+        for (at, fit) in fits.into_iter().enumerate() {
+            let t = at + 1;
+            first.form.coef.column_mut(t).copy_from_slice(fit.form.coef.column(t));
+            first.form.intercept[t] = fit.form.intercept[t];
+            let worst = first.told.condition.into_iter().chain(fit.told.condition).reduce(f64::max);
+            first.told.condition = worst;
+        }
+        first
+    }
+}
+
 impl<T: Told> FittedModel for FittedLinear<T> {
     fn predict(&self, frame: &Frame) -> Result<Prediction> {
         Ok(Prediction::Values(linear::values(&self.form, frame)?))

@@ -22,7 +22,7 @@ params! {
         /// Accepted, and without effect: both have the same optimum.
         selection: Selection = Selection::Cyclic, Bound::Any;
     }
-    without_effect: ["copy_X", "precompute", "random_state", "warm_start"];
+    without_effect: ["copy_X", "max_iter", "precompute", "random_state", "selection", "tol", "warm_start"];
 }
 
 impl Checks for Lasso {

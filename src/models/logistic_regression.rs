@@ -98,7 +98,7 @@ impl Model for LogisticRegression {
         let weights = self.weights(train, &codes, &labels)?;
         let x = training::design(train, Self::NAME)?;
         let (codes, present) = present(&codes, weights.as_deref(), &labels)?;
-        let fit = logistic(&x, &codes, present.len(), weights.as_deref(), &self.options(), None)?;
+        let fit = logistic(&x, &codes, present.len(), weights.as_deref(), &self.options())?;
         let coef = Matrix::from_fn(fit.coef.columns(), fit.coef.rows(), |j, k| fit.coef[(k, j)]);
         let form = linear::finite(Linear { coef, intercept: fit.intercept }, Self::NAME)?;
         let (iterations, converged) = (fit.iterations, fit.converged);

@@ -3,19 +3,25 @@
 use crate::contract::erased::{Kind, ModelKind};
 
 pub mod class_weight;
+pub mod descent_cv;
 pub mod dummy_classifier;
 pub mod dummy_regressor;
 pub mod elastic_net;
+pub mod elastic_net_cv;
 mod elsewhere;
 pub mod fitted_regression;
+pub mod inner_folds;
 pub mod lasso;
+pub mod lasso_cv;
 mod linear;
 pub mod linear_regression;
 pub mod linfa;
 pub mod logistic_regression;
+pub mod one_or_more;
 mod ordinary;
 pub mod penalized;
 pub mod ridge;
+pub mod ridge_cv;
 mod training;
 
 pub use elsewhere::{deprecated, known_elsewhere, removed};
@@ -24,8 +30,11 @@ pub use elsewhere::{deprecated, known_elsewhere, removed};
 pub const ALL: &[&dyn ModelKind] = &[
     &Kind::<linear_regression::LinearRegression>::NEW,
     &Kind::<ridge::Ridge>::NEW,
+    &Kind::<ridge_cv::RidgeCV>::NEW,
     &Kind::<lasso::Lasso>::NEW,
     &Kind::<elastic_net::ElasticNet>::NEW,
+    &Kind::<lasso_cv::LassoCV>::NEW,
+    &Kind::<elastic_net_cv::ElasticNetCV>::NEW,
     &Kind::<logistic_regression::LogisticRegression>::NEW,
     &Kind::<dummy_regressor::DummyRegressor>::NEW,
     &Kind::<dummy_classifier::DummyClassifier>::NEW,

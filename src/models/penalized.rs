@@ -175,3 +175,73 @@ pub(super) fn faults(alpha: f64) -> Vec<Fault> {
     let fault = Fault::of("alpha", "`alpha` is a finite number");
     vec![fault.help("an infinite penalty leaves the mean alone: use `DummyRegressor`")]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::{Block, FittedModel, Needs};
+    use crate::linalg::Matrix;
+    use crate::table::{Rows, Target};
+
+    fn noise(i: usize, j: usize) -> f64 {
+        ((i * 7919 + j * 104_729 + i * i * 31 * (j + 1)) % 1009) as f64 / 1009.0 - 0.5
+    }
+
+    fn table(value: impl Fn(usize, usize) -> f64) -> (Frame, Target) {
+        let block = |j: usize| Block::Number {
+            name: format!("x{j}").into(),
+            values: (0..80).map(|i| value(i, j)).collect(),
+        };
+        let y = Matrix::from_fn(80, 2, |i, t| value(i, t) - value(i, 2) + noise(i, 50));
+        (Frame::new(80, (0..4).map(block).collect()), Target::Values(y))
+    }
+
+    fn candidate(alpha: f64, l1_ratio: f64, fit_intercept: bool) -> Candidate {
+        Candidate { alpha, l1_ratio, fit_intercept, positive: false }
+    }
+
+    #[test]
+    fn a_grid_gives_each_candidate_its_own_fit_in_order() {
+        let (frame, y) = table(|i, j| noise(i, j) * (1.0 + j as f64) + 3.0);
+        let train = Train { x: &frame, y: Some(&y), weight: None, rows: &Rows::all(80) };
+        let stats = Stats::of(&train, Needs::JOINT).unwrap();
+        let grid = [
+            candidate(0.01, 1.0, true),
+            candidate(0.1, 1.0, true),
+            candidate(0.05, 0.5, true),
+            candidate(0.0, 1.0, true),
+            candidate(0.03, 1.0, false),
+            candidate(0.03, 1.0, true),
+        ];
+        for (one, fit) in grid.iter().zip(from_stats(&grid, &stats, "Lasso")) {
+            let rows =
+                one.fit_rows(&Gathered::of(&train, "Lasso").unwrap(), &frame, "Lasso").unwrap().facts();
+            match fit {
+                Ok(fit) => {
+                    let (ours, theirs) = (fit.facts().coef.unwrap(), rows.coef.unwrap());
+                    for (a, b) in ours.values().iter().zip(theirs.values()) {
+                        assert!(
+                            (a - b).abs() <= 1e-10 * a.abs().max(b.abs()) + 1e-12,
+                            "{one:?}: {a:e} {b:e}"
+                        );
+                    }
+                    assert!(ours.values().iter().any(|b| *b != 0.0));
+                }
+                Err(Unfit::Rows(why)) => assert!(one.alpha == 0.0 && why.contains("1e8"), "{why}"),
+                Err(Unfit::Failed(error)) => panic!("{error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_small_penalty_on_nearly_dependent_columns_takes_the_rows() {
+        let (frame, y) = table(|i, j| if j == 1 { noise(i, 0) + 1e-5 * noise(i, 1) } else { noise(i, j) });
+        let train = Train { x: &frame, y: Some(&y), weight: None, rows: &Rows::all(80) };
+        let one = candidate(1e-9, 1.0, true);
+        let stats = Stats::of(&train, Needs::JOINT).unwrap();
+        let fit = from_stats(&[one], &stats, "Lasso").remove(0);
+        assert!(matches!(fit, Err(Unfit::Rows(why)) if why.contains("beyond 1e6")));
+        let rows = one.fit_rows(&Gathered::of(&train, "Lasso").unwrap(), &frame, "Lasso").unwrap();
+        assert_eq!(one.fit(&train, "Lasso").unwrap().facts(), rows.facts());
+    }
+}

@@ -1,20 +1,20 @@
 //! A graph meets a table: columns, target, weights and folds.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use crate::contract::{Fold, Split, Task};
+use crate::contract::{Fold, Frame, Split, Task};
 use crate::diag::{Code, Diagnostic, Result};
 use crate::graph::{ColumnName, Graph, Selector};
 use crate::linalg::Matrix;
-use crate::table::{Column, Field, Kind, Levels, MISSING, Table, Target};
+use crate::table::{Column, Data, Field, Kind, Levels, MISSING, Table, Target};
 
 /// A graph with everything that the data decides.
 pub struct Bound<'g> {
     /// The checked file.
     pub graph: &'g Graph,
     /// The feature columns.
-    pub x: Table,
+    pub x: Data,
     /// The columns of each group of the graph, in order; a group whose selector matched nothing has
     /// none and is skipped.
     pub groups: Vec<Vec<String>>,
@@ -26,6 +26,21 @@ pub struct Bound<'g> {
     pub folds: Vec<Fold>,
     /// What is worth knowing.
     pub warnings: Vec<Diagnostic>,
+    frame: OnceLock<Frame>,
+}
+
+impl Bound<'_> {
+    /// The features of all rows, for whatever is fitted on rows or applied to them.
+    ///
+    /// # Errors
+    /// Whatever reading them into memory meets, where they are not there.
+    pub fn frame(&self) -> Result<&Frame> {
+        if let Some(frame) = self.frame.get() {
+            return Ok(frame);
+        }
+        let frame = Frame::of(self.x.table()?);
+        Ok(self.frame.get_or_init(|| frame))
+    }
 }
 
 /// Binds a graph to a table of at least its columns.
@@ -33,9 +48,10 @@ pub struct Bound<'g> {
 /// # Errors
 /// Everything about the data that makes learning impossible: a missing column or target, a column
 /// without any value, one class only, weights that are none, folds that cannot be made.
-pub fn bind<'g>(graph: &'g Graph, table: &Table) -> Result<Bound<'g>> {
+pub fn bind<'g>(graph: &'g Graph, table: &Data) -> Result<Bound<'g>> {
     let mut warnings = Vec::new();
-    let place = |column: &ColumnName| table.require(&column.name).map_err(|error| error.at(&column.span));
+    let place =
+        |column: &ColumnName| table.schema().require(&column.name).map_err(|error| error.at(&column.span));
     let target = place(&graph.target)?;
     let weight = graph.weight.as_ref().map(place).transpose()?;
     let ids = graph.ids.iter().map(place).collect::<Result<Vec<_>>>()?;
@@ -53,33 +69,32 @@ pub fn bind<'g>(graph: &'g Graph, table: &Table) -> Result<Bound<'g>> {
         return Err(Code::UnreadableValue.error(message).help("learn from a part of them"));
     }
     let is_feature = |j: &usize| *j != target && Some(*j) != weight && !ids.contains(j);
-    let features = (0..table.columns().len()).filter(is_feature);
-    let names: Vec<&str> = features.map(|j| table.schema().fields()[j].name.as_str()).collect();
-    if names.is_empty() {
+    let features: Vec<usize> = (0..table.width()).filter(is_feature).collect();
+    if features.is_empty() {
         let message = format!("the table has no features beside the target `{}`", graph.target.name);
         return Err(Code::EmptyData.error(message).help("the data needs at least one column more"));
     }
-    let x = table.select(names)?;
+    let x = table.select(&features);
     usable(&x)?;
     let groups = groups(graph, &x, &mut warnings)?;
-    let y = learnable(graph, table, target)?;
-    let weight = weight.map(|j| weights(&graph.weight, &table.columns()[j])).transpose()?;
+    // Of these two every value is needed.
+    let kept = table.select(&[target].into_iter().chain(weight).collect::<Vec<_>>());
+    let y = learnable(graph, kept.table()?, 0)?;
+    let weight = weight.map(|_| weights(&graph.weight, &kept.table()?.columns()[1])).transpose()?;
     refuse_metrics(graph, &y)?;
     let folds = folds(graph, table.rows(), &y, &mut warnings)?;
-    Ok(Bound { graph, x, groups, y, weight, folds, warnings })
+    Ok(Bound { graph, x, groups, y, weight, folds, warnings, frame: OnceLock::new() })
 }
 
 /// Refuses columns without a value, and infinite cells.
-fn usable(x: &Table) -> Result<()> {
-    for (field, column) in x.fields() {
-        if column.missing() == x.rows() {
+fn usable(x: &Data) -> Result<()> {
+    for (field, facts) in x.schema().fields().iter().zip(x.facts()) {
+        if facts.missing == x.rows() {
             let message = format!("column `{}` has no value in any of {} rows", field.name, x.rows());
             return Err(Code::EmptyColumn.error(message).help("leave it out with `source.columns`"));
         }
-        if let Column::Number(values) = column
-            && let Some(row) = values.iter().position(|v| v.is_infinite())
-        {
-            let message = format!("column `{}` is {} in row {}", field.name, values[row], row + 1);
+        if let Some((row, value)) = facts.infinite {
+            let message = format!("column `{}` is {value} in row {}", field.name, row + 1);
             return Err(Code::BadCell.error(message).help("replace infinite values, or make them missing"));
         }
     }
@@ -87,7 +102,7 @@ fn usable(x: &Table) -> Result<()> {
 }
 
 /// The columns of every group.
-fn groups(graph: &Graph, x: &Table, warnings: &mut Vec<Diagnostic>) -> Result<Vec<Vec<String>>> {
+fn groups(graph: &Graph, x: &Data, warnings: &mut Vec<Diagnostic>) -> Result<Vec<Vec<String>>> {
     let mut taken: BTreeSet<String> = BTreeSet::new();
     let mut groups = Vec::new();
     for group in &graph.pipeline.groups {
@@ -98,7 +113,7 @@ fn groups(graph: &Graph, x: &Table, warnings: &mut Vec<Diagnostic>) -> Result<Ve
             }
             Selector::Chosen { kinds, names, except } => {
                 for name in names.iter().chain(except) {
-                    x.require(name).map_err(|error| error.at(&group.span))?;
+                    x.schema().require(name).map_err(|error| error.at(&group.span))?;
                 }
                 let except: BTreeSet<&String> = except.iter().collect();
                 let fits = |field: &&Field| {

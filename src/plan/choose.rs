@@ -8,7 +8,7 @@ use crate::contract::erased::AnyModel;
 use crate::contract::{Needs, Types};
 use crate::diag::{Code, Result};
 use crate::graph::{Pipeline, StepNode};
-use crate::table::{Column, Scan, Table, Target};
+use crate::table::{Data, Target};
 
 /// How the folds are fitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +104,7 @@ pub fn plan(bound: &Bound, forced: Option<Path>) -> Result<Plan> {
         (None, Some(obstacle)) => obstacle.clone(),
         (None, None) => "every step is affine in each fold, and the model is fitted from moments".to_owned(),
     };
-    let (rows, columns) = (bound.x.rows(), bound.x.columns().len());
+    let (rows, columns) = (bound.x.rows(), bound.x.width());
     let fits = (bound.folds.len() * paths.len()).saturating_add(1);
     let passes = match path {
         Path::TwoPass => 2,
@@ -134,12 +134,12 @@ fn judged(pipeline: &Pipeline, types: &[Types]) -> Vec<StepPlan> {
 }
 
 /// The types of some columns.
-fn types(x: &Table, names: &[String]) -> Types {
-    let columns = names.iter().filter_map(|name| x.column(name));
-    columns.fold(Types { numbers: false, categories: false, missing: false }, |types, column| {
-        types.or(match column {
-            Column::Number(_) => Types { missing: column.missing() > 0, ..Types::NUMBERS },
-            Column::Codes { .. } => Types::CATEGORIES,
+fn types(x: &Data, names: &[String]) -> Types {
+    let places = names.iter().filter_map(|name| x.schema().index(name));
+    places.fold(Types { numbers: false, categories: false, missing: false }, |types, place| {
+        types.or(match x.levels(place) {
+            None => Types { missing: x.facts()[place].missing > 0, ..Types::NUMBERS },
+            Some(_) => Types::CATEGORIES,
         })
     })
 }
@@ -150,10 +150,8 @@ fn judge(node: &StepNode, input: Types) -> StepPlan {
         (Path::General, "is fitted from rows")
     } else if !node.step.maps(input) {
         (Path::General, "is no linear map of its features")
-    } else if needs.has(Needs::ORDER) {
-        (Path::General, "needs sorted values, which do not merge")
-    } else if needs.has(Needs::COUNTS) && input.numbers {
-        (Path::General, "counts the values of numbers, which are not kept")
+    } else if needs.has(Needs::ORDER) || needs.has(Needs::COUNTS) && input.numbers {
+        (Path::TwoPass, "is fitted from the sorted values, and is a linear map")
     } else {
         (Path::TwoPass, "is fitted from statistics, and is a linear map")
     };
@@ -206,15 +204,12 @@ fn too_many_moments(bound: &Bound) -> Option<String> {
 
 /// Bytes of the moments of every fold, of all but each fold, and of every unit before they merge.
 fn moment_bytes(bound: &Bound) -> u64 {
-    let positions = |column: &Column| match column {
-        Column::Number(_) => 2,
-        Column::Codes { levels, .. } => levels.len() as u64 + 1,
-    };
+    let positions = |place: usize| bound.x.levels(place).map_or(2, |levels| levels.len() as u64 + 1);
     let targets = match &bound.y {
         Target::Values(values) => values.columns() as u64,
         Target::Classes { labels, .. } => labels.len() as u64,
     };
-    let width = bound.x.columns().iter().map(positions).sum::<u64>() + targets;
+    let width = (0..bound.x.width()).map(positions).sum::<u64>() + targets;
     let units = bound.x.units() as u64;
     let moments = (bound.folds.len().max(1) as u64) * (2 + units) + 1;
     let kinds = 1 + u64::from(bound.weight.is_some());
@@ -222,13 +217,23 @@ fn moment_bytes(bound: &Bound) -> u64 {
 }
 
 fn table_bytes(bound: &Bound) -> u64 {
-    bound.x.rows() as u64 * 8 * bound.x.columns().len() as u64
+    bound.x.rows() as u64 * 8 * bound.x.width() as u64
+}
+
+/// Bytes of the units that are read at a time: a thread holds its own, and a page of each column.
+fn streamed_bytes(bound: &Bound) -> u64 {
+    const PAGE: u64 = 1 << 20;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+    let width = bound.x.width() as u64;
+    threads * width * (2 * 8 * crate::table::RUN_ROWS as u64 + 2 * PAGE)
 }
 
 /// Bytes held at the peak.
 fn bytes(bound: &Bound, path: Path) -> u64 {
     let (table, kept) = (table_bytes(bound), bound.x.rows() as u64 * 13);
     match path {
+        // The units that the threads are at.
+        Path::TwoPass if bound.x.is_streamed() => streamed_bytes(bound) + moment_bytes(bound) + kept,
         Path::TwoPass => table + moment_bytes(bound) + kept,
         // Each fold in flight holds its own features of all rows. Not asked of rayon, whose answer
         // starts its threads.

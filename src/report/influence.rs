@@ -39,7 +39,8 @@ pub fn largest_first(values: &Matrix) -> Vec<usize> {
 
 /// The standard deviation of every feature as the model sees it.
 fn deviations(report: &Report) -> Option<Vec<f64>> {
-    let x = &report.bound.x;
+    // Rows that were not read into memory are not read for a chart.
+    let x = report.bound.x.whole()?;
     let frame = Frame::of(x);
     let frame = if x.rows() > MOST_ROWS {
         let rows: Vec<u32> = evenly(x.rows(), MOST_ROWS).map(|row| row as u32).collect();

@@ -29,7 +29,7 @@ pub fn json(report: &Report) -> Value {
         "file": report.file,
         "data": {
             "rows": report.table.rows(),
-            "columns": report.table.columns().len(),
+            "columns": report.table.width(),
             "features": features,
             "target": bound.graph.target.name,
             "sha256": report.fingerprint,

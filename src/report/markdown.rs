@@ -24,7 +24,7 @@ fn sections(report: &Report, text: &mut String) -> std::fmt::Result {
         graph.source.origin.word(),
         code(&graph.source.shown),
         count(report.table.rows()),
-        count(bound.x.columns().len()),
+        count(bound.x.width()),
         code(&graph.target.name)
     );
     let pairs = [

@@ -12,7 +12,7 @@ mod search;
 
 use crate::plan::{Bound, Plan};
 use crate::run::Outcome;
-use crate::table::{Digest, Table};
+use crate::table::{Data, Digest};
 
 pub use command::Given;
 pub use html::html;
@@ -31,7 +31,7 @@ pub struct Report<'a> {
     /// What else the command line gave.
     pub given: Given<'a>,
     /// The table as it was read, target and roles included.
-    pub table: &'a Table,
+    pub table: &'a Data,
     /// Its digest.
     pub fingerprint: Digest,
     /// The bound graph.

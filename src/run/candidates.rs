@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::fitted::{Fitted, FittedGroup, FittedSteps};
 use super::general::General;
 use super::two_pass::{Caveats, Fit, TwoPass, chain, compose};
-use super::view::View;
+use super::view::{Training, View};
 use crate::contract::erased::AnyModel;
 use crate::contract::{Frame, Needs, Stats, Unfit};
 use crate::diag::{Code, Result};
@@ -32,7 +32,7 @@ impl TwoPass<'_> {
     }
 
     /// Fits pipelines on the training rows of fold `k`, or on all rows: one outcome each, the same
-    /// as if it were alone.
+    /// up to rounding as if it were alone.
     pub fn fit_all(&self, pipelines: &[&Pipeline], fold: Option<usize>) -> Vec<Result<Fit>> {
         let cell = fold.map_or(&self.whole, |k| &self.others[k]);
         let rows = self.training_rows(fold);
@@ -73,15 +73,20 @@ impl TwoPass<'_> {
         let Some(joint) = before.view.joint() else {
             return each("the model's features are not all numbers without holes");
         };
-        let mut stats = Stats { joint: Some(joint), ..before.view.stats(Needs::TARGET) };
-        stats.rows = rows.len();
-        self.models(pipelines, &on_rows, &stats)
+        match before.view.stats(Needs::TARGET) {
+            Ok(stats) => {
+                let stats = Stats { joint: Some(joint), rows: rows.len(), ..stats };
+                self.models(pipelines, &on_rows, &stats)
+            }
+            Err(error) => pipelines.iter().map(|_| Err(error.clone())).collect(),
+        }
     }
 
     /// Steps and selectors of a pipeline.
     fn before(&self, pipeline: &Pipeline, fold: Option<usize>) -> Result<Before<'_>> {
         let cell = fold.map_or(&self.whole, |k| &self.others[k]);
-        let raw = View::raw(&self.layout, cell, &self.bound.y, self.bound.x.schema());
+        let training = Training { cell, fold, orders: &self.orders };
+        let raw = View::raw(&self.layout, training, &self.bound.y, self.bound.x.schema());
         let mut groups = Vec::new();
         let mut views = Vec::new();
         let mut caveats = Caveats::default();
@@ -146,7 +151,10 @@ impl TwoPass<'_> {
             let (fitted, _) = fit?;
             Ok(Fit { fitted, composed: None, rows_reason: Some(reason.to_owned()) })
         };
-        General::new(self.bound, self.frame).each(pipelines, rows, false, &fit)
+        match self.bound.frame() {
+            Ok(frame) => General::new(self.bound, frame).each(pipelines, rows, false, &fit),
+            Err(error) => pipelines.iter().map(|_| Err(error.clone())).collect(),
+        }
     }
 }
 
@@ -161,9 +169,10 @@ struct OnRows<'a> {
 impl OnRows<'_> {
     fn fit(&self, pipeline: &Pipeline, reason: &str) -> Result<Fit> {
         let steps = self.before.steps.clone();
-        let features = self.features.get_or_init(|| steps.transform(self.two_pass.frame));
+        let frame = self.two_pass.bound.frame()?;
+        let features = self.features.get_or_init(|| steps.transform(frame));
         let features = features.as_ref().map_err(Clone::clone)?;
-        let general = General::new(self.two_pass.bound, self.two_pass.frame);
+        let general = General::new(self.two_pass.bound, frame);
         let model = general.model(&pipeline.model, features, self.rows)?;
         let names = features.names().iter().map(|name| name.to_string()).collect();
         let fitted = Fitted { steps, class: pipeline.model.model.name(), model, names };

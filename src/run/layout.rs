@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::diag::Result;
 use crate::linalg::BLOCK;
-use crate::table::{Column, Levels, Scan, Target};
+use crate::table::{Column, Data, Levels, Target};
 
 /// Where a raw column lies among the positions.
 #[derive(Clone, Debug)]
@@ -50,22 +50,25 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The layout of a table: reads it once for missing values, and its first rows for shifts.
+    /// The layout of a table: reads its first rows for shifts.
     ///
     /// # Errors
     /// Whatever reading the table can meet.
-    pub fn of(scan: &dyn Scan, target: &Target) -> Result<Self> {
-        let columns = scan.schema().fields().len();
+    pub fn of(data: &Data, target: &Target) -> Result<Self> {
+        let columns = data.width();
+        let holey: Vec<bool> = data.facts().iter().map(|facts| facts.missing > 0).collect();
+        let mut levels: Vec<Option<Arc<Levels>>> = (0..columns).map(|j| data.levels(j).cloned()).collect();
         let mut shifts: Vec<Option<f64>> = vec![None; columns];
-        let mut holey = vec![false; columns];
-        let mut levels: Vec<Option<Arc<Levels>>> = vec![None; columns];
-        for unit in 0..scan.units() {
-            let table = scan.unit(unit)?;
-            for (j, column) in table.columns().iter().enumerate() {
-                holey[j] |= column.missing() > 0;
-                match column {
-                    Column::Number(values) => shifts[j] = shifts[j].or_else(|| first_mean(values)),
-                    Column::Codes { levels: own, .. } => levels[j] = Some(Arc::clone(own)),
+        for unit in 0..data.units() {
+            let wanted = |j: &usize| levels[*j].is_none() && shifts[*j].is_none();
+            let wanted: Vec<usize> = (0..columns).filter(wanted).collect();
+            if wanted.is_empty() {
+                break;
+            }
+            let table = data.scan().unit(unit)?;
+            for j in wanted {
+                if let Column::Number(values) = &table.columns()[j] {
+                    shifts[j] = first_mean(values);
                 }
             }
         }

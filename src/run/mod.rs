@@ -7,6 +7,7 @@ mod cells;
 mod fitted;
 mod general;
 mod layout;
+mod order;
 mod out_of_fold;
 mod outcome;
 mod pack;
@@ -24,7 +25,7 @@ pub use outcome::{FoldOutcome, Outcome, Scores, Searched, Tried};
 
 use self::general::General;
 use self::two_pass::TwoPass;
-use crate::contract::{Facts, Fold, Frame, Metric, Prediction, Reads, Score};
+use crate::contract::{Facts, Fold, Metric, Prediction, Reads, Score};
 use crate::diag::{Code, Diagnostic, Result, Watch};
 use crate::graph::Pipeline;
 use crate::metrics::LACKS_CLASS;
@@ -49,14 +50,13 @@ pub struct Timing {
 /// `UndefinedScore` and `NotFinite` with fold and metric. Of a search the first candidate's error
 /// if none has a score.
 pub fn run(bound: &Bound, plan: &Plan, watch: &dyn Watch) -> Result<(Outcome, Timing)> {
-    let frame = Frame::of(&bound.x);
     let start = Instant::now();
     let two_pass = if plan.paths.contains(&Path::TwoPass) {
-        Some(TwoPass::collect(bound, &frame, plan.parallel)?)
+        Some(TwoPass::collect(bound, plan.parallel)?)
     } else {
         None
     };
-    let work = Work { bound, frame: &frame, two_pass, plan };
+    let work = Work { bound, two_pass, plan };
     let mut timing = Timing::default();
     let (chosen, found) = match &bound.graph.search {
         Some(search) => {
@@ -67,7 +67,8 @@ pub fn run(bound: &Bound, plan: &Plan, watch: &dyn Watch) -> Result<(Outcome, Ti
         }
         None => (Chosen { pipeline: &bound.graph.pipeline, path: plan.path }, None),
     };
-    let start = Instant::now();
+    // Without a search the folds begin with pass 1.
+    let start = if found.is_some() { Instant::now() } else { start };
     let (searched, kept, told) = match found {
         Some(found) => (Some(found.searched), found.folds, found.warnings),
         None => (None, None, Vec::new()),
@@ -111,11 +112,13 @@ struct Chosen<'a> {
 /// What the folds share.
 struct Work<'a> {
     bound: &'a Bound<'a>,
-    frame: &'a Frame,
     /// Where some pipeline takes that path.
     two_pass: Option<TwoPass<'a>>,
     plan: &'a Plan,
 }
+
+/// The folds of one pipeline, with what was noted in each.
+type Folds = Vec<(FoldOutcome, Vec<Diagnostic>)>;
 
 /// What is known of a fold's fit: a score a metric or why there is none, and what was noted.
 struct Scored {
@@ -125,7 +128,7 @@ struct Scored {
 
 impl Work<'_> {
     /// Every fold of one pipeline, with what was noted in it.
-    fn folds(&self, chosen: &Chosen, watch: &dyn Watch) -> Result<Vec<(FoldOutcome, Vec<Diagnostic>)>> {
+    fn folds(&self, chosen: &Chosen, watch: &dyn Watch) -> Result<Folds> {
         watch.stage("folds", self.bound.folds.len() as u64);
         let in_fold = |k: usize, error: Diagnostic| error.prefixed(&format!("fold {}", k + 1));
         match self.two_pass.as_ref().filter(|_| chosen.path == Path::TwoPass) {
@@ -143,7 +146,7 @@ impl Work<'_> {
                 folds.collect()
             }
             None => self.each_fold(watch, |k| {
-                let general = General::new(self.bound, self.frame);
+                let general = General::new(self.bound, self.bound.frame()?);
                 let rows = &self.bound.folds[k];
                 let fold = general.fit(chosen.pipeline, &rows.train).and_then(|(fitted, features)| {
                     let prediction = general.predict(&fitted, &features, &rows.test)?;
@@ -178,8 +181,8 @@ impl Work<'_> {
                 Ok((fit.fitted, fit.rows_reason))
             }
             None => {
-                let rows = Rows::all(self.frame.rows());
-                Ok((General::new(self.bound, self.frame).fit(chosen.pipeline, &rows)?.0, None))
+                let rows = Rows::all(self.bound.x.rows());
+                Ok((General::new(self.bound, self.bound.frame()?).fit(chosen.pipeline, &rows)?.0, None))
             }
         }
     }

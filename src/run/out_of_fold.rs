@@ -40,7 +40,7 @@ impl TwoPass<'_> {
                     let values = columns.flat_map(|t| sums.column(t)).copied().collect();
                     Ok(fit.fitted.model.link(Matrix::from_columns(sums.rows(), forms.len(), values)))
                 }
-                None => fit.fitted.predict(&self.frame.take(&self.bound.folds[k].test)),
+                None => fit.fitted.predict(&self.bound.frame()?.take(&self.bound.folds[k].test)),
             };
             fits.iter().map(one).collect()
         };

@@ -6,7 +6,7 @@ use super::fitted::Fitted;
 use super::general::General;
 use super::outcome::{mean, std};
 use super::two_pass::Fit;
-use super::{FoldOutcome, Scored, Searched, Tried, Work, stopped, warnings};
+use super::{Folds, Scored, Searched, Tried, Work, stopped, warnings};
 use crate::contract::{Facts, Frame, Prediction};
 use crate::diag::{Code, Diagnostic, Result, Watch};
 use crate::graph::{Candidate, Pipeline, Search};
@@ -22,7 +22,7 @@ pub struct Found {
     /// The candidates' scores, and which is the best.
     pub searched: Searched,
     /// The winner's folds with what was noted in each, if they were kept.
-    pub folds: Option<Vec<(FoldOutcome, Vec<Diagnostic>)>>,
+    pub folds: Option<Folds>,
     /// What is to be said of the other candidates.
     pub warnings: Vec<Diagnostic>,
 }
@@ -90,7 +90,7 @@ impl Trial<'_> {
         let (fast, fast_pipelines) = of_path(Path::TwoPass);
         let (slow, slow_pipelines) = of_path(Path::General);
         let two_pass = self.two_pass(&fast_pipelines)?;
-        let general = self.work.each_fold(self.watch, |k| Ok(self.general(k, &slow_pipelines)))?;
+        let general = self.work.each_fold(self.watch, |k| self.general(k, &slow_pipelines))?;
         let together = |(two_pass, general): (Vec<Judged>, Vec<Judged>)| {
             let own = fast.iter().zip(two_pass).chain(slow.iter().zip(general));
             let mut judged: Vec<(&usize, Judged)> = own.collect();
@@ -117,7 +117,7 @@ impl Trial<'_> {
         };
         let fits = self.work.each_fold(self.watch, |k| Ok(two_pass.fit_all(pipelines, Some(k))))?;
         let mut judged: Vec<Vec<Judged>> = (0..folds).map(|_| Vec::with_capacity(pipelines.len())).collect();
-        let together = self.work.bound.x.columns().len().max(8);
+        let together = self.work.bound.x.width().max(8);
         for from in (0..pipelines.len()).step_by(together) {
             let some = from..(from + together).min(pipelines.len());
             let good: Vec<Vec<&Fit>> =
@@ -140,12 +140,12 @@ impl Trial<'_> {
         Ok(judged)
     }
 
-    fn general(&self, k: usize, pipelines: &[&Pipeline]) -> Vec<Judged> {
+    fn general(&self, k: usize, pipelines: &[&Pipeline]) -> Result<Vec<Judged>> {
         if pipelines.is_empty() {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let fold = &self.work.bound.folds[k];
-        let general = General::new(self.work.bound, self.work.frame);
+        let general = General::new(self.work.bound, self.work.bound.frame()?);
         let judge = |_, fitted: Result<(Fitted, &Frame)>| {
             self.judge(k, || {
                 let (fitted, features) = fitted?;
@@ -153,7 +153,7 @@ impl Trial<'_> {
                 Ok((fitted, prediction))
             })
         };
-        general.each(pipelines, &fold.train, self.work.plan.parallel, &judge)
+        Ok(general.each(pipelines, &fold.train, self.work.plan.parallel, &judge))
     }
 
     /// Scores what a candidate says of a fold's test rows.
@@ -188,12 +188,22 @@ fn of_candidate(folds: &[Vec<Judged>], i: usize) -> Tried {
     Tried { folds: scores, mean, std, rank: 0 }
 }
 
-/// Ranks as scipy's `rankdata` with method `min`: one more than there are better ones.
+/// Ranks as scipy's `rankdata` with method `min`: one more than there are better ones. Means that
+/// agree to twelve digits are equal: what has no effect must not win because one candidate's sums were
+/// taken in another order, on the other path or on another machine.
 fn rank(tried: &mut [Tried]) {
-    let mut means: Vec<f64> = tried.iter().filter_map(|tried| tried.mean).collect();
-    means.sort_by(|a, b| b.total_cmp(a));
-    for one in tried {
-        one.rank = 1 + one.mean.map_or(means.len(), |own| means.partition_point(|mean| *mean > own));
+    let mut order: Vec<(f64, usize)> =
+        tried.iter().enumerate().filter_map(|(i, tried)| Some((tried.mean?, i))).collect();
+    order.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let last = order.len() + 1;
+    tried.iter_mut().for_each(|tried| tried.rank = last);
+    let mut rank = 1;
+    for (at, (mean, i)) in order.iter().enumerate() {
+        let before = order[at.saturating_sub(1)].0;
+        if before - mean > 1e-12 * before.abs().max(mean.abs()).max(1e-2) {
+            rank = at + 1;
+        }
+        tried[*i].rank = rank;
     }
 }
 
@@ -239,11 +249,7 @@ fn warnings(
 }
 
 /// The winner's folds, where they were kept.
-fn winners(
-    work: &Work,
-    folds: Vec<Vec<Judged>>,
-    best: usize,
-) -> Result<Option<Vec<(FoldOutcome, Vec<Diagnostic>)>>> {
+fn winners(work: &Work, folds: Vec<Vec<Judged>>, best: usize) -> Result<Option<Folds>> {
     let mut all = Vec::with_capacity(folds.len());
     for (k, fold) in folds.into_iter().enumerate() {
         let Some(Ok(Kept { scored, fit: Some((facts, prediction)) })) = fold.into_iter().nth(best) else {
@@ -261,7 +267,7 @@ mod tests {
 
     #[test]
     fn ranks_are_those_of_scipy() {
-        let means = [Some(0.5), None, Some(0.7), Some(0.5), Some(-1.0), None, Some(0.7)];
+        let means = [Some(0.5), None, Some(0.7), Some(0.5 + 1e-16), Some(-1.0), None, Some(0.7 - 2e-16)];
         let mut tried: Vec<Tried> =
             means.iter().map(|mean| Tried { folds: Vec::new(), mean: *mean, std: None, rank: 0 }).collect();
         rank(&mut tried);

@@ -4,11 +4,14 @@
 //! Merging instead of subtracting follows from the partition; compare Engstrom and Jensen,
 //! arXiv 2401.13185, who subtract.
 
+use std::sync::Arc;
+
 use super::cells::{self, Cell, Input};
 use super::fitted::{Fitted, FittedNode};
 use super::layout::{Layout, Place};
+use super::order::Orders;
 use super::view::View;
-use crate::contract::{Frame, Linear};
+use crate::contract::Linear;
 use crate::diag::Result;
 use crate::graph::StepNode;
 use crate::linalg::Affine;
@@ -18,13 +21,14 @@ use crate::table::{Rows, Scan};
 /// Pass 1's outcome: the cells of all folds.
 pub struct TwoPass<'a> {
     pub(super) bound: &'a Bound<'a>,
-    pub(super) frame: &'a Frame,
     pub(super) layout: Layout,
     /// The fold whose test rows a row is one of.
-    pub(super) cell_of: Vec<u16>,
+    pub(super) cell_of: Arc<[u16]>,
     pub(super) cells: Vec<Cell>,
     pub(super) others: Vec<Cell>,
     pub(super) whole: Cell,
+    /// The features in order, for steps that need them so.
+    pub(super) orders: Orders<'a>,
 }
 
 /// A fitted pipeline with its linear form over the raw positions, where it has one.
@@ -43,14 +47,15 @@ impl<'a> TwoPass<'a> {
     ///
     /// # Errors
     /// Whatever reading can meet.
-    pub fn collect(bound: &'a Bound<'a>, frame: &'a Frame, parallel: bool) -> Result<Self> {
+    pub fn collect(bound: &'a Bound<'a>, parallel: bool) -> Result<Self> {
         let layout = Layout::of(&bound.x, &bound.y)?;
         let mut cell_of = vec![0; bound.x.rows()];
         for (k, fold) in bound.folds.iter().enumerate() {
             fold.test.each(|row| cell_of[row as usize] = k as u16);
         }
+        let cell_of: Arc<[u16]> = cell_of.into();
         let input = Input {
-            scan: &bound.x,
+            scan: bound.x.scan(),
             target: &bound.y,
             weight: bound.weight.as_deref(),
             cell_of: &cell_of,
@@ -60,7 +65,8 @@ impl<'a> TwoPass<'a> {
         let cells = cells::collect(&layout, &input)?;
         let others = if bound.folds.is_empty() { Vec::new() } else { cells::others(&cells) };
         let whole = cells::whole(&cells);
-        Ok(Self { bound, frame, layout, cell_of, cells, others, whole })
+        let orders = Orders::new(&bound.x, Arc::clone(&cell_of));
+        Ok(Self { bound, layout, cell_of, cells, others, whole, orders })
     }
 
     /// The column whose training values lie so far from the frozen shift that their moments have lost
@@ -85,7 +91,7 @@ impl<'a> TwoPass<'a> {
 
     /// The feature columns.
     pub(super) fn scan(&self) -> &dyn Scan {
-        &self.bound.x
+        self.bound.x.scan()
     }
 }
 
@@ -121,10 +127,21 @@ pub(super) fn chain<'v>(
 ) -> Result<(Vec<FittedNode>, View<'v>)> {
     let mut fitted = Vec::with_capacity(nodes.len());
     for node in nodes {
+        if !caveats.doubts.is_empty() {
+            // All will be fitted from the rows.
+            break;
+        }
         let place = |error: crate::diag::Diagnostic| {
             error.prefixed(&format!("step `{}`", node.name)).or_at(&node.span)
         };
-        let step = node.step.fit_stats(&view.stats(node.step.needs())).map_err(place)?;
+        if let Some(name) = view.without_order(node.step.needs()) {
+            caveats
+                .doubts
+                .push(format!("{}: the values of `{name}` are no column of the data", node.address));
+            break;
+        }
+        let stats = view.stats(node.step.needs())?;
+        let step = node.step.fit_stats(&stats).map_err(place)?;
         let Some(map) = step.map() else {
             let message = format!("step `{}` promised to be a map and is none", node.name);
             return Err(crate::diag::Code::Bug.error(message));

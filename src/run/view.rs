@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use super::cells::Cell;
 use super::layout::{Layout, Place};
+use super::order::Orders;
 use crate::contract::{
     FeatureStats, Joint, Map, MapColumn, Needs, NumberStats, Stats, Summary, TargetStats, Term,
 };
+use crate::diag::Result;
 use crate::linalg::{Affine, Moments};
 use crate::table::{Levels, Schema, Target};
 
@@ -15,9 +17,19 @@ use crate::table::{Levels, Schema, Target};
 #[derive(Clone, Debug)]
 enum Seen {
     /// Its value where present, as a sum over positions, and what is known besides.
-    Number { value: Affine, holes: Option<Holes>, extremes: Option<(f64, f64)> },
+    Number { value: Affine, holes: Option<Holes>, extremes: Option<(f64, f64)>, source: Option<Source> },
     /// A raw category column.
     Category { raw: usize, at: usize, levels: Arc<Levels>, missing: Option<usize> },
+}
+
+/// The one raw number column that a feature is made of: `scale * x + offset`, and `fill` where that is missing, unless it is
+/// missing there too.
+#[derive(Clone, Copy, Debug)]
+struct Source {
+    raw: usize,
+    scale: f64,
+    offset: f64,
+    fill: Option<f64>,
 }
 
 /// The missing rows of a feature.
@@ -35,17 +47,33 @@ pub struct View<'a> {
     layout: &'a Layout,
     cell: &'a Cell,
     target: &'a Target,
+    orders: &'a Orders<'a>,
+    /// The cell whose rows are not among the training rows.
+    except: Option<u16>,
     features: Vec<(Arc<str>, Seen)>,
+}
+
+/// A fold's training rows: the statistics of their cell, and the cell that they leave out.
+#[derive(Clone, Copy)]
+pub struct Training<'a> {
+    /// What is known of them.
+    pub cell: &'a Cell,
+    /// The fold, none for all rows.
+    pub fold: Option<usize>,
+    /// The order of all values.
+    pub orders: &'a Orders<'a>,
 }
 
 impl<'a> View<'a> {
     /// The raw columns.
-    pub fn raw(layout: &'a Layout, cell: &'a Cell, target: &'a Target, schema: &Schema) -> Self {
+    pub fn raw(layout: &'a Layout, training: Training<'a>, target: &'a Target, schema: &Schema) -> Self {
+        let Training { cell, fold, orders } = training;
         let seen = |(raw, place): (usize, &Place)| match place {
             Place::Number { at, shift, missing } => Seen::Number {
                 value: Affine { offset: *shift, terms: vec![(*at as u32, 1.0)] },
                 holes: missing.map(|at| Holes { at, count: cell.counts[raw][1] }),
                 extremes: cell.extremes[raw],
+                source: Some(Source { raw, scale: 1.0, offset: 0.0, fill: None }),
             },
             Place::Category { at, levels, missing } => {
                 Seen::Category { raw, at: *at, levels: Arc::clone(levels), missing: *missing }
@@ -53,7 +81,7 @@ impl<'a> View<'a> {
         };
         let names = schema.names().map(Into::into);
         let features = names.zip(layout.places.iter().enumerate().map(seen)).collect();
-        Self { layout, cell, target, features }
+        Self { layout, cell, target, orders, except: fold.map(|k| k as u16), features }
     }
 
     /// The features' names.
@@ -80,7 +108,7 @@ impl<'a> View<'a> {
     }
 
     fn clone_empty(&self) -> View<'a> {
-        View { layout: self.layout, cell: self.cell, target: self.target, features: Vec::new() }
+        View { features: Vec::new(), ..*self }
     }
 
     /// The features after a fitted step.
@@ -135,8 +163,63 @@ impl<'a> View<'a> {
         });
         // The value where present: the indicator of the missing rows is 0 there.
         terms.retain(|(at, _)| holes.is_none_or(|holes| holes.at != *at as usize));
-        let extremes = self.extremes(column);
-        Seen::Number { value: Affine { offset, terms: collected(terms) }, holes, extremes }
+        let (extremes, source) = (self.extremes(column), self.source(column));
+        Seen::Number { value: Affine { offset, terms: collected(terms) }, holes, extremes, source }
+    }
+
+    /// The one raw number column that an output feature is made of, if it is.
+    fn source(&self, column: &MapColumn) -> Option<Source> {
+        let (mut factor, mut hole, mut feature) = (None, 0.0, None);
+        for (term, own) in &column.terms {
+            let j = match term {
+                Term::Value(j) => {
+                    factor = Some(*own);
+                    j
+                }
+                Term::Missing(j) => {
+                    hole = *own;
+                    j
+                }
+                Term::Level(..) => return None,
+            };
+            if *feature.get_or_insert(*j) != *j {
+                return None;
+            }
+        }
+        let Seen::Number { source: Some(source), holes, .. } = &self.features[feature? as usize].1 else {
+            return None;
+        };
+        let factor = factor?;
+        let fill = match (holes, column.missing) {
+            (Some(_), Some(_)) => None,
+            (Some(_), None) => Some(column.offset + hole),
+            (None, _) => source.fill.map(|fill| factor * fill + column.offset),
+        };
+        let offset = factor * source.offset + column.offset;
+        Some(Source { scale: factor * source.scale, offset, fill, ..*source })
+    }
+
+    /// The present values of a feature, ascending, where they come from one raw number column.
+    fn sorted(&self, source: &Source) -> Result<Arc<[f64]>> {
+        let mut values = self.orders.sorted(source.raw, self.except)?;
+        values.iter_mut().for_each(|value| *value = source.scale * *value + source.offset);
+        if source.scale < 0.0 {
+            values.reverse();
+        }
+        if let Some(fill) = source.fill {
+            let at = values.partition_point(|value| *value < fill);
+            let missing = self.cell.counts[source.raw][1] as usize;
+            values.splice(at..at, std::iter::repeat_n(fill, missing));
+        }
+        Ok(values.into())
+    }
+
+    /// The first feature whose values cannot be had in order though a step needs them so.
+    pub fn without_order(&self, needs: Needs) -> Option<&str> {
+        let orderless = |seen: &Seen| matches!(seen, Seen::Number { source: None, .. });
+        let needed = needs.has(Needs::ORDER) || needs.has(Needs::COUNTS);
+        let first = self.features.iter().find(|(_, seen)| needed && orderless(seen));
+        first.map(|(name, _)| &**name)
     }
 
     /// Least and greatest value of an output feature, where its terms let them be known: one number
@@ -185,14 +268,17 @@ impl<'a> View<'a> {
     }
 
     /// The statistics that a step asks for.
-    pub fn stats(&self, needs: Needs) -> Stats {
-        let features = self
-            .features
-            .iter()
-            .map(|(name, seen)| FeatureStats { name: Arc::clone(name), summary: self.summary(seen, needs) });
+    ///
+    /// # Errors
+    /// Whatever reading a column meets whose values are needed in order.
+    pub fn stats(&self, needs: Needs) -> Result<Stats> {
+        let stats = |(name, seen): &(Arc<str>, Seen)| {
+            Ok(FeatureStats { name: Arc::clone(name), summary: self.summary(seen, needs)? })
+        };
+        let features = self.features.iter().map(stats).collect::<Result<_>>()?;
         let target = needs.has(Needs::TARGET).then(|| self.target_stats());
         let joint = if needs.has(Needs::JOINT) { self.joint_of_features() } else { None };
-        Stats { rows: self.cell.plain.rows as usize, features: features.collect(), target, joint }
+        Ok(Stats { rows: self.cell.plain.rows as usize, features, target, joint })
     }
 
     /// The joint moments of all features without weights, as steps take them, if none is a category or has a
@@ -208,8 +294,8 @@ impl<'a> View<'a> {
         Some(Joint { moments: self.cell.plain.map(&values), targets: 0 })
     }
 
-    fn summary(&self, seen: &Seen, needs: Needs) -> Summary {
-        match seen {
+    fn summary(&self, seen: &Seen, needs: Needs) -> Result<Summary> {
+        Ok(match seen {
             Seen::Category { raw, levels, .. } => {
                 let counts = &self.cell.counts[*raw];
                 Summary::Category {
@@ -218,7 +304,7 @@ impl<'a> View<'a> {
                     missing: counts[levels.len()],
                 }
             }
-            Seen::Number { value, holes, extremes } => {
+            Seen::Number { value, holes, extremes, source } => {
                 let rows = self.cell.plain.rows;
                 let missing = holes.map_or(0, |holes| holes.count);
                 let (mean, squares) = self.spread(value, rows, rows - missing);
@@ -229,11 +315,15 @@ impl<'a> View<'a> {
                     mean,
                     squares,
                     extremes: *extremes,
-                    sorted: None,
+                    sorted: source
+                        .as_ref()
+                        .filter(|_| needs.has(Needs::ORDER) || needs.has(Needs::COUNTS))
+                        .map(|source| self.sorted(source))
+                        .transpose()?,
                     with_target,
                 })
             }
-        }
+        })
     }
 
     /// Mean and sum of squared deviations of the present values. The terms are 0 in missing rows, so

@@ -7,6 +7,6 @@ pub mod layouts;
 mod parquet;
 mod place;
 
-pub use files::{read_file, write_file};
-pub use parquet::{ParquetScan, Survey, open as open_parquet};
+pub use files::{files_matching, read_file, write_file};
+pub use parquet::{ParquetScan, Survey, is_parquet, open as open_parquet};
 pub use place::Place;

@@ -9,11 +9,14 @@ use crate::yaml::{Entry, Node, Value};
 /// The section `source`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SourceSection {
-    /// The key that holds the table. Exactly one of this and `pattern` is there; else that is reported.
+    /// The key that holds the table. Exactly one of this, `pattern` and `file` is there; else that is
+    /// reported.
     pub key: Option<Text>,
     /// The pattern of the keys that hold a row each.
     pub pattern: Option<Text>,
-    /// The format: `auto`, `csv`, `json` or `jsonl`.
+    /// The file that holds the table, or a pattern of files.
+    pub file: Option<FilePath>,
+    /// The format: `auto`, `csv`, `json`, `jsonl` or `parquet`.
     pub format: String,
     /// A file that fills the key where the store does not have it.
     pub load_if_missing: Option<FilePath>,
@@ -34,11 +37,11 @@ pub struct Roles {
 
 const SOURCE: Keys = Keys {
     name: "`source`",
-    known: &["key", "pattern", "format", "load_if_missing", "columns"],
-    later: &["index", "stream", "file", "pin"],
+    known: &["key", "pattern", "file", "format", "load_if_missing", "columns"],
+    later: &["index", "stream", "pin"],
 };
-const FORMATS: &[&str] = &["auto", "csv", "json", "jsonl"];
-const LATER_FORMATS: &[&str] = &["parquet", "arrow", "npy"];
+const FORMATS: &[&str] = &["auto", "csv", "json", "jsonl", "parquet"];
+const LATER_FORMATS: &[&str] = &["arrow", "npy"];
 const KINDS: &[&str] = &["number", "category", "bool"];
 const LATER_KINDS: &[&str] = &["datetime", "text"];
 const TARGET: Keys = Keys { name: "`target`", known: &["column"], later: &["transform"] };
@@ -58,6 +61,7 @@ impl Reader<'_> {
             return SourceSection {
                 key: None,
                 pattern: None,
+                file: None,
                 format: format(),
                 load_if_missing: None,
                 columns: None,
@@ -72,6 +76,7 @@ impl Reader<'_> {
         SourceSection {
             key: value(entries, "key").and_then(|node| self.text(node, "`source.key`")),
             pattern: value(entries, "pattern").and_then(|node| self.text(node, "`source.pattern`")),
+            file: value(entries, "file").and_then(|node| self.path(node, "`source.file`")),
             format: value(entries, "format").and_then(|node| self.format(node)).unwrap_or_else(format),
             load_if_missing: value(entries, "load_if_missing")
                 .and_then(|node| self.path(node, "`source.load_if_missing`")),
@@ -80,33 +85,39 @@ impl Reader<'_> {
         }
     }
 
-    /// One of `key` and `pattern`, and with a pattern nothing that speaks of one value.
+    /// One of `key`, `pattern` and `file`, and with another than `key` nothing that speaks of a key.
     fn one_origin(&mut self, entries: &[Entry], section: &Entry, readable: bool) {
-        let Some(pattern) = entry(entries, "pattern") else {
-            if readable && value(entries, "key").is_none() {
-                let example =
-                    "`key:`, the key that holds the table, or `pattern:`, the keys that hold a row each";
+        let origins: Vec<&Entry> =
+            ["pattern", "file", "key"].iter().filter_map(|name| entry(entries, name)).collect();
+        let Some((origin, more)) = origins.split_first() else {
+            if readable {
+                let example = "`key:`, the key that holds the table, `pattern:`, the keys that hold a row each, \
+                               or `file:`, a file that holds it";
                 self.missing("key", "`source`", &section.key_span, example);
             }
             return;
         };
-        let format = |entry: &&Entry| !matches!(&entry.value.value, Value::Text(text) if text == "auto");
+        for other in more {
+            let message = format!("`source` has both `{}` and `{}`", origin.key, other.key);
+            let help = match (origin.key.as_str(), other.key.as_str()) {
+                ("pattern", "key") => {
+                    "keep one of them: a key holds the whole table, each key of a pattern one row"
+                }
+                _ => "keep one of them: each says where all of the table is",
+            };
+            self.report(Code::Conflict.error(message).help(help).at(&origin.key_span));
+        }
+        let is_auto = |entry: &&Entry| matches!(&entry.value.value, Value::Text(text) if text == "auto");
+        let format = entry(entries, "format").filter(|entry| origin.key == "pattern" && !is_auto(entry));
+        let fill = entry(entries, "load_if_missing").filter(|_| origin.key != "key");
         let others = [
-            (
-                entry(entries, "key"),
-                "keep one of them: a key holds the whole table, each key of a pattern one row",
-            ),
-            (entry(entries, "load_if_missing"), "leave it out: it fills one key, and goes with `key` only"),
-            (
-                entry(entries, "format").filter(format),
-                "leave it out: each key of a pattern is a hash, or holds one JSON object",
-            ),
+            (fill, "leave it out: it fills one key, and goes with `key` only"),
+            (format, "leave it out: each key of a pattern is a hash, or holds one JSON object"),
         ];
         for (other, help) in others {
             let Some(other) = other else { continue };
-            let message = format!("`source` has both `pattern` and `{}`", other.key);
-            let odd = if other.key == "key" { pattern } else { other };
-            self.report(Code::Conflict.error(message).help(help).at(&odd.key_span));
+            let message = format!("`source` has both `{}` and `{}`", origin.key, other.key);
+            self.report(Code::Conflict.error(message).help(help).at(&other.key_span));
         }
     }
 

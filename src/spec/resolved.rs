@@ -43,11 +43,12 @@ impl Spec {
     }
 }
 
-/// The source, with the one of `key` and `pattern` that was written.
+/// The source, with the one of `key`, `pattern` and `file` that was written.
 fn source(source: &SourceSection) -> Json {
-    let origin = match &source.pattern {
-        Some(pattern) => ("pattern", Some(pattern)),
-        None => ("key", source.key.as_ref()),
+    let origin = match (&source.pattern, &source.file) {
+        (Some(pattern), _) => ("pattern", Some(pattern)),
+        (None, Some(file)) => ("file", Some(&file.text)),
+        (None, None) => ("key", source.key.as_ref()),
     };
     json!({
         origin.0: origin.1.map(shown),

@@ -345,12 +345,8 @@ impl FittedStep for FittedPCA {
         let (rows, kept) = (frame.rows(), loadings.columns());
         let block = |from: &usize| {
             let to = (from + BLOCK).min(rows);
-            let centred = columns.iter().zip(&self.mean);
-            let centred: Vec<Vec<f64>> = centred
-                .map(|(values, mean)| values[*from..to].iter().map(|value| value - mean).collect())
-                .collect();
-            let centred: Vec<&[f64]> = centred.iter().map(Vec::as_slice).collect();
-            linear_many(to - from, &centred, &loadings, &vec![0.0; kept])
+            let some: Vec<&[f64]> = columns.iter().map(|values| &values[*from..to]).collect();
+            linear_many(to - from, &some, &self.mean, &loadings, &vec![0.0; kept])
         };
         let starts: Vec<usize> = (0..rows).step_by(BLOCK).collect();
         let parts: Vec<Matrix> = if rows * self.names.len() * kept > PARALLEL_PRODUCTS {

@@ -1,9 +1,9 @@
 //! A table to learn from, wherever its rows lie.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::scan::gather;
-use super::{Facts, Scan, Schema, Table};
+use super::{Facts, Kind, Levels, Scan, Schema, Table};
 use crate::diag::Result;
 
 /// A table in memory, or one that is read in units from where it lies, and what is known of its
@@ -14,6 +14,7 @@ pub struct Data {
     facts: Arc<[Facts]>,
     /// All rows, where a scan had to be read whole.
     gathered: Arc<OnceLock<Table>>,
+    gathering: Arc<Mutex<()>>,
 }
 
 impl From<Table> for Data {
@@ -26,7 +27,7 @@ impl From<Table> for Data {
 impl Data {
     /// Rows that stay where they are; the facts of each column come from who has read them once.
     pub fn streamed(scan: Arc<dyn Scan>, facts: Vec<Facts>) -> Self {
-        Self { scan, facts: facts.into(), gathered: Arc::default() }
+        Self { scan, facts: facts.into(), gathered: Arc::default(), gathering: Arc::default() }
     }
 
     /// The names and types.
@@ -37,6 +38,16 @@ impl Data {
     /// The number of rows.
     pub fn rows(&self) -> usize {
         self.scan.rows()
+    }
+
+    /// The number of columns.
+    pub fn width(&self) -> usize {
+        self.schema().fields().len()
+    }
+
+    /// The levels of the column at a place, if it is a category.
+    pub fn levels(&self, place: usize) -> Option<&Arc<Levels>> {
+        self.scan.levels(place)
     }
 
     /// The number of units.
@@ -72,19 +83,25 @@ impl Data {
         if let Some(table) = self.whole() {
             return Ok(table);
         }
-        let table = gather(&*self.scan, |unit| Ok((self.scan.unit(unit)?, ())), |()| {})?;
+        // Several folds may ask at once, and the table is as large as memory may be. Who waits for a lock must not be
+        // what who holds it waits for: it starts no work of other threads.
+        let _one = self.gathering.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(table) = self.whole() {
+            return Ok(table);
+        }
+        let table = gather(&*self.scan, false, |unit| Ok((self.scan.unit(unit)?, ())), |()| {})?;
         Ok(self.gathered.get_or_init(|| table))
     }
 
     /// The columns at these places, in this order.
     pub fn select(&self, places: &[usize]) -> Self {
         let facts = places.iter().map(|place| self.facts[*place]).collect();
-        Self { scan: self.scan.select(places), facts, gathered: Arc::default() }
+        Self { scan: self.scan.select(places), facts, gathered: Arc::default(), gathering: Arc::default() }
     }
 
     /// The bytes of all rows in memory.
     pub fn bytes(&self) -> u64 {
-        let width = |kind| if kind == super::Kind::Category { 4 } else { 8 };
+        let width = |kind| if kind == Kind::Category { 4 } else { 8 };
         let row: u64 = self.schema().fields().iter().map(|field| width(field.kind)).sum();
         row * self.rows() as u64
     }

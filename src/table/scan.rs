@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::{Column, MISSING, Schema, Table};
+use super::{Column, Levels, MISSING, Schema, Table};
 use crate::diag::{Code, Result};
 use crate::linalg::{BLOCK, RUN};
 
@@ -31,24 +31,33 @@ pub trait Scan: Send + Sync {
     fn whole(&self) -> Option<&Table>;
     /// The columns at these places, in this order.
     fn select(&self, places: &[usize]) -> Arc<dyn Scan>;
+    /// The levels of the column at a place, if it is a category.
+    fn levels(&self, place: usize) -> Option<&Arc<Levels>>;
 }
 
 /// All units together. `read` gives unit `i` and whatever else it found, `take` gets that in the order
-/// of the units.
+/// of the units. Side by side where `parallel` says so.
 ///
 /// # Errors
 /// Whatever reading meets; `UnreadableValue` where there is no memory for the rows.
 pub fn gather<S: Send>(
     scan: &dyn Scan,
+    parallel: bool,
     read: impl Fn(usize) -> Result<(Table, S)> + Sync,
     mut take: impl FnMut(S),
 ) -> Result<Table> {
     let schema = Schema::clone(scan.schema());
     let mut columns: Vec<Growing> = Vec::new();
-    let wave = 2 * rayon::current_num_threads();
+    // One unit is no reason to start threads, which asking for their number does.
+    let parallel = parallel && scan.units() > 1;
+    let wave = if parallel { 2 * rayon::current_num_threads() } else { 1 };
     for first in (0..scan.units()).step_by(wave) {
         let units = first..(first + wave).min(scan.units());
-        let units: Vec<_> = units.into_par_iter().map(&read).collect::<Result<_>>()?;
+        let units: Vec<_> = if parallel {
+            units.into_par_iter().map(&read).collect::<Result<_>>()?
+        } else {
+            units.map(&read).collect::<Result<_>>()?
+        };
         for (unit, found) in units {
             if columns.is_empty() {
                 columns = unit
@@ -67,7 +76,7 @@ pub fn gather<S: Send>(
 /// A column of all units while they come in.
 enum Growing {
     Number(Vec<f64>),
-    Codes(Vec<u32>, Arc<super::Levels>),
+    Codes(Vec<u32>, Arc<Levels>),
 }
 
 impl Growing {
@@ -129,5 +138,12 @@ impl Scan for Table {
 
     fn select(&self, places: &[usize]) -> Arc<dyn Scan> {
         Arc::new(self.at(places))
+    }
+
+    fn levels(&self, place: usize) -> Option<&Arc<Levels>> {
+        match self.columns().get(place)? {
+            Column::Codes { levels, .. } => Some(levels),
+            Column::Number(_) => None,
+        }
     }
 }

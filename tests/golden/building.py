@@ -5,7 +5,9 @@ from sklearn.decomposition import PCA
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.feature_selection import SelectKBest, VarianceThreshold, f_classif, f_regression
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.linear_model import (
+    ElasticNet, ElasticNetCV, Lasso, LassoCV, LinearRegression, LogisticRegression, Ridge, RidgeCV,
+)
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import (
@@ -16,7 +18,10 @@ STEPS = [
     SimpleImputer, StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler, PolynomialFeatures, OneHotEncoder, OrdinalEncoder,
     VarianceThreshold, SelectKBest, PCA,
 ]
-MODELS = [LinearRegression, Ridge, LogisticRegression, DummyRegressor, DummyClassifier]
+MODELS = [
+    LinearRegression, Ridge, RidgeCV, Lasso, ElasticNet, LassoCV, ElasticNetCV, LogisticRegression, DummyRegressor,
+    DummyClassifier,
+]
 SPLITTERS = [KFold, StratifiedKFold]
 FUNCTIONS = {"f_classif": f_classif, "f_regression": f_regression}
 
@@ -25,6 +30,9 @@ FUNCTIONS = {"f_classif": f_classif, "f_regression": f_regression}
 EXACT = {
     LogisticRegression: {"solver": "newton-cholesky", "tol": 1e-14, "max_iter": 1000},
     Ridge: {"solver": "svd"},
+    RidgeCV: {"gcv_mode": "svd"},
+    **{model: {"tol": 0, "max_iter": 20_000} for model in (Lasso, ElasticNet)},
+    **{model: {"tol": 0, "max_iter": 5_000, "precompute": False} for model in (LassoCV, ElasticNetCV)},
     OneHotEncoder: {"sparse_output": False},
     PCA: {"svd_solver": "full"},
 }

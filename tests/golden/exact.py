@@ -70,7 +70,9 @@ def check_least_squares(model, x, y, weight):
 
 def check_penalised(model, x, y, weight):
     """Raise unless a fitted Lasso or ElasticNet is exact: with these signs, and the other coefficients at 0, the optimum."""
-    l1, l2 = model.alpha * model.l1_ratio, model.alpha * (1 - model.l1_ratio)
+    alpha = getattr(model, "alpha_", getattr(model, "alpha", None))
+    ratio = getattr(model, "l1_ratio_", getattr(model, "l1_ratio", 1.0))
+    l1, l2 = alpha * ratio, alpha * (1 - ratio)
     deviations, _, weight, x_mean, _ = centred(x, np.zeros(len(x)), weight, model.fit_intercept)
     total = weight.sum()
     for target, coef, intercept in zip(y.reshape(len(y), -1).T, np.atleast_2d(model.coef_), np.ravel(model.intercept_)):

@@ -17,7 +17,7 @@ import pandas
 import scipy
 import sklearn
 from sklearn.base import clone, is_classifier
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.linear_model import ElasticNet, ElasticNetCV, Lasso, LassoCV, LinearRegression, LogisticRegression, Ridge
 from sklearn.metrics import get_scorer
 
 import building
@@ -61,6 +61,8 @@ class Golden:
         try:
             if isinstance(model, (LinearRegression, Ridge)):
                 exact.check_least_squares(model, design, y, weight)
+            elif isinstance(model, (Lasso, ElasticNet, LassoCV, ElasticNetCV)):
+                exact.check_penalised(model, design, y, weight)
             elif isinstance(model, LogisticRegression):
                 exact.check_logistic(model, design, y, weight)
         except ValueError as error:

@@ -15,7 +15,10 @@ from pathlib import Path
 import numpy as np
 import sklearn
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge
+from sklearn.linear_model import (
+    ElasticNet, ElasticNetCV, Lasso, LassoCV, LinearRegression, LogisticRegression, Ridge, RidgeCV,
+)
+from sklearn.model_selection import KFold
 
 import exact
 
@@ -112,6 +115,28 @@ def cases():
     yield ElasticNet, "plain", "y", None, {"alpha": 0.1, "positive": True, "l1_ratio": 1.0}
     yield ElasticNet, "offset", "y", None, {"alpha": 0.0, "positive": True}
 
+    for data in ["plain", "double", "wide", "constant", "offset", "alone"]:
+        yield LassoCV, data, "y", None, none if data == "plain" else {"alphas": 20}
+        yield ElasticNetCV, data, "y", "weight", {"alphas": 15, "cv": 3, "l1_ratio": [0.2, 0.9]}
+    yield LassoCV, "plain", "y", "weight", {"cv": 4, "alphas": [0.01, 1.0, 0.1, 0.003], "fit_intercept": False}
+    yield LassoCV, "onehot", "y", "counts", {"cv": 3, "alphas": 12, "eps": 0.01}
+    yield LassoCV, "plain", "y", None, {"positive": True, "alphas": 30}
+    yield LassoCV, "plain", "y", "weight", {"cv": KFold(4, shuffle=True, random_state=3), "alphas": 30}
+    yield ElasticNetCV, "plain", "y", None, {"l1_ratio": 0.0, "alphas": [0.1, 0.01], "cv": 6}
+    yield ElasticNetCV, "onehot", "y", None, {"l1_ratio": 0.3, "alphas": 25}
+
+    for data in ["plain", "onehot", "double", "wide", "constant", "offset", "alone"]:
+        yield RidgeCV, data, "y", None, none
+        yield RidgeCV, data, "y", "weight", {"alphas": [0.01, 0.5, 30.0], "cv": 3}
+        yield RidgeCV, data, "y", "weight", {"alphas": [0.003, 0.07, 2.0], "scoring": "r2"}
+    yield RidgeCV, "plain", "y", "weight", {"alphas": [0.3, 0.1, 3.0], "fit_intercept": False}
+    yield RidgeCV, "wide", "y", "weight", {"alphas": [0.3, 0.1, 3.0]}
+    yield RidgeCV, "wide", "y3", "weight", {"alphas": [0.3, 0.1, 3.0, 20.0], "alpha_per_target": True}
+    yield RidgeCV, "plain", "y3", None, {"alphas": [0.3, 0.1, 3.0], "scoring": "neg_mean_absolute_error"}
+    yield RidgeCV, "plain", "y3", "weight", {"alphas": [0.2, 2.0], "scoring": "r2", "alpha_per_target": True}
+    yield RidgeCV, "plain", "y3", "counts", {"alphas": [0.0, 2.0], "cv": 6, "scoring": "neg_mean_squared_error"}
+    yield RidgeCV, "offset", "y", None, {"alphas": [5.0], "cv": KFold(4, shuffle=True, random_state=3)}
+
     for c in [0.01, 1.0, 1000.0, float("inf")]:
         yield LogisticRegression, "plain", "two", None, {"C": c}
     for data in ["onehot", "double", "wide", "constant", "alone"]:
@@ -148,6 +173,9 @@ HOW = {
     Ridge: {"solver": "svd"},
     Lasso: {"tol": 0, "max_iter": 100_000},
     ElasticNet: {"tol": 0, "max_iter": 100_000},
+    LassoCV: {"tol": 0, "max_iter": 20_000, "precompute": False},
+    ElasticNetCV: {"tol": 0, "max_iter": 20_000, "precompute": False},
+    RidgeCV: {"gcv_mode": "svd"},
 }
 
 
@@ -155,9 +183,14 @@ def outcome(model, data, target, weight, params):
     x = np.array(data["x"]).T
     y = np.array(data[target]).T
     fitted = model(**params, **HOW.get(model, {})).fit(x, y, None if weight is None else np.array(data[weight]))
-    if model in (Lasso, ElasticNet):
+    if model in (Lasso, ElasticNet, LassoCV, ElasticNetCV):
         exact.check_penalised(fitted, x, y, None if weight is None else np.array(data[weight]))
-    found = {}
+    found = {"facts": {}}
+    for name in ["alpha", "l1_ratio", "best_score"]:
+        if hasattr(fitted, f"{name}_"):
+            found["facts"][name] = np.asarray(getattr(fitted, f"{name}_")).tolist()
+    if hasattr(fitted, "mse_path_"):
+        found["facts"]["mse_path"] = fitted.mse_path_.mean(-1).tolist()
     if hasattr(fitted, "coef_"):
         found["coef"] = np.atleast_2d(fitted.coef_)
         found["intercept"] = np.broadcast_to(np.ravel(fitted.intercept_), len(found["coef"]))
@@ -178,6 +211,9 @@ def written(params):
     def one(value):
         if isinstance(value, dict):
             return {str(key): v for key, v in value.items()}
+        if isinstance(value, KFold):
+            folds = {"n_splits": value.n_splits, "shuffle": value.shuffle, "random_state": value.random_state}
+            return {"KFold": folds}
         return ".inf" if value == float("inf") else value
 
     return {key: one(value) for key, value in params.items()}

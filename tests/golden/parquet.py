@@ -76,8 +76,6 @@ def value(cell):
     """A cell as JSON: a missing one is null."""
     if cell is None or cell is pd.NA or isinstance(cell, float) and math.isnan(cell):
         return None
-    if isinstance(cell, bool) or hasattr(cell, "dtype") and cell.dtype == bool:
-        return int(cell)
     return cell if isinstance(cell, str) else float(cell)
 
 

@@ -30,7 +30,7 @@ fn made(file: &Path) -> (Vec<u8>, Outcome, Table) {
     let loaded = job::load(&graph, &*keys, &Silent).unwrap();
     let bound = plan::bind(&graph, &loaded.table).unwrap();
     let (outcome, _) = run::run(&bound, &plan::plan(&bound, None).unwrap(), &Silent).unwrap();
-    (artifact::write(&bound, &outcome).unwrap(), outcome, bound.x.clone())
+    (artifact::write(&bound, &outcome).unwrap(), outcome, bound.x.table().unwrap().clone())
 }
 
 fn penguins() -> Vec<u8> {

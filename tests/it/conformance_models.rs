@@ -192,9 +192,17 @@ fn the_linear_form_and_its_link_are_the_prediction() {
     });
 }
 
+/// Whether a component says that a check is not for it, and why.
+fn excused(kind: &dyn ModelKind, check: &str) -> bool {
+    kind.exceptions().iter().any(|(name, reason)| *name == check && !reason.is_empty())
+}
+
 #[test]
 fn integer_weights_are_repeated_rows() {
     each(|kind, data| {
+        if excused(kind, "integer weights") {
+            return;
+        }
         let model = kind.make();
         assert!(model.takes_weights());
         let weighted = fit_on(&*model, &data.frame(), &data.target, Some(&data.weight)).unwrap();
@@ -208,6 +216,9 @@ fn integer_weights_are_repeated_rows() {
 #[test]
 fn permuted_rows_give_the_same_model() {
     each(|kind, data| {
+        if excused(kind, "permuted rows") {
+            return;
+        }
         let permuted = data.at(&Rng::seeded(3).permutation(60));
         let frame = data.frame();
         let (a, b) = (fit(kind, data), fit(kind, &permuted));
@@ -272,7 +283,11 @@ fn odd_tables_give_a_model_or_an_error() {
             |data: &Data, weight: Option<&[f64]>| attempt(data, weight).map(|_| ()).map_err(|e| e.code());
         let one = error(&rows(&[4]), None);
         let lonely = task == Task::Classification && !name.starts_with("Dummy");
-        assert_eq!(one, if lonely { Err(Code::FitFailed) } else { Ok(()) }, "{name}, one row");
+        if excused(kind, "one row") {
+            assert!(matches!(one, Err(Code::BadFolds | Code::EmptyData)), "{name}, one row: {one:?}");
+        } else {
+            assert_eq!(one, if lonely { Err(Code::FitFailed) } else { Ok(()) }, "{name}, one row");
+        }
         assert_eq!(error(&rows(&[]), None), Err(Code::EmptyData), "{name}, no rows");
         for (weight, what) in [([0.0; 60], "zero"), ([-1.0; 60], "negative"), ([f64::NAN; 60], "missing")] {
             assert_eq!(error(data, Some(&weight)), Err(Code::BadWeight), "{name}, {what} weights");

@@ -236,7 +236,7 @@ fn samples_read_as_their_names_say() {
         "lines.jsonl.gz: E0402: gzip is not in this version",
         "mixed-codes.csv: 3 rows, ccn, 1 suspects",
         "one-column.csv: 3 rows, n, 0 suspects",
-        "parquet.bin: E0402: Parquet is not in this version",
+        "parquet.bin: E0402: the footer is longer than the file",
         "pickle-0.bin: E0403: the value is pickle, which can run code when it is read",
         "pickle-1.bin: E0403: the value is pickle, which can run code when it is read",
         "pickle-5.bin: E0403: the value is pickle, which can run code when it is read",

@@ -20,6 +20,14 @@ fn numbers(json: &Json) -> Vec<f64> {
     json.as_array().expect("a list").iter().map(|v| v.as_f64().expect("a number")).collect()
 }
 
+/// All numbers of a value, in order.
+fn flat(json: &Json) -> Vec<f64> {
+    match json {
+        Json::Array(items) => items.iter().flat_map(flat).collect(),
+        one => vec![one.as_f64().expect("a number")],
+    }
+}
+
 fn lists(json: &Json) -> Vec<Vec<f64>> {
     json.as_array().expect("a list").iter().map(numbers).collect()
 }
@@ -99,6 +107,12 @@ fn differences(case: &Json, data: &Json) -> Vec<String> {
     let of_feature: Vec<f64> = lists(&data["x"]).iter().map(|column| spread(column)).collect();
     let facts = fitted.facts();
     let expected = &case["expected"];
+    for (name, theirs) in expected["facts"].as_object().into_iter().flatten() {
+        let ours = facts.more.iter().find(|(fact, _)| fact == name).expect("a fact");
+        let (ours, theirs) = (flat(&ours.1), flat(theirs));
+        assert_eq!(ours.len(), theirs.len(), "{name} of {case}");
+        ours.iter().zip(&theirs).for_each(|(ours, theirs)| compare(name.clone(), *ours, *theirs, 0.0));
+    }
     if let Some(coef) = expected.get("coef").map(lists) {
         let ours = facts.coef.expect("coefficients");
         assert_eq!((ours.rows(), ours.columns()), (coef.len(), coef[0].len()), "{case}");

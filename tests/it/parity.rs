@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use pipefit::contract::{Facts, Frame, Prediction};
+use pipefit::contract::{Facts, Prediction};
 use pipefit::diag::Silent;
 use pipefit::graph::{self, Graph};
 use pipefit::linalg::Matrix;
@@ -128,7 +128,7 @@ fn compare(bound: &Bound, outcome: &Outcome, golden: &Value, findings: &mut Find
         findings.same("classes", classes.labels().to_vec(), theirs);
     }
     let all = Rows::all(bound.x.rows());
-    let features = outcome.fitted.steps.transform(&Frame::of(&bound.x)).unwrap();
+    let features = outcome.fitted.steps.transform(bound.frame().unwrap()).unwrap();
     let design = features.design(&all).ok();
     let spread = spread_of(&bound.y);
     facts("refit", &outcome.facts, refit, design.as_ref(), spread, findings);
@@ -211,7 +211,7 @@ fn predictions(bound: &Bound, outcome: &Outcome, golden: &Value, spread: f64, fi
         }
     }
     let sample: Vec<usize> = serde_json::from_value(golden["sample"].clone()).unwrap();
-    let all = outcome.fitted.predict(&Frame::of(&bound.x)).unwrap();
+    let all = outcome.fitted.predict(bound.frame().unwrap()).unwrap();
     for (at, row) in sample.iter().enumerate() {
         one(
             &format!("prediction of row {row}"),

@@ -5,7 +5,7 @@ use super::{scrolling, section as framed};
 use crate::graph::Origin;
 use crate::report::Report;
 use crate::report::digits::{Digits, count, counted};
-use crate::table::{Column, Target};
+use crate::table::Target;
 
 /// More columns than this are not listed.
 const MOST_COLUMNS: usize = 200;
@@ -20,10 +20,11 @@ pub fn section(report: &Report) -> String {
     let origin = match graph.source.origin {
         Origin::Key(_) => "Key",
         Origin::Pattern(_) => "Pattern",
+        Origin::File(_) => "File",
     };
     let facts = [
         fact("Rows", &count(report.table.rows())),
-        fact("Features", &count(report.bound.x.columns().len())),
+        fact("Features", &count(report.bound.x.width())),
         fact("Target", &Text(&graph.target.name).to_string()),
         fact(origin, &format!("<code>{}</code>", Text(&graph.source.shown))),
         fact("sha256", &format!("<code title=\"{digest}\">{}…</code>", &digest[..12])),
@@ -87,20 +88,20 @@ fn roles(report: &Report) -> String {
 /// The feature columns with type and missing values.
 fn columns(report: &Report) -> String {
     let x = &report.bound.x;
-    let row = |(field, column): (&crate::table::Field, &Column)| {
-        let kind = match column {
-            Column::Codes { levels, .. } => format!("category, {}", counted(levels.len(), "level")),
-            Column::Number(_) => field.kind.name().to_owned(),
+    let row = |(place, field): (usize, &crate::table::Field)| {
+        let kind = match x.levels(place) {
+            Some(levels) => format!("category, {}", counted(levels.len(), "level")),
+            None => field.kind.name().to_owned(),
         };
-        let missing = column.missing();
+        let missing = x.facts()[place].missing;
         let missing = if missing == 0 { "none".to_owned() } else { count(missing) };
         format!(
             "<tr><th scope=\"row\" class=\"name\">{}</th><td class=\"nowrap\">{kind}</td><td class=\"n\">{missing}</td></tr>\n",
             Name(&field.name)
         )
     };
-    let rows: String = x.fields().take(MOST_COLUMNS).map(row).collect();
-    let all = x.columns().len();
+    let rows: String = x.schema().fields().iter().enumerate().take(MOST_COLUMNS).map(row).collect();
+    let all = x.width();
     let shown =
         if all > MOST_COLUMNS { format!("; the first {MOST_COLUMNS} are listed") } else { String::new() };
     let table = format!(

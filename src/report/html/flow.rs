@@ -34,7 +34,7 @@ pub fn section(report: &Report) -> String {
 }
 
 fn data(report: &Report) -> String {
-    let size = [counted(report.table.rows(), "row"), counted(report.table.columns().len(), "column")];
+    let size = [counted(report.table.rows(), "row"), counted(report.table.width(), "column")];
     framed_box(" ends", &report.bound.graph.source.shown, &size, "")
 }
 

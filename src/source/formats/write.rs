@@ -73,7 +73,7 @@ fn header(table: &Table, delimiter: u8) -> io::Result<Vec<u8>> {
         Ok(line)
     };
     let plain = line(csv::QuoteStyle::Necessary)?;
-    let known = detect(&plain, "").is_ok_and(|format| !format.is_json());
+    let known = detect(&plain, "").is_ok_and(|format| matches!(format, Format::Csv | Format::Tsv));
     if known && !plain.starts_with(b"\xef\xbb\xbf") { Ok(plain) } else { line(csv::QuoteStyle::Always) }
 }
 

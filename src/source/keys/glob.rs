@@ -2,7 +2,7 @@
 
 /// Whether a key matches a pattern, as `SCAN ... MATCH` decides: `*` is any bytes, `?` one byte, `[abc]`, `[a-z]` and
 /// `[^abc]` one byte of a class, and after `\` a byte stands for itself. A class that is not closed ends with the pattern.
-pub(super) fn matches(pattern: &[u8], key: &[u8]) -> bool {
+pub(in crate::source) fn matches(pattern: &[u8], key: &[u8]) -> bool {
     let (mut p, mut k) = (0, 0);
     // What follows the last `*`, and the first byte that it has not taken yet. Only the last one ever needs to take
     // more, so the work is at most the product of the lengths.

@@ -1,7 +1,7 @@
 //! The user's data by key. Keys are the user's own: nothing is put before them.
 
 mod dir;
-mod glob;
+pub(super) mod glob;
 mod memory;
 mod redis;
 mod redis_rows;

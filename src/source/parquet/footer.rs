@@ -5,7 +5,8 @@ use ::parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
 use super::blob::Blob;
 
-const MAGIC: &[u8] = b"PAR1";
+/// The first and the last bytes of a file.
+pub(super) const MAGIC: &[u8] = b"PAR1";
 /// The length of the footer and the magic.
 const TAIL: u64 = 8;
 

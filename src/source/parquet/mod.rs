@@ -21,7 +21,7 @@ mod scan;
 mod survey;
 
 use std::panic::catch_unwind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ::parquet::errors::ParquetError;
@@ -41,15 +41,24 @@ use crate::diag::{Code, Result};
 /// and for columns that are not read; `MissingColumn` for a name of the options that is not there, and
 /// for files of other columns; `EmptyData` where there are no rows.
 pub fn open(files: &[PathBuf], options: &ReadOptions) -> Result<ParquetScan> {
-    let source = |path: &PathBuf| {
-        let name = path.display().to_string();
-        let blob = Blob::open(path).map_err(|error| {
-            let error = Code::MissingKeyOrFile.error(format!("file `{name}` cannot be read: {error}"));
-            error.help("paths in a pipeline file are relative to it")
-        })?;
-        source(name, blob)
-    };
+    let source = |path: &PathBuf| source(path.display().to_string(), opened(path)?);
     scan(files.iter().map(source).collect::<Result<_>>()?, options)
+}
+
+/// Whether a file begins as Parquet files do.
+///
+/// # Errors
+/// `MissingKeyOrFile` for a file that cannot be opened.
+pub fn is_parquet(path: &Path) -> Result<bool> {
+    let blob = opened(path)?;
+    Ok(blob.read(0, footer::MAGIC.len()).is_ok_and(|start| start == footer::MAGIC))
+}
+
+fn opened(path: &Path) -> Result<Blob> {
+    Blob::open(path).map_err(|error| {
+        let message = format!("file `{}` cannot be read: {error}", path.display());
+        Code::MissingKeyOrFile.error(message).help("paths in a pipeline file are relative to it")
+    })
 }
 
 /// Reads the bytes of a Parquet file whole; `name` is the key or file, for messages.

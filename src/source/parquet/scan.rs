@@ -314,4 +314,8 @@ impl Scan for ParquetScan {
         let known = places.iter().map(|place| self.known[*place].clone()).collect();
         Arc::new(Self::of(Arc::clone(&self.shared), columns, known))
     }
+
+    fn levels(&self, place: usize) -> Option<&Arc<Levels>> {
+        Some(&self.known.get(place)?.as_ref()?.levels)
+    }
 }

@@ -36,11 +36,15 @@ impl ParquetScan {
         let columns: Vec<usize> = places.iter().map(|place| self.columns[*place]).collect();
         let words = Self::of(Arc::clone(&self.shared), columns, vec![None; places.len()]);
         let empty = || vec![HashMap::new(); places.len()];
-        let units = (0..words.units()).into_par_iter();
-        let seen =
-            units.try_fold(empty, |seen, unit| words.words(unit, seen)).try_reduce(empty, |one, other| {
+        let seen = if words.units() == 1 {
+            words.words(0, empty())?
+        } else {
+            let units = (0..words.units()).into_par_iter();
+            let seen = units.try_fold(empty, |seen, unit| words.words(unit, seen));
+            seen.try_reduce(empty, |one, other| {
                 Ok(one.into_iter().zip(other).map(|(one, other)| both(one, other)).collect())
-            })?;
+            })?
+        };
         let mut known = vec![None; self.columns.len()];
         for (place, seen) in places.into_iter().zip(seen) {
             let numeric = self.shared.columns[self.columns[place]].numeric();
@@ -68,7 +72,7 @@ impl ParquetScan {
     /// Whatever is damaged, and cells that are not of the type asked for.
     pub fn gather(&self) -> Result<Read> {
         let mut suspects = Firsts::default();
-        let table = gather(self, |unit| self.read(unit), |found| suspects.add(found))?;
+        let table = gather(self, true, |unit| self.read(unit), |found| suspects.add(found))?;
         Ok(Read { suspects: suspects.in_order(self), table })
     }
 

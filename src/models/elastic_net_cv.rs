@@ -1,0 +1,84 @@
+//! `sklearn.linear_model.ElasticNetCV`.
+
+use super::descent_cv::{FittedPath, PathAlphas, PathSearch};
+use super::inner_folds::InnerFolds;
+use super::one_or_more::OneOrMore;
+use super::penalized::Selection;
+use crate::contract::{Checks, Exception, Fault, Model, Needs, Params, Rng, Task, Train, Unfit, params};
+use crate::diag::Result;
+use crate::linalg::Moments;
+
+params! {
+    /// ElasticNet with the `alpha`, and of several `l1_ratio` the one, that has the least mean squared error in folds of the training
+    /// rows, fitted again on all of them.
+    pub struct ElasticNetCV {
+        /// The share of the L1 penalty, or several to choose from.
+        l1_ratio: OneOrMore = OneOrMore(vec![0.5]), Bound::Any;
+        /// The least alpha of the path, as a share of the greatest.
+        eps: f64 = 1e-3, Bound::Above(0.0);
+        /// How many alphas to try for each `l1_ratio`, or which. Their number leads to equal ratios, from the least alpha that leaves
+        /// every coefficient at 0 down to `eps` of it.
+        alphas: PathAlphas = PathAlphas::Count(100), Bound::Any;
+        /// Add an intercept.
+        fit_intercept: bool = true, Bound::Any;
+        /// Accepted, and without effect: the optimum is reached, however long it takes.
+        max_iter: usize = 1000, Bound::AtLeast(1.0);
+        /// Accepted, and without effect: the optimum is reached to rounding.
+        tol: f64 = 1e-4, Bound::AtLeast(0.0);
+        /// How to cut the training rows, in their order; null means 5.
+        cv: Option<InnerFolds> = None, Bound::Any;
+        /// No coefficient below 0.
+        positive: bool = false, Bound::Any;
+        /// Accepted, and without effect: both have the same optimum.
+        selection: Selection = Selection::Cyclic, Bound::Any;
+    }
+    without_effect: ["copy_X", "max_iter", "n_jobs", "precompute", "random_state", "selection", "tol", "verbose"];
+}
+
+impl ElasticNetCV {
+    fn search<T>(&self, search: impl FnOnce(&PathSearch) -> T) -> T {
+        let cv = self.cv.clone().unwrap_or_else(InnerFolds::five);
+        search(&PathSearch {
+            model: Self::NAME,
+            l1_ratios: &self.l1_ratio.0,
+            tell_ratio: true,
+            eps: self.eps,
+            alphas: &self.alphas,
+            fit_intercept: self.fit_intercept,
+            positive: self.positive,
+            cv: &cv,
+        })
+    }
+
+    /// Fits from the moments of every inner fold's own rows, as [`LassoCV::fit_moments`](super::lasso_cv::LassoCV::fit_moments).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn fit_moments(&self, cells: &[Moments]) -> Result<FittedPath, Unfit> {
+        self.search(|search| search.fit_moments(cells))
+    }
+}
+
+impl Checks for ElasticNetCV {
+    fn check(&self) -> Vec<Fault> {
+        self.search(|search| search.faults())
+    }
+
+    fn exceptions() -> &'static [Exception] {
+        super::lasso_cv::LassoCV::exceptions()
+    }
+}
+
+impl Model for ElasticNetCV {
+    const TASK: Task = Task::Regression;
+    const WEIGHTS: bool = true;
+    type Fitted = FittedPath;
+
+    fn needs(&self) -> Needs {
+        Needs::ROWS
+    }
+
+    fn fit(&self, train: &Train, _rng: &mut Rng) -> Result<FittedPath> {
+        self.search(|search| search.fit(train))
+    }
+}

@@ -1,0 +1,282 @@
+//! `sklearn.linear_model.RidgeCV`.
+
+use super::fitted_regression::{FittedLinear, FittedRegression, Quality, Told};
+use super::inner_folds::{self, InnerFolds};
+use super::one_or_more::OneOrMore;
+use super::ridge::Ridge;
+use super::training::Gathered;
+use crate::contract::{
+    Checks, Exception, Fault, Fold, Metric, Model, Needs, ParamValue, Params, Prediction, Rng, Score, Task,
+    Train, Value, choice, params,
+};
+use crate::diag::{Code, Result};
+use crate::linalg::{LeaveOneOut, Matrix, Moments, Solution, linear_many, ridge, ridge_rows};
+use crate::metrics;
+use crate::table::Target;
+
+/// The greatest condition of the penalised Gram matrix at which moments keep enough digits, as for Ridge.
+const GREATEST_CONDITION: f64 = 1e6;
+
+choice! {
+    /// How scikit-learn decomposes for leaving one out; all ways have the same result.
+    pub enum GcvMode {
+        /// Whatever suits.
+        Auto = "auto",
+        /// Singular values.
+        Svd = "svd",
+        /// Eigenvalues.
+        Eigen = "eigen",
+    }
+}
+
+/// A scorer for regressions, by scikit-learn's name.
+#[derive(Clone, Copy, Debug)]
+pub struct Scoring(&'static Metric);
+
+impl PartialEq for Scoring {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.name == other.0.name
+    }
+}
+
+impl ParamValue for Scoring {
+    fn kind() -> String {
+        let of_numbers = metrics::ALL.iter().filter(|metric| metric.task == Task::Regression);
+        let names: Vec<String> = of_numbers.map(|metric| format!("`{}`", metric.name)).collect();
+        names.join(" | ")
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        let Value::Text(name) = value else { return None };
+        metrics::named(name).filter(|metric| metric.task == Task::Regression).map(Self)
+    }
+
+    fn value(&self) -> Value {
+        Value::Text(self.0.name.to_owned())
+    }
+}
+
+params! {
+    /// Ridge with the `alpha` that does best where it was not fitted: leaving out each row in turn, or in folds of the training rows.
+    pub struct RidgeCV {
+        /// The alphas to try, more than 0; with `cv` 0 is allowed too.
+        alphas: OneOrMore = OneOrMore(vec![0.1, 1.0, 10.0]), Bound::Any;
+        /// Add an intercept.
+        fit_intercept: bool = true, Bound::Any;
+        /// What to choose by; null is the mean squared error of the rows left out (times their weights), and with `cv` r2.
+        scoring: Option<Scoring> = None, Bound::Any;
+        /// How to cut the training rows, in their order; null leaves out each row in turn, without fitting again.
+        cv: Option<InnerFolds> = None, Bound::Any;
+        /// Accepted, and without effect: all ways have the same result.
+        gcv_mode: Option<GcvMode> = None, Bound::Any;
+        /// Only `false`: what every row gets under every alpha is not kept.
+        store_cv_results: bool = false, Bound::Only("false");
+        /// Choose for each target by itself; without `cv` only.
+        alpha_per_target: bool = false, Bound::Any;
+    }
+    without_effect: ["gcv_mode"];
+}
+
+impl Checks for RidgeCV {
+    fn check(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let least = self.alphas.0.iter().copied().fold(f64::INFINITY, f64::min);
+        if self.alphas.0.is_empty() || least < 0.0 {
+            faults.push(Fault::of("alphas", "`alphas` are one number from 0 or more"));
+        } else if least == 0.0 && self.cv.is_none() {
+            let fault = Fault::of("alphas", "`alphas` are more than 0 where each row is left out in turn");
+            faults.push(fault.help("write a number of folds in `cv`, or use a small alpha"));
+        }
+        if self.alpha_per_target && self.cv.is_some() {
+            let fault = Fault::of("alpha_per_target", "`alpha_per_target` goes without `cv` only");
+            faults.push(fault.help("leave `cv` out"));
+        }
+        faults
+    }
+
+    fn exceptions() -> &'static [Exception] {
+        &[
+            ("integer weights", "a row of weight 2 is left out as one, two equal rows one by one"),
+            ("one row", "without it there is nothing to learn from"),
+        ]
+    }
+}
+
+/// What RidgeCV learns.
+pub type FittedRidgeCV = FittedLinear<Best>;
+
+/// Which penalty was chosen.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Best {
+    quality: Quality,
+    /// `alpha_`: one, or one a target.
+    alpha: Vec<f64>,
+    /// `best_score_`, likewise.
+    score: Vec<f64>,
+}
+
+impl Told for Best {
+    const KEY: &'static str = "best";
+
+    fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
+        let one_or_all = |all: &[f64]| match all {
+            [one] => serde_json::json!(one),
+            all => serde_json::json!(all),
+        };
+        let mut facts = vec![("alpha", one_or_all(&self.alpha)), ("best_score", one_or_all(&self.score))];
+        facts.extend(self.quality.facts());
+        facts
+    }
+
+    fn quality(&self) -> &Quality {
+        &self.quality
+    }
+}
+
+impl Model for RidgeCV {
+    const TASK: Task = Task::Regression;
+    const WEIGHTS: bool = true;
+    type Fitted = FittedRidgeCV;
+
+    fn needs(&self) -> Needs {
+        Needs::ROWS
+    }
+
+    fn fit(&self, train: &Train, rng: &mut Rng) -> Result<FittedRidgeCV> {
+        let rows = Gathered::of(train, Self::NAME)?;
+        let scores = match &self.cv {
+            Some(cv) => self.scores_of_folds(&rows, &cv.cut(train.rows.len())?)?,
+            None => self.scores_left_out(&rows)?,
+        };
+        // For each target, or for all together: the first of the best.
+        let best: Vec<(f64, f64)> = (0..scores[0].len())
+            .map(|t| {
+                let mut best = (self.alphas.0[0], scores[0][t]);
+                for (alpha, scores) in self.alphas.0.iter().zip(&scores) {
+                    if scores[t] > best.1 {
+                        best = (*alpha, scores[t]);
+                    }
+                }
+                best
+            })
+            .collect();
+        let fit = |alpha: f64| {
+            let model = Ridge { alpha, fit_intercept: self.fit_intercept, ..Ridge::default() };
+            Model::fit(&model, train, rng)
+        };
+        let (alpha, score): (Vec<f64>, Vec<f64>) = best.into_iter().unzip();
+        let fits: Vec<FittedRegression> = alpha.iter().copied().map(fit).collect::<Result<_>>()?;
+        Ok(FittedRegression::of_each_target(fits).telling(|quality| Best { quality, alpha, score }))
+    }
+}
+
+impl RidgeCV {
+    /// Whether every target has an alpha of its own.
+    fn by_target(&self, targets: usize) -> bool {
+        self.alpha_per_target && targets > 1
+    }
+
+    /// For each alpha the score of the rows, each left out in turn; one, or one a target.
+    fn scores_left_out(&self, rows: &Gathered) -> Result<Vec<Vec<f64>>> {
+        let alphas = &self.alphas.0;
+        let weight = rows.weight.as_deref();
+        let least = alphas.iter().copied().fold(f64::INFINITY, f64::min);
+        let all = LeaveOneOut::new(&rows.x, &rows.y, weight, least, self.fit_intercept)?;
+        let (n, targets) = (rows.y.rows(), rows.y.columns());
+        let root = |i: usize| weight.map_or(1.0, |weight| weight[i].sqrt());
+        let score = |alpha: &f64| {
+            let residuals = all.residuals(*alpha);
+            let Some(Scoring(metric)) = self.scoring else {
+                let loss = |t: usize| residuals.column(t).iter().map(|r| r * r).sum::<f64>() / n as f64;
+                let losses: Vec<f64> = (0..targets).map(|t| -loss(t)).collect();
+                let mean = losses.iter().sum::<f64>() / targets as f64;
+                return Ok(if self.by_target(targets) { losses } else { vec![mean] });
+            };
+            // A row without weight has no say.
+            let value = |i: usize, t: usize| match root(i) {
+                0.0 => rows.y[(i, t)],
+                root => rows.y[(i, t)] - residuals[(i, t)] / root,
+            };
+            if !self.by_target(targets) {
+                let values = Matrix::from_fn(n, targets, value);
+                return Ok(vec![scored(metric, &rows.y, values, weight)?]);
+            }
+            let one = |t: usize| {
+                let y = Matrix::from_columns(n, 1, rows.y.column(t).to_vec());
+                scored(metric, &y, Matrix::from_fn(n, 1, |i, _| value(i, t)), weight)
+            };
+            (0..targets).map(one).collect()
+        };
+        alphas.iter().map(score).collect()
+    }
+
+    /// For each alpha the mean of the folds' weighted scores.
+    fn scores_of_folds(&self, rows: &Gathered, folds: &[Fold]) -> Result<Vec<Vec<f64>>> {
+        let metric = self.scoring.map_or_else(|| metrics::default_for(Task::Regression), |scoring| scoring.0);
+        let cells = inner_folds::cells(folds, &rows.x, &rows.y, rows.weight.as_deref())?;
+        let mut means = vec![vec![0.0]; self.alphas.0.len()];
+        for (fold, training) in folds.iter().zip(Moments::prefix_suffix(&cells)) {
+            let columns: Vec<Vec<f64>> =
+                (0..rows.x.columns()).map(|j| fold.test.gather(rows.x.column(j))).collect();
+            let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
+            let y = gathered(&rows.y, fold.test.iter());
+            let weight = rows.weight.as_ref().map(|weight| fold.test.gather(weight));
+            for (mean, solution) in means.iter_mut().zip(self.solutions(rows, fold, &training)?) {
+                let values = linear_many(
+                    fold.test.len(),
+                    &columns,
+                    &vec![0.0; columns.len()],
+                    &solution.coef,
+                    &solution.intercept,
+                );
+                mean[0] += scored(metric, &y, values, weight.as_deref())? / folds.len() as f64;
+            }
+        }
+        Ok(means)
+    }
+
+    /// A fit of the training rows of a fold for each alpha: from their moments, and where these have too few digits from the rows.
+    fn solutions(&self, rows: &Gathered, fold: &Fold, training: &Moments) -> Result<Vec<Solution>> {
+        let alphas = &self.alphas.0;
+        let finite = training.gram.values().iter().all(|value| value.is_finite());
+        let path =
+            finite.then(|| ridge(training, rows.y.columns(), alphas, self.fit_intercept)).transpose()?;
+        let trusted = |k: usize| {
+            let found = path.as_ref().map(|path| &path[k])?;
+            (alphas[k] > 0.0 && found.condition <= GREATEST_CONDITION).then(|| found.clone())
+        };
+        let mut own: Option<Gathered> = None;
+        let solution = |k: usize| match trusted(k) {
+            Some(solution) => Ok(solution),
+            None => {
+                let own = own.get_or_insert_with(|| Gathered {
+                    x: gathered(&rows.x, fold.train.iter()),
+                    y: gathered(&rows.y, fold.train.iter()),
+                    weight: rows.weight.as_ref().map(|weight| fold.train.gather(weight)),
+                });
+                ridge_rows(&own.x, &own.y, own.weight.as_deref(), alphas[k], self.fit_intercept)
+            }
+        };
+        (0..alphas.len()).map(solution).collect()
+    }
+}
+
+/// Some rows of a matrix.
+fn gathered(all: &Matrix, rows: impl Iterator<Item = u32>) -> Matrix {
+    let rows: Vec<usize> = rows.map(|row| row as usize).collect();
+    Matrix::from_fn(rows.len(), all.columns(), |i, j| all[(rows[i], j)])
+}
+
+/// The score of some values.
+fn scored(metric: &Metric, y: &Matrix, values: Matrix, weight: Option<&[f64]>) -> Result<f64> {
+    match (metric.score)(&Target::Values(y.clone()), &Prediction::Values(values), weight) {
+        Score::Value(score) | Score::Convention(score, _) => Ok(score),
+        Score::Undefined(why) => {
+            let message = format!("`{}` is undefined in an inner fold: {why}", metric.name);
+            Err(Code::FitFailed
+                .error(message)
+                .help("use fewer folds in the model's `cv`, or another `scoring`"))
+        }
+    }
+}
