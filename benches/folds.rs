@@ -4,6 +4,8 @@
 //! stages' least times are printed beside the limits of this machine: one pass over the table's memory, and one product
 //! X^T X of the same size on one thread.
 
+#![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -156,7 +158,7 @@ fn write(workload: &Workload) -> PathBuf {
 
 fn stages(graph: &graph::Graph, table: &Data) -> [f64; 5] {
     let start = Instant::now();
-    let bound = plan::bind(graph, &table.clone().into()).expect("a table that can be learned from");
+    let bound = plan::bind(graph, table).expect("a table that can be learned from");
     let bind = start.elapsed().as_secs_f64();
     let start = Instant::now();
     let plan = plan::plan(&bound, None).expect("a plan");

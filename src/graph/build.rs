@@ -47,11 +47,7 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
     let mut graph = Graph {
         name: spec.name.value.clone(),
         seed: spec.seed,
-        store: spec.store.as_ref().map(|store| StoreNode {
-            url: store.value.clone(),
-            base: spec.base_of(&store.span).to_owned(),
-            unexpanded: store.unexpanded.as_deref().map(str::to_owned),
-        }),
+        store: store(spec),
         source: SourceNode {
             origin,
             shown: text.shown().to_owned(),
@@ -79,11 +75,7 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
         search: None,
         splitter,
         splitter_reason,
-        cv_span: match &spec.cv {
-            Cv::Off(span) => Some(span.clone()),
-            Cv::Folds { span, .. } => span.clone(),
-            Cv::Splitter(splitter) => Some(splitter.span.clone()),
-        },
+        cv_span: cv_span(&spec.cv),
         scoring: scoring?,
         scoring_spans: match &spec.scoring[..] {
             [] => vec![written.span.clone()],
@@ -103,6 +95,22 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
         graph.search = search::search(written, spec, &graph.pipeline, &known, problems);
     }
     Some(graph)
+}
+
+fn store(spec: &Spec) -> Option<StoreNode> {
+    spec.store.as_ref().map(|store| StoreNode {
+        url: store.value.clone(),
+        base: spec.base_of(&store.span).to_owned(),
+        unexpanded: store.unexpanded.as_deref().map(str::to_owned),
+    })
+}
+
+fn cv_span(cv: &Cv) -> Option<Span> {
+    match cv {
+        Cv::Off(span) => Some(span.clone()),
+        Cv::Folds { span, .. } => span.clone(),
+        Cv::Splitter(splitter) => Some(splitter.span.clone()),
+    }
 }
 
 /// What came from the environment: the variables, and the whole values that they are part of.

@@ -31,9 +31,13 @@ impl TwoPass<'_> {
         } else {
             fits.iter().map(|_| Matrix::zeros(0, 0)).collect()
         };
-        let fold = |((fits, sums), k): ((&Vec<&Fit>, Matrix), usize)| {
+        let fold = |((fits, mut sums), k): ((&Vec<&Fit>, Matrix), usize)| {
             let mut output = 0;
             let one = |fit: &&Fit| match &fit.composed {
+                // The only form's sums need no copy.
+                Some(forms) if forms.len() == sums.columns() => {
+                    Ok(fit.fitted.model.link(std::mem::replace(&mut sums, Matrix::zeros(0, 0))))
+                }
                 Some(forms) => {
                     let columns = output..output + forms.len();
                     output = columns.end;
@@ -75,22 +79,29 @@ impl TwoPass<'_> {
     /// Each fold's test rows x outputs.
     fn sums(&self, forms: &[Forms], parallel: bool) -> Result<Vec<Matrix>> {
         let one = |unit: usize| self.sums_of_unit(forms, unit);
-        let units = 0..self.scan().units();
-        let parts: Vec<Result<Vec<Vec<Matrix>>>> =
-            if parallel { units.into_par_iter().map(one).collect() } else { units.map(one).collect() };
-        let parts: Vec<Vec<Vec<Matrix>>> = parts.into_iter().collect::<Result<_>>()?;
-        let joined = |k: usize| {
-            let (rows, outputs) = (self.bound.folds[k].test.len(), forms[k].offsets.len());
-            let mut values = Vec::with_capacity(rows * outputs);
-            for t in 0..outputs {
-                parts
-                    .iter()
-                    .flat_map(|unit| &unit[k])
-                    .for_each(|part| values.extend_from_slice(part.column(t)));
+        let units = self.scan().units();
+        let rows = |k: usize| self.bound.folds[k].test.len();
+        let empty = |(k, forms): (usize, &Forms)| Matrix::zeros(rows(k), forms.offsets.len());
+        let mut sums: Vec<Matrix> = forms.iter().enumerate().map(empty).collect();
+        let mut filled = vec![0; sums.len()];
+        // Some units at a time: all of their parts beside the sums would be the predictions twice.
+        let window = if parallel { 4 * rayon::current_num_threads() } else { 1 };
+        for from in (0..units).step_by(window) {
+            let units = from..(from + window).min(units);
+            let parts: Vec<Result<Vec<Vec<Matrix>>>> =
+                if parallel { units.into_par_iter().map(one).collect() } else { units.map(one).collect() };
+            for unit in parts {
+                for ((sums, filled), part) in sums.iter_mut().zip(&mut filled).zip(unit?) {
+                    for part in part {
+                        let rows = *filled..*filled + part.rows();
+                        (0..part.columns())
+                            .for_each(|t| sums.column_mut(t)[rows.clone()].copy_from_slice(part.column(t)));
+                        *filled = rows.end;
+                    }
+                }
             }
-            Matrix::from_columns(rows, outputs, values)
-        };
-        Ok((0..forms.len()).map(joined).collect())
+        }
+        Ok(sums)
     }
 
     /// Of each fold, the parts that its rows in a unit make, in order.

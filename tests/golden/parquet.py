@@ -105,6 +105,9 @@ def main():
     write(plain().slice(0, 100), "part-1.parquet")
     integral = plain().slice(100).select(["w", "x", "n"])
     write(integral.set_column(2, "n", integral["n"].cast(pa.float32())), "part-2.parquet")
+    cents = pa.array([decimal.Decimal("1.25")], pa.decimal128(9, 2))
+    write(pa.table({"a": [1.5], "b": pa.array([-1], pa.int32())}), "mixed-1.parquet")
+    write(pa.table({"a": cents, "b": pa.array([2**32 - 1], pa.uint32())}), "mixed-2.parquet")
     write(pa.table({"n": [1.0], "other": [2.0]}), "other-columns.parquet")
     write(pa.table({"x": ["a"], "n": [1], "w": ["b"]}), "other-types.parquet")
     write(odd(), "refused.parquet")
@@ -112,6 +115,7 @@ def main():
     write(pa.table({"a": [1.0, 2.0**60, math.inf], "b": [1, 2**53 + 1, 0], "c": [2**60, 1, 2]}), "beyond.parquet")
     names = ["kinds", "plain", "snappy", "zstd", "gzip", "lz4", "encodings", "version_2"]
     cases = [expected(f"{name}.parquet") for name in names] + [expected("part-1.parquet", "part-2.parquet")]
+    cases.append(expected("mixed-1.parquet", "mixed-2.parquet"))
     (HERE / "parquet.json").write_text("[\n" + ",\n".join(json.dumps(case) for case in cases) + "\n]\n")
 
 

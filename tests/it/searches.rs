@@ -131,6 +131,11 @@ fn a_candidate_alone_has_the_same_scores() {
     }
 }
 
+/// What is said of the file `ties` with another grid.
+fn grid(grid: &str) -> Vec<String> {
+    told(&format!("search.GridSearchCV.param_grid={grid}"))
+}
+
 /// What is said of the file `ties` with an override: places and messages.
 fn told(set: &str) -> Vec<String> {
     let (graph, problems) = graph::read(&file("ties"), &[set.to_owned()]);
@@ -144,44 +149,50 @@ fn told(set: &str) -> Vec<String> {
 
 #[test]
 fn what_is_wrong_with_a_grid_is_said_at_its_place() {
-    let grid = |grid: &str| told(&format!("search.GridSearchCV.param_grid={grid}"));
     let cases = [
-        (grid("{model__alhpa: [1]}"), vec!["model__alhpa | `Ridge` has no parameter `alhpa`"]),
-        (grid("{modle__alpha: [1]}"), vec!["modle__alpha | no parameter has the address `modle__alpha`"]),
+        ("{model__alhpa: [1]}", vec!["model__alhpa | `Ridge` has no parameter `alhpa`"]),
+        ("{modle__alpha: [1]}", vec!["modle__alpha | no parameter has the address `modle__alpha`"]),
         (
-            grid("{model__alpha: [-1, a, 2], preprocess__simpleimputer__strategy: [3]}"),
+            "{model__alpha: [-1, a, 2], preprocess__simpleimputer__strategy: [3]}",
             vec![
                 "-1 | `alpha` is a number, at least 0; this is `-1`",
                 "a | `alpha` is a number, at least 0; this is the text `a`",
                 "3 | `strategy` is `mean` | `median` | `most_frequent` | `constant`; this is `3`",
             ],
         ),
-        (grid("{model__alpha: 1}"), vec!["1 | the values to try must be a list, not the number `1`"]),
-        (grid("{}"), vec!["{} | `param_grid` is an empty map"]),
-        (grid("[]"), vec!["[] | `param_grid` is an empty list"]),
+        ("{model__alpha: 1}", vec!["1 | the values to try must be a list, not the number `1`"]),
+        ("{}", vec!["{} | `param_grid` is an empty map"]),
+        ("[]", vec!["[] | `param_grid` is an empty list"]),
         (
-            grid("{model: [LogisticRegression, Foo]}"),
+            "{model: [LogisticRegression, Foo]}",
             vec![
                 "LogisticRegression | `LogisticRegression` learns something else than the model of the file",
                 "Foo | unknown model `Foo`",
             ],
         ),
         (
-            grid("{preprocess__standardscaler: [passthrough], preprocess__standardscaler__with_std: [true]}"),
+            "{preprocess__standardscaler: [passthrough], preprocess__standardscaler__with_std: [true]}",
             vec![
                 "preprocess__standardscaler__with_std | `with_std` is a parameter of a step that `passthrough` takes away",
             ],
         ),
         (
-            grid(
-                "{model__alpha: {linspace: [0, 1, 1000]}, preprocess__simpleimputer__fill_value: {linspace: [0, 1, 1000]}}",
-            ),
+            "{model__alpha: {linspace: [0, 1, 1000]}, preprocess__simpleimputer__fill_value: {linspace: [0, 1, 1000]}}",
             vec![
                 "{model__alpha: {linspace: [0, 1, 1000]}, preprocess__simpleimputer__fill_value: {linspace: [0, 1, 1000]}} \
                  | the grid has 1000000 candidates, more than 100000",
             ],
         ),
-        (grid("{model__alpha: [\"${env:PATH}\"]}"), vec!["${env:PATH} | `${env:PATH}` cannot be used here"]),
+        ("{model__alpha: [\"${env:PATH}\"]}", vec!["${env:PATH} | `${env:PATH}` cannot be used here"]),
+    ];
+    for (written, expected) in cases {
+        assert_eq!(grid(written), expected, "{written}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_search_is_said_at_its_place() {
+    let cases = [
         (told("search.GridSearchCV.scoring=r2"), vec!["scoring | `scoring` is not said in `search`"]),
         (told("search.GridSearchCV.grid=r2"), vec!["grid | `GridSearchCV` has no parameter `grid`"]),
         (
@@ -286,10 +297,10 @@ fn any_number_of_threads_gives_the_same_bytes() {
     place.write(
         "large.yaml",
         "version: 1\nname: large\nsource: {key: large, load_if_missing: large.csv}\ntarget: y\npreprocess:\n  \
-         num: {columns: {type: number}, steps: [SimpleImputer, StandardScaler]}\n  \
+         num: {columns: {type: number}, steps: [{SimpleImputer: {strategy: median}}, MinMaxScaler]}\n  \
          cat: {columns: {type: category}, steps: [OneHotEncoder]}\nselect: {SelectKBest: {score_func: f_regression}}\n\
          model: Ridge\ncv: 4\nsearch:\n  GridSearchCV:\n    param_grid:\n      \
-         preprocess__num__simpleimputer__strategy: [mean, median]\n      \
+         preprocess__num__minmaxscaler__clip: [false, true]\n      \
          preprocess__cat__onehotencoder__drop: [null, first]\n      select__k: [2, all]\n      \
          model__alpha: {logspace: [-1, 3, 4]}\n",
     );

@@ -19,68 +19,11 @@ pub struct Variant {
 
 /// Every step with its defaults, and with parameters that change what it does.
 pub fn variants() -> Vec<Variant> {
-    let text = |text: &str| Value::Text(text.into());
-    let yes = || Value::Bool(true);
     let mut variants = Vec::new();
     for kind in steps::ALL {
-        let more: Vec<Vec<(&str, Value)>> = match kind.name() {
-            "SimpleImputer" => ["mean", "median", "most_frequent", "constant"]
-                .into_iter()
-                .flat_map(|strategy| {
-                    let own = || vec![("strategy", text(strategy)), ("add_indicator", yes())];
-                    let kept = own().into_iter().chain([("keep_empty_features", yes())]).collect();
-                    [own(), kept]
-                })
-                .collect(),
-            "StandardScaler" => {
-                vec![vec![("with_mean", Value::Bool(false))], vec![("with_std", Value::Bool(false))]]
-            }
-            "MinMaxScaler" => {
-                let range = Value::List(vec![Value::Float(-1.0), Value::Int(3)]);
-                vec![vec![("feature_range", range)], vec![("clip", yes())]]
-            }
-            "RobustScaler" => {
-                let range = Value::List(vec![Value::Int(10), Value::Float(72.5)]);
-                vec![
-                    vec![("with_centering", Value::Bool(false))],
-                    vec![("with_scaling", Value::Bool(false))],
-                    vec![("quantile_range", range), ("unit_variance", yes())],
-                ]
-            }
-            "PCA" => {
-                let own = |value: Value| vec![("n_components", value)];
-                let two = own(Value::Int(2)).into_iter().chain([("whiten", yes())]).collect();
-                vec![two, own(Value::Float(0.999)), own(text("mle"))]
-            }
-            "PolynomialFeatures" => {
-                let degrees = Value::List(vec![Value::Int(2), Value::Int(3)]);
-                let bare = ("include_bias", Value::Bool(false));
-                vec![
-                    vec![("degree", degrees), bare.clone()],
-                    vec![("degree", Value::Int(3)), ("interaction_only", yes()), bare],
-                ]
-            }
-            "OneHotEncoder" => ["first", "if_binary"]
-                .into_iter()
-                .map(|drop| vec![("drop", text(drop))])
-                .chain([vec![("handle_unknown", text("ignore"))]])
-                .collect(),
-            "OrdinalEncoder" => [Value::Int(-1), Value::Float(f64::NAN)]
-                .into_iter()
-                .map(|unknown| {
-                    vec![("handle_unknown", text("use_encoded_value")), ("unknown_value", unknown)]
-                })
-                .chain([vec![("encoded_missing_value", Value::Int(-7))]])
-                .collect(),
-            "VarianceThreshold" => vec![vec![("threshold", Value::Float(0.2))]],
-            "SelectKBest" => vec![
-                vec![("k", Value::Int(2))],
-                vec![("k", Value::Int(2)), ("score_func", text("f_regression"))],
-                vec![("k", text("all")), ("score_func", text("f_regression"))],
-            ],
-            // A step needs no entry here: its defaults and its switches are tried anyway.
-            _ => switches(*kind),
-        };
+        let name = kind.name();
+        // A step needs no entry in these: its defaults and its switches are tried anyway.
+        let more = of_column_steps(name).or_else(|| of_table_steps(name)).unwrap_or_else(|| switches(*kind));
         for params in [Vec::new()].into_iter().chain(more) {
             let mut step = kind.make();
             for (name, value) in &params {
@@ -91,6 +34,83 @@ pub fn variants() -> Vec<Variant> {
         }
     }
     variants
+}
+
+/// Sets of parameters.
+type Settings = Vec<Vec<(&'static str, Value)>>;
+
+fn text(text: &str) -> Value {
+    Value::Text(text.into())
+}
+
+fn yes() -> Value {
+    Value::Bool(true)
+}
+
+/// For steps that treat each column by itself.
+fn of_column_steps(name: &str) -> Option<Settings> {
+    Some(match name {
+        "SimpleImputer" => ["mean", "median", "most_frequent", "constant"]
+            .into_iter()
+            .flat_map(|strategy| {
+                let own = || vec![("strategy", text(strategy)), ("add_indicator", yes())];
+                let kept = own().into_iter().chain([("keep_empty_features", yes())]).collect();
+                [own(), kept]
+            })
+            .collect(),
+        "StandardScaler" => {
+            vec![vec![("with_mean", Value::Bool(false))], vec![("with_std", Value::Bool(false))]]
+        }
+        "MinMaxScaler" => {
+            let range = Value::List(vec![Value::Float(-1.0), Value::Int(3)]);
+            vec![vec![("feature_range", range)], vec![("clip", yes())]]
+        }
+        "RobustScaler" => {
+            let range = Value::List(vec![Value::Int(10), Value::Float(72.5)]);
+            vec![
+                vec![("with_centering", Value::Bool(false))],
+                vec![("with_scaling", Value::Bool(false))],
+                vec![("quantile_range", range), ("unit_variance", yes())],
+            ]
+        }
+        _ => return None,
+    })
+}
+
+/// For steps that look at several columns, or make several of one.
+fn of_table_steps(name: &str) -> Option<Settings> {
+    Some(match name {
+        "PCA" => {
+            let own = |value: Value| vec![("n_components", value)];
+            let two = own(Value::Int(2)).into_iter().chain([("whiten", yes())]).collect();
+            vec![two, own(Value::Float(0.999)), own(text("mle"))]
+        }
+        "PolynomialFeatures" => {
+            let degrees = Value::List(vec![Value::Int(2), Value::Int(3)]);
+            let bare = ("include_bias", Value::Bool(false));
+            vec![
+                vec![("degree", degrees), bare.clone()],
+                vec![("degree", Value::Int(3)), ("interaction_only", yes()), bare],
+            ]
+        }
+        "OneHotEncoder" => ["first", "if_binary"]
+            .into_iter()
+            .map(|drop| vec![("drop", text(drop))])
+            .chain([vec![("handle_unknown", text("ignore"))]])
+            .collect(),
+        "OrdinalEncoder" => [Value::Int(-1), Value::Float(f64::NAN)]
+            .into_iter()
+            .map(|unknown| vec![("handle_unknown", text("use_encoded_value")), ("unknown_value", unknown)])
+            .chain([vec![("encoded_missing_value", Value::Int(-7))]])
+            .collect(),
+        "VarianceThreshold" => vec![vec![("threshold", Value::Float(0.2))]],
+        "SelectKBest" => vec![
+            vec![("k", Value::Int(2))],
+            vec![("k", Value::Int(2)), ("score_func", text("f_regression"))],
+            vec![("k", text("all")), ("score_func", text("f_regression"))],
+        ],
+        _ => return None,
+    })
 }
 
 /// Every parameter that is true or false, turned the other way, one at a time.

@@ -6,7 +6,7 @@ use crate::source::formats::{label_of, numeral};
 use crate::table::{Kind, MISSING};
 
 use super::chunk::{Raw, Values};
-use super::columns::{Stored, Wanted};
+use super::columns::Stored;
 
 /// From here on an `f64` no longer holds every integer.
 const LAST_INTEGER: u64 = 1 << 53;
@@ -76,11 +76,16 @@ fn row_of(raw: &Raw, i: usize) -> usize {
 ///
 /// # Errors
 /// The first cell that is not of the type that the file asks for.
-pub(super) fn numbers(raw: &Raw, column: &Wanted, out: &mut Vec<f64>) -> Result<Option<Fault>, Fault> {
+pub(super) fn numbers(
+    raw: &Raw,
+    stored: Stored,
+    kind: Kind,
+    out: &mut Vec<f64>,
+) -> Result<Option<Fault>, Fault> {
     let start = out.len();
     let levels = &raw.levels;
     let mut beyond: Option<(usize, String)> = None;
-    match (&raw.values, column.stored) {
+    match (&raw.values, stored) {
         (Values::Bool(values), _) => {
             spread(levels, values, f64::NAN, out, |value| f64::from(u8::from(*value)));
         }
@@ -110,11 +115,11 @@ pub(super) fn numbers(raw: &Raw, column: &Wanted, out: &mut Vec<f64>) -> Result<
         }
         (Values::Float(values), _) => spread(levels, values, f64::NAN, out, |value| f64::from(*value)),
         (Values::Double(values), _) => spread(levels, values, f64::NAN, out, |value| *value),
-        (Values::Bytes(values), _) => spelled(raw, values.iter().map(|value| value.data()), column, out)?,
-        (Values::Fixed(values), _) => spelled(raw, values.iter().map(|value| value.data()), column, out)?,
+        (Values::Bytes(values), _) => spelled(raw, values.iter().map(|value| value.data()), kind, out)?,
+        (Values::Fixed(values), _) => spelled(raw, values.iter().map(|value| value.data()), kind, out)?,
     }
     let rows = &out[start..];
-    if column.kind == Kind::Bool {
+    if kind == Kind::Bool {
         let odd = rows.iter().position(|value| !value.is_nan() && *value != 0.0 && *value != 1.0);
         return match odd {
             Some(row) => {
@@ -146,7 +151,7 @@ fn first<T>(values: &[T], odd: impl Fn(&T) -> bool, text: impl Fn(&T) -> String)
 fn spelled<'v>(
     raw: &Raw,
     texts: impl Iterator<Item = &'v [u8]>,
-    column: &Wanted,
+    kind: Kind,
     out: &mut Vec<f64>,
 ) -> Result<(), Fault> {
     let mut values = Vec::new();
@@ -154,8 +159,8 @@ fn spelled<'v>(
         let text = String::from_utf8_lossy(bytes);
         let Some(value) = numeral(&text) else {
             let shown: String = text.chars().take(40).collect();
-            let kind = if column.kind == Kind::Bool { "neither true nor false" } else { "not a number" };
-            let what = format!("`{}` is {kind}", shown.escape_debug());
+            let asked = if kind == Kind::Bool { "neither true nor false" } else { "not a number" };
+            let what = format!("`{}` is {asked}", shown.escape_debug());
             let help = "correct the cell, or say `schema: {NAME: category}`";
             return Err(Fault { row: row_of(raw, i), what, help });
         };
@@ -172,12 +177,12 @@ fn spelled<'v>(
 /// The first text that is none.
 pub(super) fn codes(
     raw: &Raw,
-    column: &Wanted,
+    stored: Stored,
     words: &mut Words<'_>,
     out: &mut Vec<u32>,
 ) -> Result<(), Fault> {
     let levels = &raw.levels;
-    match (&raw.values, column.stored) {
+    match (&raw.values, stored) {
         (Values::Bool(values), _) => spread(levels, values, MISSING, out, |value| {
             // As pandas writes them.
             words.code(if *value { "True" } else { "False" })

@@ -29,8 +29,8 @@ pub(super) enum Stored {
 pub(super) struct Wanted {
     /// Its name.
     pub name: String,
-    /// What it holds.
-    pub stored: Stored,
+    /// What it holds in each file.
+    pub stored: Vec<Stored>,
     /// The type that it gets.
     pub kind: Kind,
     /// Its place among the leaves of each file's schema.
@@ -40,7 +40,7 @@ pub(super) struct Wanted {
 impl Wanted {
     /// Whether its levels are numbers in the data.
     pub fn numeric(&self) -> bool {
-        matches!(self.stored, Stored::Integer { .. } | Stored::Float | Stored::Decimal { .. })
+        self.stored.iter().any(|stored| stored.numbers())
     }
 
     /// The bytes of a row of it in memory.
@@ -72,7 +72,7 @@ pub(super) fn wanted(files: &[(String, &SchemaDescriptor)], options: &ReadOption
 fn one(files: &[(String, &SchemaDescriptor)], name: &str, options: &ReadOptions) -> Result<Wanted> {
     let asked = options.schema.get(name).copied();
     let mut known: Option<(Stored, &str)> = None;
-    let mut leaves = Vec::with_capacity(files.len());
+    let (mut leaves, mut all) = (Vec::with_capacity(files.len()), Vec::with_capacity(files.len()));
     for (file, schema) in files {
         let fields = schema.root_schema().get_fields();
         let node = fields.iter().find(|field| field.name() == name);
@@ -84,8 +84,7 @@ fn one(files: &[(String, &SchemaDescriptor)], name: &str, options: &ReadOptions)
         };
         let stored = stored(node, asked).map_err(|what| refused(name, &what, file))?;
         match known {
-            None => known = Some((stored, file)),
-            Some((other, _)) if other == Stored::Nothing => known = Some((stored, file)),
+            None | Some((Stored::Nothing, _)) => known = Some((stored, file)),
             Some((other, _)) if fits(other, stored) => {}
             Some((other, first)) => {
                 let message = format!(
@@ -98,6 +97,7 @@ fn one(files: &[(String, &SchemaDescriptor)], name: &str, options: &ReadOptions)
             }
         }
         leaves.push(leaf);
+        all.push(stored);
     }
     let stored = known.map_or(Stored::Nothing, |(stored, _)| stored);
     let own = match stored {
@@ -105,7 +105,7 @@ fn one(files: &[(String, &SchemaDescriptor)], name: &str, options: &ReadOptions)
         Stored::Text => Kind::Category,
         _ => Kind::Number,
     };
-    Ok(Wanted { name: name.to_owned(), stored, kind: asked.unwrap_or(own), leaves })
+    Ok(Wanted { name: name.to_owned(), stored: all, kind: asked.unwrap_or(own), leaves })
 }
 
 /// Whether a file's values go into a column that another file began.

@@ -10,7 +10,7 @@ use ::parquet::file::metadata::ParquetMetaData;
 use super::blob::{Blob, Chunk};
 use super::cells::{self, Fault, Words};
 use super::chunk::{ChunkReader, Raw};
-use super::columns::Wanted;
+use super::columns::{Stored, Wanted};
 use crate::diag::{Code, Diagnostic, Result};
 use crate::source::formats::Suspect;
 use crate::table::{Column, Field, Levels, RUN_ROWS, Scan, Schema, Table};
@@ -81,6 +81,8 @@ struct Cursor {
 pub(super) struct Piece<'a> {
     pub raw: Raw,
     pub column: &'a Wanted,
+    /// What the column holds in this file.
+    pub stored: Stored,
     /// Global row of the first.
     start: usize,
     file: &'a str,
@@ -206,7 +208,17 @@ impl ParquetScan {
                 let read = read.unwrap_or_else(|_| Err(ParquetError::General("damaged".to_owned())));
                 let raw = read.map_err(|error| self.shared.unreadable(g, column, &error))?;
                 let file = &self.shared.sources[group.file].name;
-                take(place, &Piece { raw, column, start: from, file, group: group.index })?;
+                take(
+                    place,
+                    &Piece {
+                        raw,
+                        column,
+                        stored: column.stored[group.file],
+                        start: from,
+                        file,
+                        group: group.index,
+                    },
+                )?;
             }
             cursor.position = from - group.start + rows;
             if cursor.position < group.rows {
@@ -253,10 +265,10 @@ impl ParquetScan {
             let name = &piece.column.name;
             let suspect = match &mut columns[place] {
                 Cells::Codes(codes, known) => {
-                    cells::codes(&piece.raw, piece.column, &mut Words::Known(&known.codes), codes)
+                    cells::codes(&piece.raw, piece.stored, &mut Words::Known(&known.codes), codes)
                         .map(|()| None)
                 }
-                Cells::Numbers(values) => cells::numbers(&piece.raw, piece.column, values),
+                Cells::Numbers(values) => cells::numbers(&piece.raw, piece.stored, piece.column.kind, values),
             };
             let suspect = suspect.map_err(|fault| piece.fault(&fault))?;
             if let Some(fault) = suspect.filter(|_| !suspects.iter().any(|suspect| suspect.column == *name)) {

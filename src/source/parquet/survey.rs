@@ -60,7 +60,7 @@ impl ParquetScan {
         let mut codes = Vec::with_capacity(RUN_ROWS);
         self.pieces(unit, |place, piece| {
             codes.clear();
-            cells::codes(&piece.raw, piece.column, &mut Words::Growing(&mut seen[place]), &mut codes)
+            cells::codes(&piece.raw, piece.stored, &mut Words::Growing(&mut seen[place]), &mut codes)
                 .map_err(|fault| piece.fault(&fault))
         })?;
         Ok(seen)
