@@ -23,7 +23,7 @@ pub struct Manifest {
     pub schema: Schema,
     /// The levels of the category columns among them, in the schema's order.
     pub categories: Vec<Category>,
-    /// The target column.
+    /// The target column, with `${env:NAME}` as it was written.
     pub target: String,
     /// The classes, for a classification.
     pub classes: Option<Labels>,

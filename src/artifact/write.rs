@@ -89,7 +89,7 @@ fn manifest(bound: &Bound, outcome: &Outcome, state: BTreeMap<String, serde_json
         file,
         schema: Arc::unwrap_or_clone(Arc::clone(bound.x.schema())),
         categories: categories.collect(),
-        target: bound.graph.target.name.clone(),
+        target: bound.graph.target.shown.clone(),
         classes,
         structure: structure(&outcome.fitted),
         features: outcome.fitted.names.clone(),

@@ -12,6 +12,9 @@ use crate::graph::{Drawing, Graph};
 use crate::job::{self, Loaded};
 use crate::plan::{Bound, Plan};
 
+/// How many folds the text shows; they differ by a row at most.
+const FOLDS_SHOWN: usize = 3;
+
 /// What `plan` takes.
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -87,9 +90,12 @@ fn text(graph: &Graph, bound: &Bound, plan: &Plan, loaded: &Loaded) -> String {
     text.push_str(&format!("passes    {} over the table\n", plan.passes));
     text.push_str(&format!("memory    {:.1} MiB\n", plan.bytes as f64 / 1048576.0));
     text.push_str(&format!("folds     {}\n", graph.splitter_reason));
-    for (k, fold) in bound.folds.iter().enumerate() {
+    for (k, fold) in bound.folds.iter().take(FOLDS_SHOWN).enumerate() {
         let (train, test) = (fold.train.len(), fold.test.len());
         text.push_str(&format!("  {:>3}     {train} to learn from, {test} to score\n", k + 1));
+    }
+    if let Some(more) = bound.folds.len().checked_sub(FOLDS_SHOWN).filter(|more| *more > 0) {
+        text.push_str(&format!("          and {more} more; `--format json` has all {}\n", bound.folds.len()));
     }
     text.push_str("steps\n");
     let width = plan.steps.iter().map(|step| step.address.len()).max().unwrap_or(0);

@@ -74,6 +74,16 @@ impl Diagnostic {
         self
     }
 
+    /// Says it in other words: message and help, and the name of a file or key.
+    pub(super) fn retold(mut self, words: impl Fn(&str) -> String, name: impl Fn(&str) -> String) -> Self {
+        self.0.message = words(&self.0.message);
+        self.0.help = self.0.help.map(|help| words(&help));
+        if let Some(Place::File { name: own, .. }) = &mut self.0.place {
+            *own = name(own);
+        }
+        self
+    }
+
     /// What kind of problem this is.
     pub fn code(&self) -> Code {
         self.0.code

@@ -10,6 +10,7 @@ mod password;
 mod render;
 mod span;
 mod suggest;
+mod veil;
 mod watch;
 
 pub use code::Code;
@@ -19,6 +20,7 @@ pub use password::{url_without_password, without_passwords};
 pub use render::{printable, render};
 pub use span::{Source, Span};
 pub use suggest::suggest;
+pub use veil::Veil;
 pub use watch::{Silent, Watch};
 
 /// The result of anything that can fail, mostly with one diagnostic.

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use super::nodes::{
     ColumnName, Graph, Group, ModelNode, Origin, OutputNode, Pipeline, Selector, SourceNode, StepNode,
+    StoreNode,
 };
 use super::types;
 use super::{lookup, search};
 use crate::contract::erased::{AnyModel, AnySplitter};
 use crate::contract::{Metric, Task, Value};
-use crate::diag::{Code, Diagnostic, Span, suggest};
+use crate::diag::{Code, Diagnostic, Span, Veil, suggest};
 use crate::metrics;
 use crate::spec::{self, Cv, Preprocess, Remainder, SourceSection, Spec, Text, Written};
 use crate::table::Kind;
@@ -46,7 +47,11 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
     let mut graph = Graph {
         name: spec.name.value.clone(),
         seed: spec.seed,
-        store: spec.store.as_ref().map(|store| (store.value.clone(), spec.base_of(&store.span).to_owned())),
+        store: spec.store.as_ref().map(|store| StoreNode {
+            url: store.value.clone(),
+            base: spec.base_of(&store.span).to_owned(),
+            unexpanded: store.unexpanded.as_deref().map(str::to_owned),
+        }),
         source: SourceNode {
             origin,
             shown: text.shown().to_owned(),
@@ -74,13 +79,23 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
         search: None,
         splitter,
         splitter_reason,
+        cv_span: match &spec.cv {
+            Cv::Off(span) => Some(span.clone()),
+            Cv::Folds { span, .. } => span.clone(),
+            Cv::Splitter(splitter) => Some(splitter.span.clone()),
+        },
         scoring: scoring?,
+        scoring_spans: match &spec.scoring[..] {
+            [] => vec![written.span.clone()],
+            names => names.iter().map(|name| name.span.clone()).collect(),
+        },
         output: OutputNode {
             artifact: spec.output.artifact.value.clone(),
             dir: spec.output.dir.as_ref().map_or_else(|| PathBuf::from("artifacts"), |dir| dir.path.clone()),
             report: spec.output.report.clone(),
         },
         resolved: spec.resolved(),
+        veil: veil(spec),
     };
     let known = known_types(&graph);
     problems.extend(types::check(&graph.pipeline, &known));
@@ -88,6 +103,18 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
         graph.search = search::search(written, spec, &graph.pipeline, &known, problems);
     }
     Some(graph)
+}
+
+/// What came from the environment: the variables, and the whole values that they are part of.
+fn veil(spec: &Spec) -> Veil {
+    let mut veil = spec.veil.clone();
+    let paths = [&spec.source.load_if_missing, &spec.source.file, &spec.output.dir];
+    let texts = [&spec.store, &spec.source.key, &spec.source.pattern, &spec.target];
+    let all = paths.into_iter().flatten().map(|path| &path.text).chain(texts.into_iter().flatten());
+    for text in all.filter(|text| text.unexpanded.is_some()) {
+        veil.hide(&text.value, text.shown());
+    }
+    veil
 }
 
 /// Which keys or files hold the table, and where that is written.
@@ -99,7 +126,7 @@ fn origin(source: &SourceSection) -> Option<(Origin, &Text)> {
 }
 
 fn column(name: &Text) -> ColumnName {
-    ColumnName { name: name.value.clone(), span: name.span.clone() }
+    ColumnName { name: name.value.clone(), shown: name.shown().to_owned(), span: name.span.clone() }
 }
 
 /// The types of each group's columns, as far as the file tells: by the group's types, or by

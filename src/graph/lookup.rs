@@ -129,11 +129,10 @@ fn fill<T: AnyParams + ?Sized>(
     for parameter in &written.parameters {
         problems.extend(set(made, names.clone(), idle, parameter));
     }
-    let secret = written.parameters.iter().any(|(_, _, node)| node.has_secret());
     for fault in made.check() {
         let at = fault.parameter.and_then(|name| written.parameters.iter().find(|(own, ..)| own == name));
         let span = at.map_or(&written.span, |(_, _, node)| &node.span);
-        problems.push(bad_value(fault, secret).at(span));
+        problems.push(bad_value(fault).at(span));
     }
     problems.iter().filter(|problem| is_error(problem)).count() == before
 }
@@ -160,7 +159,7 @@ pub fn set<T: AnyParams + ?Sized>(
             idle.into_iter().chain(deprecated).collect()
         }
         Ok(_) => vec![unknown_parameter(class, name, span, names)],
-        Err(fault) => vec![bad_value(fault, node.has_secret()).at(&node.span)],
+        Err(fault) => vec![bad_value(fault).at(&node.span)],
     }
 }
 
@@ -168,20 +167,12 @@ fn is_error(problem: &Diagnostic) -> bool {
     problem.severity() == crate::diag::Severity::Error
 }
 
-/// The problem of a parameter's value. A fault speaks of the value itself, which nobody may see if
-/// it came from the environment.
-pub fn bad_value(fault: Fault, secret: bool) -> Diagnostic {
-    let problem = match fault.parameter {
-        Some(name) if secret => {
-            let message = format!("`{name}` cannot be what the environment gives here");
-            Code::BadValue.error(message).help("`pipefit explain` says what a parameter can be")
-        }
-        None if secret => Code::BadValue.error("the parameters that the environment gives do not fit"),
-        _ => Code::BadValue.error(fault.message),
-    };
+/// The problem of a parameter's value.
+pub fn bad_value(fault: Fault) -> Diagnostic {
+    let problem = Code::BadValue.error(fault.message);
     match fault.help {
-        Some(help) if !secret => problem.help(help),
-        _ => problem,
+        Some(help) => problem.help(help),
+        None => problem,
     }
 }
 
@@ -232,24 +223,9 @@ pub fn value(node: &yaml::Node) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::{Written, model};
     use crate::diag::{Code, Source, Span};
     use crate::yaml::{Node, Value};
-
-    /// A parameter that took its value from the environment was quoted when it did not fit.
-    #[test]
-    fn a_value_from_the_environment_is_never_quoted() {
-        let span = Span { source: Source::new("a.yaml", "Ridge"), start: 0, end: 5 };
-        let mut node = Node::new(span.clone(), Value::Text("hunter2".into()));
-        node.unexpanded = Some(Arc::from("${env:ALPHA}"));
-        let parameters = vec![("alpha".to_owned(), span.clone(), node)];
-        let mut problems = Vec::new();
-        assert!(model(&Written { name: "Ridge".into(), span, parameters }, &mut problems).is_none());
-        assert_eq!(problems[0].message(), "`alpha` cannot be what the environment gives here");
-        assert!(!format!("{problems:?}").contains("hunter2"));
-    }
 
     /// Of these, scikit-learn's solvers make something; here the optimum itself is found.
     #[test]

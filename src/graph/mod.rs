@@ -14,6 +14,6 @@ pub use build::{build, read};
 pub use drawing::Drawing;
 pub use nodes::{
     Candidate, ColumnName, Graph, Group, ModelNode, Origin, OutputNode, Pipeline, Search, Selector,
-    SourceNode, StepNode,
+    SourceNode, StepNode, StoreNode,
 };
 pub use searchers::ALL as SEARCHERS;

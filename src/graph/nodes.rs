@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::contract::erased::{AnyModel, AnySplitter, AnyStep};
 use crate::contract::{Metric, Value};
-use crate::diag::Span;
+use crate::diag::{Span, Veil};
 use crate::table::Kind;
 
 /// A step with its place in the file.
@@ -69,6 +69,8 @@ pub struct Group {
 pub struct ColumnName {
     /// The name.
     pub name: String,
+    /// The name as messages and reports may show it, with `${env:NAME}` as it was written.
+    pub shown: String,
     /// Where it is written.
     pub span: Span,
 }
@@ -113,6 +115,16 @@ pub struct SourceNode {
     pub schema: Vec<(ColumnName, Kind)>,
     /// The column whose values are class labels, to be kept as they are spelled.
     pub label: Option<String>,
+}
+
+/// The store that the file names.
+pub struct StoreNode {
+    /// Its URL.
+    pub url: String,
+    /// The folder that a relative path in it starts from.
+    pub base: PathBuf,
+    /// What to show in the place of its address where it came from the environment.
+    pub unexpanded: Option<String>,
 }
 
 /// What is left behind.
@@ -169,8 +181,8 @@ pub struct Graph {
     pub name: String,
     /// The seed of everything whose own is unwritten.
     pub seed: u32,
-    /// The store that the file names, and the folder that a relative path in it starts from.
-    pub store: Option<(String, PathBuf)>,
+    /// The store that the file names.
+    pub store: Option<StoreNode>,
     /// Where the data comes from.
     pub source: SourceNode,
     /// The column to learn.
@@ -187,11 +199,17 @@ pub struct Graph {
     pub splitter: Option<Box<dyn AnySplitter>>,
     /// Why this splitter: as written, or what `cv: 5` means for the model.
     pub splitter_reason: String,
+    /// Where `cv` is written; `None` for the default.
+    pub cv_span: Option<Span>,
     /// The metrics; the first decides.
     pub scoring: Vec<&'static Metric>,
+    /// Where each of them is written; the model's place for its default.
+    pub scoring_spans: Vec<Span>,
     /// What is left behind.
     pub output: OutputNode,
     /// The file with all defaults, overrides applied and `${env:}` unexpanded: what a lock and an
     /// artifact hold.
     pub resolved: serde_json::Value,
+    /// What came from the environment, which nobody may read.
+    pub veil: Veil,
 }

@@ -157,7 +157,7 @@ fn set<T: AnyParams + ?Sized>(
     for fault in made.check().into_iter().filter(|_| check) {
         let at = fault.parameter.and_then(|name| parameters.iter().find(|(own, ..)| *own == name));
         let span = at.map_or(parameters[0].1, |(_, _, node)| &node.span);
-        problems.push(lookup::bad_value(fault, false).at(span));
+        problems.push(lookup::bad_value(fault).at(span));
     }
     problems
 }

@@ -17,10 +17,6 @@ pub fn values(node: &Node) -> Result<Vec<Node>, Diagnostic> {
             .at(&node.span)
             .help("write a list, `[0.1, 1, 10]`, or `{logspace: [-1, 1, 3]}`")
     };
-    if node.has_secret() {
-        let problem = Code::BadReference.error("what is searched cannot come from the environment");
-        return Err(problem.help("use `${params.name}` and set it with `-S params.name=...`").at(&node.span));
-    }
     match &node.value {
         Value::List(items) if items.is_empty() => Err(wrong("there is no value to try".to_owned())),
         Value::List(items) => Ok(items.clone()),

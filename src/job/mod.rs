@@ -16,7 +16,7 @@ pub use data::{Loaded, load};
 pub use lock::Lock;
 pub use verify::parse_part;
 
-use crate::diag::{Code, Diagnostic, Result, Watch};
+use crate::diag::{Code, Diagnostic, Result, Veil, Watch};
 use crate::graph::{Graph, Origin};
 use crate::plan::{self, Bound, Plan};
 use crate::registry;
@@ -61,15 +61,32 @@ pub fn run(
     start: Instant,
     watch: &dyn Watch,
 ) -> Result<Finished> {
-    let (store, keys) = open(options, graph)?;
+    let opened = Opened::new(options, graph)?;
+    let mut done = carry_out(file, graph, options, start, watch, &opened);
+    if let Ok(finished) = &mut done {
+        opened.cover(&mut finished.warnings);
+    }
+    done.map_err(|error| opened.veil.diagnostic(error))
+}
+
+fn carry_out(
+    file: &Path,
+    graph: &Graph,
+    options: &Options,
+    start: Instant,
+    watch: &dyn Watch,
+    opened: &Opened,
+) -> Result<Finished> {
     let threads = threads(options);
     let reading = Instant::now();
-    let mut loaded = within(threads, reads_files(graph), || load(graph, &*keys, watch))?;
+    let mut loaded = within(threads, reads_files(graph), || load(graph, &*opened.keys, watch))?;
+    opened.cover(&mut loaded.warnings);
     let read_s = reading.elapsed().as_secs_f64();
     let bound = within(threads, reads_files(graph), || plan::bind(graph, &loaded.table))?;
     loaded.refuse_suspects(&bound)?;
     let plan = plan::plan(&bound, options.path)?;
-    let (outcome, timing) = within(threads, plan.parallel, || run::run(&bound, &plan, watch))?;
+    let (mut outcome, timing) = within(threads, plan.parallel, || run::run(&bound, &plan, watch))?;
+    opened.cover(&mut outcome.warnings);
     if loaded.table.is_streamed() && !bound.x.is_streamed() {
         let mib = bound.x.bytes() >> 20;
         let message =
@@ -104,11 +121,12 @@ pub fn run(
         outcome: &outcome,
         loaded: &loaded,
         artifact: &artifact,
+        veil: &opened.veil,
         timing,
         threads,
         start,
     };
-    let mut finished = publish::publish(&job, &store)?;
+    let mut finished = publish::publish(&job, &opened.store)?;
     if !options.locked
         && let Err(error) = lock.write(&lock::path(file))
     {
@@ -127,13 +145,16 @@ pub fn plan<T>(
     watch: &dyn Watch,
     tell: impl FnOnce(&Bound, &Plan, &Loaded) -> T,
 ) -> Result<T> {
-    let (_, keys) = open(options, graph)?;
+    let opened = Opened::new(options, graph)?;
     let threads = threads(options);
-    let loaded = within(threads, reads_files(graph), || load(graph, &*keys, watch))?;
-    let bound = within(threads, reads_files(graph), || plan::bind(graph, &loaded.table))?;
-    loaded.refuse_suspects(&bound)?;
-    let plan = plan::plan(&bound, options.path)?;
-    Ok(tell(&bound, &plan, &loaded))
+    let planned = || {
+        let loaded = within(threads, reads_files(graph), || load(graph, &*opened.keys, watch))?;
+        let bound = within(threads, reads_files(graph), || plan::bind(graph, &loaded.table))?;
+        loaded.refuse_suspects(&bound)?;
+        let plan = plan::plan(&bound, options.path)?;
+        Ok(tell(&bound, &plan, &loaded))
+    };
+    planned().map_err(|error: Diagnostic| opened.veil.diagnostic(error))
 }
 
 fn threads(options: &Options) -> usize {
@@ -145,12 +166,36 @@ fn reads_files(graph: &Graph) -> bool {
     matches!(graph.source.origin, Origin::File(_))
 }
 
-/// Opens the store: `--store`, else the file's, else `PIPEFIT_STORE`, else `dir:.pipefit`.
-fn open(options: &Options, graph: &Graph) -> Result<(Arc<dyn Store>, Arc<dyn Keys>)> {
-    match (&options.store, &graph.store) {
-        (Some(url), _) => keys::open(url, Path::new("")),
-        (None, Some((url, base))) => keys::open(url, base),
-        (None, None) => keys::open(&default_store(), Path::new("")),
+/// The store of a run, and what nobody may read of the file that names it.
+struct Opened {
+    store: Arc<dyn Store>,
+    keys: Arc<dyn Keys>,
+    veil: Veil,
+}
+
+impl Opened {
+    /// Opens the store: `--store`, else the file's, else `PIPEFIT_STORE`, else `dir:.pipefit`.
+    fn new(options: &Options, graph: &Graph) -> Result<Self> {
+        let mut veil = graph.veil.clone();
+        let (store, keys) = match (&options.store, &graph.store) {
+            (Some(url), _) => keys::open(url, Path::new("")),
+            (None, Some(node)) => keys::open(&node.url, &node.base),
+            (None, None) => keys::open(&default_store(), Path::new("")),
+        }
+        .map_err(|error| veil.diagnostic(error))?;
+        if let (None, Some(shown)) =
+            (&options.store, graph.store.as_ref().and_then(|node| node.unexpanded.as_ref()))
+        {
+            let address = store.address();
+            veil.hide(&address, shown);
+            // A folder's path stands alone in what the system says of its files.
+            address.strip_prefix("dir:").into_iter().for_each(|path| veil.hide(path, shown));
+        }
+        Ok(Self { store, keys, veil })
+    }
+
+    fn cover(&self, problems: &mut [Diagnostic]) {
+        problems.iter_mut().for_each(|problem| *problem = self.veil.diagnostic(problem.clone()));
     }
 }
 

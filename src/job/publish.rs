@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde_json::{Map, Value};
 
 use super::{Finished, Loaded};
-use crate::diag::{Code, Result};
+use crate::diag::{Code, Result, Veil};
 use crate::plan::{Bound, Plan};
 use crate::registry::{Draft, MODEL_FILE, Registry};
 use crate::report::{self, Published, Report, Timing};
@@ -34,6 +34,8 @@ pub struct Job<'a> {
     pub loaded: &'a Loaded,
     /// The artifact's bytes.
     pub artifact: &'a [u8],
+    /// What reports and records must not show.
+    pub veil: &'a Veil,
     /// How long it took so far.
     pub timing: Timing,
     /// The number of threads.
@@ -58,12 +60,12 @@ pub fn publish(job: &Job, store: &Arc<dyn Store>) -> Result<Finished> {
         name: name.clone(),
         version,
         sha256: Digest::of(job.artifact),
-        path: folder.display().to_string(),
-        store: store.address(),
-        durability: store.durability()?,
+        path: job.veil.name(&folder.display().to_string()),
+        store: job.veil.name(&store.address()),
+        durability: job.veil.words(&store.durability()?),
         formats: graph.output.report.clone(),
     };
-    let mut report = report_of(job, &published);
+    let report = report_of(job, &published);
     let json = report::json(&report);
     let texts = texts(&report, &json);
     let mut files: Vec<(&str, &[u8])> = vec![(MODEL_FILE, job.artifact)];
@@ -94,6 +96,9 @@ pub fn publish(job: &Job, store: &Arc<dyn Store>) -> Result<Finished> {
         record: &json,
     };
     registry.publish(&draft)?;
+    // Whoever started the run must find the folder; what is kept shows it as it was written.
+    let published = Published { path: folder.display().to_string(), ..published.clone() };
+    let mut report = report_of(job, &published);
     report.timing.publish = Some(publishing.elapsed().as_secs_f64());
     report.timing.total = Some(job.start.elapsed().as_secs_f64());
     Ok(Finished { json: report::json(&report), markdown: report::markdown(&report), warnings })

@@ -50,19 +50,19 @@ impl Bound<'_> {
 /// without any value, one class only, weights that are none, folds that cannot be made.
 pub fn bind<'g>(graph: &'g Graph, table: &Data) -> Result<Bound<'g>> {
     let mut warnings = Vec::new();
-    let place =
-        |column: &ColumnName| table.schema().require(&column.name).map_err(|error| error.at(&column.span));
+    let place = |column: &ColumnName| {
+        table.schema().require(&column.name).map_err(|error| graph.veil.diagnostic(error.at(&column.span)))
+    };
     let target = place(&graph.target)?;
     let weight = graph.weight.as_ref().map(place).transpose()?;
     let ids = graph.ids.iter().map(place).collect::<Result<Vec<_>>>()?;
     if table.rows() == 0 {
-        return Err(Code::EmptyData
-            .error("the table has no rows")
-            .help("fill the key, with `pipefit data put`"));
+        let empty = Code::EmptyData.error("the table has no rows").at(&graph.source.span);
+        return Err(empty.help("fill the key, with `pipefit data put`"));
     }
     if table.rows() == 1 {
         let help = "nothing can be learned from a single row; check what the key holds";
-        return Err(Code::EmptyData.error("the table has one row").help(help));
+        return Err(Code::EmptyData.error("the table has one row").at(&graph.source.span).help(help));
     }
     if table.rows() > u32::MAX as usize {
         let message = format!("the table has {} rows, more than {}", table.rows(), u32::MAX);
@@ -71,11 +71,14 @@ pub fn bind<'g>(graph: &'g Graph, table: &Data) -> Result<Bound<'g>> {
     let is_feature = |j: &usize| *j != target && Some(*j) != weight && !ids.contains(j);
     let features: Vec<usize> = (0..table.width()).filter(is_feature).collect();
     if features.is_empty() {
-        let message = format!("the table has no features beside the target `{}`", graph.target.name);
-        return Err(Code::EmptyData.error(message).help("the data needs at least one column more"));
+        let message = format!("the table has no features beside the target `{}`", graph.target.shown);
+        return Err(Code::EmptyData
+            .error(message)
+            .at(&graph.source.span)
+            .help("the data needs at least one column more"));
     }
     let x = table.select(&features);
-    usable(&x)?;
+    usable(&x).map_err(|error| error.at(&graph.source.span))?;
     let groups = groups(graph, &x, &mut warnings)?;
     // Of these two every value is needed.
     let kept = table.select(&[target].into_iter().chain(weight).collect::<Vec<_>>());
@@ -141,6 +144,7 @@ fn groups(graph: &Graph, x: &Data, warnings: &mut Vec<Diagnostic>) -> Result<Vec
         let message = "no column group matches any column of the data";
         return Err(Code::EmptyData
             .error(message)
+            .at(&graph.pipeline.groups[0].span)
             .help("`pipefit data show KEY` lists the columns and their types"));
     }
     Ok(groups)
@@ -150,7 +154,7 @@ fn groups(graph: &Graph, x: &Data, warnings: &mut Vec<Diagnostic>) -> Result<Vec
 fn learnable(graph: &Graph, table: &Table, j: usize) -> Result<Target> {
     let column = &table.columns()[j];
     let kind = table.schema().fields()[j].kind;
-    let name = &graph.target.name;
+    let name = &graph.target.shown;
     let bad = |message: String| Code::BadTarget.error(message).at(&graph.target.span);
     if let Some(row) = first_missing(column) {
         let many = column.missing();
@@ -176,8 +180,11 @@ fn learnable(graph: &Graph, table: &Table, j: usize) -> Result<Target> {
             Ok(Target::Values(Matrix::from_columns(values.len(), 1, values.to_vec())))
         }
         (Task::Classification, column) => {
-            let chosen =
-                graph.source.schema.iter().any(|(own, kind)| own.name == *name && *kind == Kind::Category);
+            let chosen = graph
+                .source
+                .schema
+                .iter()
+                .any(|(own, kind)| own.name == graph.target.name && *kind == Kind::Category);
             if let Some((row, value)) = first_fraction(column).filter(|_| !chosen) {
                 let message = format!("target `{name}` is {value} in row {}: not a class", row + 1);
                 let help = format!("use a regression, such as `Ridge`, or `schema: {{{name}: category}}`");
@@ -263,13 +270,22 @@ fn weights(name: &Option<ColumnName>, column: &Column) -> Result<Vec<f64>> {
     Ok(values.to_vec())
 }
 
-/// Refuses metrics that these classes do not have.
+/// Refuses metrics that these classes do not have: the first at its place, with the others named.
 fn refuse_metrics(graph: &Graph, y: &Target) -> Result<()> {
     let Target::Classes { labels, .. } = y else { return Ok(()) };
-    match graph.scoring.iter().find_map(|metric| crate::metrics::refuses(metric, labels)) {
-        Some(error) => Err(error),
-        None => Ok(()),
+    let mut refused = Vec::new();
+    for (metric, span) in graph.scoring.iter().zip(&graph.scoring_spans) {
+        refused.extend(crate::metrics::refuses(metric, labels).map(|error| (metric.name, error.at(span))));
     }
+    let mut refused = refused.into_iter();
+    let Some((_, first)) = refused.next() else { return Ok(()) };
+    let others: Vec<_> = refused.map(|(name, _)| format!("`{name}`")).collect();
+    if others.is_empty() {
+        return Err(first);
+    }
+    let help = first.advice().unwrap_or("use another metric");
+    let help = format!("{help}; the same holds for {}", others.join(", "));
+    Err(first.help(help))
 }
 
 fn folds(graph: &Graph, rows: usize, y: &Target, warnings: &mut Vec<Diagnostic>) -> Result<Vec<Fold>> {
@@ -278,7 +294,9 @@ fn folds(graph: &Graph, rows: usize, y: &Target, warnings: &mut Vec<Diagnostic>)
         Target::Classes { codes, .. } => Some(&**codes),
         Target::Values(_) => None,
     };
-    let (folds, more) = splitter.split(&Split { rows, classes, seed: graph.seed })?;
-    warnings.extend(more);
+    let span = graph.cv_span.as_ref().unwrap_or(&graph.source.span);
+    let split = splitter.split(&Split { rows, classes, seed: graph.seed });
+    let (folds, more) = split.map_err(|error| error.or_at(span))?;
+    warnings.extend(more.into_iter().map(|warning| warning.or_at(span)));
     Ok(folds)
 }

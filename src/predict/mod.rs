@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::artifact::Artifact;
 use crate::contract::{Frame, Prediction};
-use crate::diag::{Code, Diagnostic, Result, suggest};
+use crate::diag::{Code, Diagnostic, Result};
 use crate::table::{Column, Field, Kind, Levels, Schema, Table};
 
 /// What to give beside the prediction.
@@ -32,16 +32,7 @@ pub struct Predicted {
 /// a model without any.
 pub fn predict(artifact: &Artifact, table: &Table, options: &Options) -> Result<Predicted> {
     let manifest = &artifact.manifest;
-    for field in manifest.schema.fields() {
-        if table.schema().index(&field.name).is_none() {
-            let help = match suggest(&field.name, table.schema().names()) {
-                Some(near) => format!("the data has `{near}`; columns are matched by name"),
-                None => "columns are matched by name, in any order".to_owned(),
-            };
-            let message = format!("the model's feature `{}` is not in the data", field.name);
-            return Err(Code::MissingColumn.error(message).help(help));
-        }
-    }
+    table.schema().require_all(manifest.schema.names())?;
     let kept = table.select(options.keep.iter().map(String::as_str))?;
     let x = table.select(manifest.schema.names())?;
     let prediction = artifact.fitted.predict(&Frame::of(&x))?;

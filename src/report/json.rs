@@ -31,7 +31,7 @@ pub fn json(report: &Report) -> Value {
             "rows": report.table.rows(),
             "columns": report.table.width(),
             "features": features,
-            "target": bound.graph.target.name,
+            "target": bound.graph.target.shown,
             "sha256": report.fingerprint,
         },
         "cv": cv(report),

@@ -25,7 +25,7 @@ fn sections(report: &Report, text: &mut String) -> std::fmt::Result {
         code(&graph.source.shown),
         count(report.table.rows()),
         count(bound.x.width()),
-        code(&graph.target.name)
+        code(&graph.target.shown)
     );
     let pairs = [
         ("model", outcome.fitted.class.to_owned()),

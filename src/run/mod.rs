@@ -26,7 +26,7 @@ pub use outcome::{FoldOutcome, Outcome, Scores, Searched, Tried};
 use self::general::General;
 use self::two_pass::TwoPass;
 use crate::contract::{Facts, Fold, Metric, Prediction, Reads, Score};
-use crate::diag::{Code, Diagnostic, Result, Watch};
+use crate::diag::{Code, Diagnostic, Result, Span, Watch};
 use crate::graph::Pipeline;
 use crate::metrics::LACKS_CLASS;
 use crate::plan::{Bound, Path, Plan};
@@ -216,14 +216,15 @@ impl Work<'_> {
         let fold = &self.bound.folds[k];
         let truth = self.bound.y.gather(&fold.test);
         let weight = self.bound.weight.as_ref().map(|weight| fold.test.gather(weight));
-        let score = |metric: &&'static Metric| {
+        let score = |(metric, span): (&&'static Metric, &Span)| {
             let score = match metric.reads {
                 Reads::Probabilities if !same_classes(&self.bound.y, fold) => Score::Undefined(LACKS_CLASS),
                 _ => (metric.score)(&truth, prediction, weight.as_deref()),
             };
-            judged(metric.name, score, &mut notes)
+            judged(metric.name, score, &mut notes).map_err(|error| error.at(span))
         };
-        let scores = self.bound.graph.scoring.iter().map(score).collect();
+        let graph = self.bound.graph;
+        let scores = graph.scoring.iter().zip(&graph.scoring_spans).map(score).collect();
         Scored { scores, notes }
     }
 }

@@ -31,13 +31,6 @@ impl Reader<'_> {
     /// One component; `what` is what it is in this place, "a step".
     pub(super) fn component(&mut self, node: &Node, what: &str) -> Option<Written> {
         match &node.value {
-            Value::Text(_) if node.unexpanded.is_some() => {
-                let problem = Code::BadReference.error(format!("{what} cannot come from the environment"));
-                self.report(
-                    problem.help("use `${params.name}` and set it with `-S params.name=...`").at(&node.span),
-                );
-                None
-            }
             Value::Text(name) => self.class(name, &node.span, what, Vec::new()),
             Value::Map(entries) => match entries.as_slice() {
                 [entry] => self.with_parameters(entry, what),

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::reader::{MAX_PROBLEMS, Reader};
-use super::references::{self, Environment, Failures};
+use super::references::{self, Environment, Replaced};
 use super::{Spec, overrides};
 use crate::diag::{Code, Diagnostic, Place, Severity, Source, Span};
 use crate::yaml::{self, MAX_BYTES};
@@ -60,10 +60,10 @@ pub fn parse(source: Arc<Source>, base: &Path, overrides: &[String], environment
         Err(problems) => return Parsed::failed(problems, Some(source)),
     };
     let mut problems = overrides::apply(&mut root, overrides);
-    let Failures { problems: more, values } = references::replace(&mut root, environment);
+    let Replaced { problems: more, values, veil } = references::replace(&mut root, environment);
     problems.extend(more);
     let mut reader = Reader { file: &source, base, problems: Vec::new(), meant: Vec::new() };
-    let spec = reader.pipeline(&root);
+    let spec = reader.pipeline(&root).map(|spec| Spec { veil, ..spec });
     let read = reader.problems;
     let mut parsed = Parsed { spec, diagnostics: problems, failed: values, file: Some(source) };
     parsed.add(read);
@@ -144,7 +144,7 @@ preprocess:
   plan: {columns: [plan], steps: [{OrdinalEncoder: {categories: [[free, pro, team]]}}]}
   remainder: passthrough
 select: {SelectKBest: {score_func: f_classif, k: \"${params.k}\"}}
-model: {LogisticRegression: {C: \"${params.c}\", tol: 1e-4, note: \"${env:SECRET}\"}}
+model: {LogisticRegression: {C: \"${params.c}\", tol: 1e-4, note: \"${params.k}\"}}
 cv: {StratifiedKFold: {n_splits: 5, shuffle: true, random_state: 42}}
 scoring: [roc_auc, neg_log_loss]
 output: {artifact: churn, dir: ../artifacts, report: [json]}
@@ -231,7 +231,7 @@ output: {artifact: churn, dir: ../artifacts, report: [json]}
             spec.source.load_if_missing.as_ref().map(|file| file.path.clone()),
             Some(PathBuf::from("/tmp/x.csv"))
         );
-        let expected = r#"{"version":1,"name":"churn","params":{"k":60,"password":"${env:SECRET}","c":".inf"},"seed":42,"source":{"key":"data:${env:SECRET}","format":"csv","columns":["age","plan","churned","w","n"]},"schema":{"age":"number","plan":"category"},"target":"churned","roles":{"id":["n"],"weight":"w"},"preprocess":{"num":{"columns":{"type":["number","bool"]},"steps":[{"SimpleImputer":{"strategy":"median"}},{"StandardScaler":{}}]},"cat":{"columns":{"type":["category"],"except":["age"]},"steps":[{"OneHotEncoder":{}}]},"plan":{"columns":["plan"],"steps":[{"OrdinalEncoder":{"categories":[["free","pro","team"]]}}]},"remainder":"passthrough"},"select":[{"SelectKBest":{"score_func":"f_classif","k":60}}],"model":{"LogisticRegression":{"C":".inf","tol":0.0001,"note":"${env:SECRET}"}},"cv":{"StratifiedKFold":{"n_splits":5,"shuffle":true,"random_state":42}},"scoring":["roc_auc","neg_log_loss"],"output":{"artifact":"churn","report":["json"]}}"#;
+        let expected = r#"{"version":1,"name":"churn","params":{"k":60,"password":"${env:SECRET}","c":".inf"},"seed":42,"source":{"key":"data:${env:SECRET}","format":"csv","columns":["age","plan","churned","w","n"]},"schema":{"age":"number","plan":"category"},"target":"churned","roles":{"id":["n"],"weight":"w"},"preprocess":{"num":{"columns":{"type":["number","bool"]},"steps":[{"SimpleImputer":{"strategy":"median"}},{"StandardScaler":{}}]},"cat":{"columns":{"type":["category"],"except":["age"]},"steps":[{"OneHotEncoder":{}}]},"plan":{"columns":["plan"],"steps":[{"OrdinalEncoder":{"categories":[["free","pro","team"]]}}]},"remainder":"passthrough"},"select":[{"SelectKBest":{"score_func":"f_classif","k":60}}],"model":{"LogisticRegression":{"C":".inf","tol":0.0001,"note":60}},"cv":{"StratifiedKFold":{"n_splits":5,"shuffle":true,"random_state":42}},"scoring":["roc_auc","neg_log_loss"],"output":{"artifact":"churn","report":["json"]}}"#;
         assert_eq!(spec.resolved().to_string(), expected);
         let again = clean(&spec.resolved().to_string(), &[]);
         assert_eq!(again.resolved().to_string(), expected);
@@ -280,6 +280,38 @@ output: {artifact: churn, dir: ../artifacts, report: [json]}
             .replace("name: diabetes", "name: ${env:PIN}");
         let out = render(&self::parsed(&pins, &["model.LinearRegression=${env:PIN}"]).diagnostics, false);
         assert!(out.matches("`${env:PIN}`").count() == 4 && !out.contains("98765"), "{out}");
+    }
+
+    #[test]
+    fn the_environment_says_where_and_never_what() {
+        let text = SMALLEST.to_owned() + "params: {s: \"${env:SECRET}\", deep: {s: \"${env:SECRET}\"}}\n";
+        let open = ["store=dir:${env:SECRET}", "output.dir=${env:SECRET}", "target=${params.s}"];
+        assert!(!clean(&text, &open).resolved().to_string().contains("canary"));
+        for closed in [
+            "name=${env:SECRET}",
+            "seed=${env:PIN}",
+            "cv=${env:PIN}",
+            "cv={KFold: {n_splits: \"${env:PIN}\"}}",
+            "model=${env:SECRET}",
+            "model.LinearRegression.fit_intercept=${env:SECRET}",
+            "model.LinearRegression=${params.deep}",
+            "preprocess=[{SimpleImputer: {fill_value: \"x${params.s}\"}}]",
+            "select.SelectKBest.k=${env:PIN}",
+            "scoring=[\"${env:NOT_EVEN_SET}\"]",
+            "source.format=${env:SECRET}",
+            "source.columns=[target, \"${env:SECRET}\"]",
+            "roles.id=${env:SECRET}",
+            "schema.age=${env:SECRET}",
+            "output.artifact=${params.s}",
+            "search={GridSearchCV: {param_grid: {model__alpha: [\"${env:PIN}\"]}}}",
+            "search.GridSearchCV.param_grid.model__alpha=[\"${params.s}\"]",
+        ] {
+            let problems = parsed(&text, &[closed]).diagnostics;
+            let out = render(&problems, false);
+            assert!(out.contains("cannot be used here"), "{closed}: {out}");
+            assert!(out.contains(" --> -S:1:") && problems.len() == 1, "{closed}: {out}");
+            assert!(!out.contains("canary") && !out.contains("98765"), "{closed}: {out}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::reader::{Keys, Reader, base_of, entry, value, wrong};
 use super::{Cv, Output, Preprocess, Roles, SourceSection, Text, Written};
-use crate::diag::{Code, Source, Span};
+use crate::diag::{Code, Source, Span, Veil};
 use crate::table::Kind;
 use crate::yaml::{Entry, Node};
 
@@ -49,6 +49,8 @@ pub struct Spec {
     pub search: Option<Written>,
     /// What is left behind.
     pub output: Output,
+    /// What came from the environment.
+    pub veil: Veil,
 }
 
 const FILE: Keys = Keys {
@@ -121,6 +123,7 @@ impl Reader<'_> {
             scoring: self.scoring(value(entries, "scoring")),
             search: value(entries, "search").and_then(|node| self.component(node, "a search")),
             output,
+            veil: Veil::default(),
             span,
         };
         self.check_columns(&spec);

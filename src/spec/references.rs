@@ -3,32 +3,45 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::diag::{Code, Diagnostic, Span, suggest};
+use crate::diag::{Code, Diagnostic, Span, Veil, suggest};
 use crate::yaml::{self, MAX_DEPTH, MAX_NODES, MAX_TEXT, Node, Value, shorten};
 
 use super::reader::MAX_PROBLEMS;
+
+/// Where `${env:NAME}` may stand, and in which keys of a section; in all of it where none is named.
+/// These say where the work is done. What says what is done ends in artifacts, reports and locks,
+/// which the environment must never reach.
+const OPEN: &[(&str, &[&str])] = &[
+    ("params", &[]),
+    ("store", &[]),
+    ("source", &["key", "pattern", "file", "load_if_missing"]),
+    ("target", &[]),
+    ("output", &["dir"]),
+];
 
 /// Looks up an environment variable.
 pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// What was wrong, and the values that could not be made: what else is said of them follows from
-/// that and is not worth saying.
+/// that and is not worth saying. And what the environment gave, which nobody may read.
 #[derive(Default)]
-pub(super) struct Failures {
+pub(super) struct Replaced {
     pub problems: Vec<Diagnostic>,
     pub values: Vec<Span>,
+    pub veil: Veil,
 }
 
 /// Replaces all references in the tree. A parameter can refer to those above it. Values that came
 /// from the environment remember what they were written as.
-pub(super) fn replace(root: &mut Node, environment: Environment<'_>) -> Failures {
+pub(super) fn replace(root: &mut Node, environment: Environment<'_>) -> Replaced {
     let mut expander = Expander {
         environment,
+        open: true,
         params: BTreeMap::new(),
         all: BTreeSet::new(),
         text: 0,
         nodes: 0,
-        out: Failures::default(),
+        out: Replaced::default(),
     };
     let Value::Map(entries) = &mut root.value else { return expander.out };
     if let Some(Value::Map(params)) =
@@ -41,13 +54,15 @@ pub(super) fn replace(root: &mut Node, environment: Environment<'_>) -> Failures
         }
     }
     for entry in entries.iter_mut().filter(|entry| entry.key != "params") {
-        expander.node(&mut entry.value, 1);
+        expander.section(&entry.key, &mut entry.value);
     }
     expander.out
 }
 
 struct Expander<'a> {
     environment: Environment<'a>,
+    /// Whether the environment may be used in this place.
+    open: bool,
     /// The parameters that are complete.
     params: BTreeMap<String, Node>,
     /// The names of all parameters.
@@ -55,7 +70,7 @@ struct Expander<'a> {
     /// How much text and how many nodes the references have made so far.
     text: usize,
     nodes: usize,
-    out: Failures,
+    out: Replaced,
 }
 
 /// A scalar in pieces.
@@ -66,6 +81,22 @@ enum Piece<'t> {
 }
 
 impl Expander<'_> {
+    fn section(&mut self, key: &str, value: &mut Node) {
+        let keys = OPEN.iter().find(|(section, _)| *section == key).map(|(_, keys)| *keys);
+        match (&mut value.value, keys) {
+            (Value::Map(parts), Some(keys)) if !keys.is_empty() => {
+                for part in parts {
+                    self.open = keys.contains(&part.key.as_str());
+                    self.node(&mut part.value, 2);
+                }
+            }
+            _ => {
+                self.open = keys.is_some_and(<[&str]>::is_empty);
+                self.node(value, 1);
+            }
+        }
+    }
+
     /// `depth`: how many lists and maps are around the node.
     fn node(&mut self, node: &mut Node, depth: usize) {
         match &mut node.value {
@@ -175,15 +206,29 @@ impl Expander<'_> {
                 )
             })?;
         }
-        if self.out.values.contains(&node.span) { Err(None) } else { Ok(node) }
+        if self.out.values.contains(&node.span) {
+            return Err(None);
+        }
+        if !self.open && node.has_secret() {
+            let message =
+                format!("`params.{}` comes from the environment and cannot be used here", shorten(path));
+            return Err(Some(closed(message, &find(span, path))));
+        }
+        Ok(node)
     }
 
-    fn variable(&self, name: &str, span: &Span) -> Result<String, Option<Diagnostic>> {
-        (self.environment)(name).ok_or_else(|| {
+    fn variable(&mut self, name: &str, span: &Span) -> Result<String, Option<Diagnostic>> {
+        if !self.open {
+            let message = format!("`${{env:{}}}` cannot be used here", shorten(name));
+            return Err(Some(closed(message, &find(span, name))));
+        }
+        let value = (self.environment)(name).ok_or_else(|| {
             let message = format!("the environment variable `{}` is not set", shorten(name));
             let help = format!("set it, as in `{}=... pipefit run ...`", shorten(name));
             Some(Code::BadReference.error(message).help(help).at(&find(span, name)))
-        })
+        })?;
+        self.out.veil.hide(&value, &format!("${{env:{name}}}"));
+        Ok(value)
     }
 
     /// Counts what a reference makes, so that a small file cannot become a large tree.
@@ -209,6 +254,13 @@ impl Expander<'_> {
             Code::YamlSyntax.error(format!("references make more than {MAX_NODES} values or 4 MiB of text"));
         Err(Some(problem.help("data does not belong into a pipeline file").at(span)))
     }
+}
+
+/// The problem of a value from the environment in a place that artifacts and reports show.
+fn closed(message: String, span: &Span) -> Diagnostic {
+    let help = "the environment can give `store`, `source.key`, `source.pattern`, `source.file`, `source.load_if_missing`, \
+        `target` and `output.dir`; elsewhere use `${params.name}` with `-S params.name=...`";
+    Code::BadReference.error(message).help(help).at(span)
 }
 
 /// Bytes of text in a node and all in it.
@@ -312,11 +364,13 @@ mod tests {
     #[test]
     fn a_whole_scalar_keeps_its_type_and_a_part_becomes_text() {
         let text = "params: {k: 40, x: 1e-3, l: [1, 2], m: {n: deep}, j: \"${params.k}\"}\n\
+            store:\n  f: ${env:NUMBER}\n  g: '${env:NUMBER}'\n  h: ${env:EMPTY}\n\
             a: ${params.k}\nb: \"n=${params.k}, ${params.x}\"\nc: ${params.l}\nd: ${params.m.n}\ne: \"${params.j}\"\n\
-            f: ${env:NUMBER}\ng: '${env:NUMBER}'\nh: ${env:EMPTY}\n${params.k}: key\n";
+            ${params.k}: key\n";
         let (root, problems) = replaced(text);
         assert_eq!(problems, "");
-        let value = |key: &str| root.get(key).expect("a value").value.clone();
+        let store = root.get("store").expect("a section");
+        let value = |key: &str| root.get(key).or(store.get(key)).expect("a value").value.clone();
         let text = |text: &str| Value::Text(text.to_owned());
         assert_eq!(value("a"), Value::Int(40));
         assert_eq!(value("b"), text("n=40, 0.001"));
@@ -330,15 +384,15 @@ mod tests {
 
     #[test]
     fn what_came_from_the_environment_stays_marked() {
-        let text = "params: {p: \"${env:SECRET}\", q: \"a-${params.p}\"}\nx: redis://:${env:SECRET}@h\ny: ${params.q}\nz: \"${params.q}/${params.p}\"\n";
+        let text = "params: {p: \"${env:SECRET}\", q: \"a-${params.p}\"}\nstore: redis://:${env:SECRET}@h\ntarget: ${params.q}\noutput: {dir: \"${params.q}/${params.p}\"}\n";
         let (root, problems) = replaced(text);
         assert_eq!(problems, "");
         for (key, value, shown) in [
-            ("x", "redis://:hunter2@h", "redis://:${env:SECRET}@h"),
-            ("y", "a-hunter2", "a-${env:SECRET}"),
-            ("z", "a-hunter2/hunter2", "a-${env:SECRET}/${env:SECRET}"),
+            ("store", "redis://:hunter2@h", "redis://:${env:SECRET}@h"),
+            ("target", "a-hunter2", "a-${env:SECRET}"),
+            ("dir", "a-hunter2/hunter2", "a-${env:SECRET}/${env:SECRET}"),
         ] {
-            let node = root.get(key).expect("a value");
+            let node = root.get(key).or_else(|| root.get("output")?.get(key)).expect("a value");
             assert_eq!((node.as_text(), node.unexpanded.as_deref()), (Some(value), Some(shown)));
             assert!(!node.found().contains("hunter2"));
         }
@@ -346,12 +400,12 @@ mod tests {
 
     #[test]
     fn what_leads_nowhere_is_shown_at_its_place() {
-        let text = "params: {kay: 1, l: [1], b: \"${params.c}\", c: 2}\na: x${params.key}y\nd: ${env:NOPE}\ne: ${other}\nf: ${params.k\ng: ${matrix.r}\nh: a${params.l}\ni: ${params.b}\nj: ${params.kay.z}\n";
+        let text = "params: {kay: 1, l: [1], b: \"${params.c}\", c: 2}\na: x${params.key}y\ntarget: ${env:NOPE}\ne: ${other}\nf: ${params.k\ng: ${matrix.r}\nh: a${params.l}\ni: ${params.b}\nj: ${params.kay.z}\n";
         let (_, out) = replaced(text);
         for part in [
             "`params.c` is not known yet\n --> f.yaml:1:30\n",
             "`params` has no `key`\n --> f.yaml:2:5\n  |\n2 | a: x${params.key}y\n  |     ^^^^^^^^^^^^^ help: did you mean `${params.kay}`?\n",
-            "`NOPE` is not set\n --> f.yaml:3:4\n",
+            "`NOPE` is not set\n --> f.yaml:3:9\n",
             "`${other}` is not a reference\n",
             "`${` is not closed\n",
             "error[E0210]: `${matrix.r}` is not in this version\n",

@@ -4,9 +4,13 @@ use super::names::unique;
 use super::root::{Flush, Mode, create_folders, fault, flush_folder, remove_quietly, write_new};
 use crate::diag::{Code, Result};
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long what a killed process left beside the folders stays.
+const LEFTOVER: Duration = Duration::from_secs(3600);
 
 /// What stood in the place of a published folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +47,8 @@ pub fn replace_file(dest: &Path, bytes: &[u8]) -> Result<()> {
 /// renamed away, the new one renamed in, the old one removed. A process killed between the two renames leaves no
 /// folder under that name for the moment, never a mixed one; the next publication puts it right.
 ///
+/// What killed processes left beside it is removed once it is an hour old and nobody writes it.
+///
 /// `Flush::Now` makes files and names durable; `Flush::Later` is for a copy of what a durable store holds already.
 ///
 /// File names must be plain: the caller vouches for it.
@@ -56,8 +62,9 @@ pub fn publish_folder(dest: &Path, files: &[(&str, &[u8])], flush: Flush) -> Res
         // Names above a copy that is not flushed need no flush either.
         Flush::Later => fs::create_dir_all(parent).map_err(|error| fault("make", parent, &error))?,
     }
+    sweep(parent);
     let staged = sibling(parent, dest, "new");
-    let published = write_folder(&staged, files, flush).and_then(|()| exchange(parent, &staged, dest));
+    let published = write_folder(&staged, files, flush).and_then(|_lock| exchange(parent, &staged, dest));
     match published {
         Ok(exchanged) => {
             if flush == Flush::Now {
@@ -74,8 +81,11 @@ pub fn publish_folder(dest: &Path, files: &[(&str, &[u8])], flush: Flush) -> Res
     }
 }
 
-fn write_folder(staged: &Path, files: &[(&str, &[u8])], flush: Flush) -> Result<()> {
+/// Writes the files and gives the lock that says that somebody is at it. The kernel frees it when the process dies;
+/// where a file system has no such locks there is none, and [`sweep`] then removes nothing.
+fn write_folder(staged: &Path, files: &[(&str, &[u8])], flush: Flush) -> Result<Option<File>> {
     fs::create_dir(staged).map_err(|error| fault("make", staged, &error))?;
+    let lock = File::open(staged).ok().filter(|folder| folder.lock().is_ok());
     for (name, bytes) in files {
         write_new(&staged.join(name), bytes, Mode::Shared, flush)?;
     }
@@ -83,7 +93,32 @@ fn write_folder(staged: &Path, files: &[(&str, &[u8])], flush: Flush) -> Result<
         // The names of the files, before the folder gets its own.
         flush_folder(staged)?;
     }
-    Ok(())
+    Ok(lock)
+}
+
+/// Removes folders that killed processes left: half written ones, and old ones that were moved away. Only what is an
+/// hour old (a folder is locked at once after it is made) and can be locked, so that nobody lives who is at it.
+fn sweep(parent: &Path) {
+    let Ok(entries) = fs::read_dir(parent) else { return };
+    for entry in entries.flatten().filter(|entry| is_sibling(&entry.file_name())) {
+        let age = entry.metadata().and_then(|data| data.modified()).map(|time| time.elapsed());
+        if !matches!(age, Ok(Ok(age)) if age > LEFTOVER) {
+            continue;
+        }
+        if File::open(entry.path()).is_ok_and(|folder| folder.try_lock().is_ok()) {
+            // What cannot be removed stays.
+            let _ = remove(&entry.path());
+        }
+    }
+}
+
+/// Whether [`sibling`] made this name: `.NAME.<16 hexadecimal digits>.new` or `.old`.
+fn is_sibling(name: &std::ffi::OsStr) -> bool {
+    let Some(name) = name.to_str().and_then(|name| name.strip_prefix('.')) else { return false };
+    let mut parts = name.rsplitn(3, '.');
+    let kind = parts.next().is_some_and(|kind| kind == "new" || kind == "old");
+    let digits = |part: &str| part.len() == 16 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    kind && parts.next().is_some_and(digits) && parts.next().is_some_and(|dest| !dest.is_empty())
 }
 
 fn exchange(parent: &Path, staged: &Path, dest: &Path) -> Result<Exchanged> {
@@ -121,7 +156,11 @@ fn remove(path: &Path) -> Result<()> {
         remove_quietly(path);
         return Ok(());
     }
-    fs::remove_dir_all(path).map_err(|error| fault("remove", path, &error))
+    match fs::remove_dir_all(path) {
+        // Another run swept it at the same time.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.map_err(|error| fault("remove", path, &error)),
+    }
 }
 
 /// A hidden name beside `dest` that nobody else uses.
@@ -164,6 +203,44 @@ mod tests {
         assert!(publish_folder(&dest, &twice, Flush::Later).is_err());
         assert_eq!(fs::read(dest.join("a")).unwrap(), b"1");
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
+    }
+
+    /// A killed run left its hidden folder for ever: nobody looked for it again.
+    #[test]
+    fn leftovers_are_swept_when_they_are_old_and_nobody_writes_them() {
+        let place = tempfile::tempdir().unwrap();
+        let named = |name: &str| place.path().join(name);
+        let names = [".3.0123456789abcdef.new", ".4.0123456789abcdef.old", ".5.0123456789abcdef.new"];
+        let others = [".5.0123456789abcdef.bak", "2", ".git", ".x.new", "..0123456789abcdef.new"];
+        let two_hours_ago = std::time::SystemTime::now() - 2 * super::LEFTOVER;
+        for name in names.into_iter().chain(others) {
+            fs::create_dir(named(name)).unwrap();
+            fs::write(named(name).join("model.safetensors"), "half").unwrap();
+            fs::File::open(named(name)).unwrap().set_modified(two_hours_ago).unwrap();
+        }
+        let young = ".6.0123456789abcdef.new";
+        fs::create_dir(named(young)).unwrap();
+        // The third is being written: by a run that takes its time.
+        let writer = fs::File::open(named(names[2])).unwrap();
+        writer.lock().unwrap();
+        let publish = || publish_folder(&named("7"), &[("a", b"1")], Flush::Later).unwrap();
+        publish();
+        let left = |name: &str| named(name).exists();
+        assert_eq!(names.map(left), [false, false, true]);
+        assert!(others.into_iter().all(left) && left(young) && left("7"));
+        drop(writer);
+        publish();
+        assert!(!left(names[2]) && left(young));
+    }
+
+    #[test]
+    fn a_folder_that_is_being_written_is_locked() {
+        let place = tempfile::tempdir().unwrap();
+        let staged = place.path().join(".3.0123456789abcdef.new");
+        let lock = super::write_folder(&staged, &[("a", b"1")], Flush::Later).unwrap();
+        assert!(lock.is_some() && fs::File::open(&staged).unwrap().try_lock().is_err());
+        drop(lock);
+        assert!(fs::File::open(&staged).unwrap().try_lock().is_ok());
     }
 
     #[test]

@@ -3,9 +3,7 @@
 use super::address::{Server, Target};
 use super::wire::Wire;
 use crate::diag::{Code, Diagnostic, Result};
-use ::redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
-use ::redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo, RedisError};
-use ::redis::{Connection, ErrorKind, RedisResult, Value};
+use ::redis::{ErrorKind, RedisError, RedisResult, Value};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::mpsc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -231,20 +229,18 @@ fn cause(error: &RedisError) -> String {
 /// Connects within `connect` altogether, whatever number of addresses the host has, and logs in.
 fn open(target: &Target, connect: Duration, answer: Duration) -> Result<Wire> {
     let deadline = Instant::now() + connect;
-    let connection = match &target.server {
-        Server::Unix(path) => dial(ConnectionAddr::Unix(path.clone()), connect)
-            .map_err(|error| unreachable(target, &cause(&error)))?,
+    let mut wire = match &target.server {
+        Server::Unix(path) => {
+            Wire::unix(path, answer).map_err(|error| unreachable(target, &cause(&error.into())))?
+        }
         Server::Tcp { host, port } => {
             let addresses = resolve(host, *port, connect).map_err(|reason| unreachable(target, &reason))?;
-            dial_any(&addresses, deadline)
+            dial_any(&addresses, deadline, answer)
                 .map_err(|error| unreachable(target, &reason(&error, &addresses, connect)))?
         }
     };
     let doing = "log in";
-    let timeouts =
-        connection.set_read_timeout(Some(answer)).and_then(|()| connection.set_write_timeout(Some(answer)));
-    let mut wire = Wire(connection);
-    match timeouts.and_then(|()| log_in(target, &mut wire)) {
+    match log_in(target, &mut wire) {
         Ok(()) => Ok(wire),
         Err(error) => Err(match refusal(&error) {
             Some(refusal) => refused(target, doing, &refusal),
@@ -272,13 +268,13 @@ fn resolve(host: &str, port: u16, timeout: Duration) -> std::result::Result<Vec<
     }
 }
 
-fn dial_any(addresses: &[SocketAddr], deadline: Instant) -> RedisResult<Connection> {
+fn dial_any(addresses: &[SocketAddr], deadline: Instant, answer: Duration) -> RedisResult<Wire> {
     let mut outcome = Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into());
     for (i, address) in addresses.iter().enumerate() {
         let left = deadline.saturating_duration_since(Instant::now());
         // A fair share for each, so that one dead address does not use up the time of a living one.
         let waiting = u32::try_from(addresses.len() - i).unwrap_or(u32::MAX);
-        outcome = dial(ConnectionAddr::Tcp(address.ip().to_string(), address.port()), left / waiting);
+        outcome = Wire::tcp(address, left / waiting, answer).map_err(RedisError::from);
         if outcome.is_ok() {
             break;
         }
@@ -291,19 +287,6 @@ fn reason(error: &RedisError, addresses: &[SocketAddr], timeout: Duration) -> St
     let what =
         if error.is_timeout() { format!("nothing within {} s", timeout.as_secs_f64()) } else { cause(error) };
     format!("{what} (tried {})", tried.join(", "))
-}
-
-/// One attempt. The login is left to us: the client would hide the server's words about it.
-fn dial(address: ConnectionAddr, timeout: Duration) -> RedisResult<Connection> {
-    // Small requests must not wait for one another, and a dead peer must be found out.
-    let keepalive =
-        TcpKeepalive::new().with_time(Duration::from_secs(15)).with_interval(Duration::from_secs(15));
-    let info: ConnectionInfo = address
-        .into_connection_info()?
-        .set_tcp_settings(TcpSettings::default().set_nodelay(true).set_keepalive(keepalive))
-        .set_redis_settings(RedisConnectionInfo::default().set_skip_set_lib_name());
-    // A time-out of zero would be an error of the socket.
-    Client::open(info)?.get_connection_with_timeout(timeout.max(Duration::from_micros(1)))
 }
 
 /// `AUTH` and `SELECT` in one round trip, and none at all where neither is needed.

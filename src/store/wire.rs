@@ -1,40 +1,126 @@
-//! A connection that is given up at the first silence.
+//! A connection that is given up at the first silence, and when an answer trickles.
 
-use ::redis::{Cmd, Connection, ConnectionLike, RedisResult, Value};
+use ::redis::io::tcp::socket2::{SockRef, TcpKeepalive};
+use ::redis::{ConnectionLike, Parser, RedisResult, Value};
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
-/// The client's connection, but for the answers to a pipeline: the client waits for each of them although an earlier
-/// one has not come, so that a silent server would hold a run for as many time-outs as there are commands.
-pub struct Wire(pub(super) Connection);
+/// The least rate of an answer in bytes a second: an answer may take the time-out, and a second more for each of these
+/// bytes that has come. A slow line carries it; one that sends a byte now and then is given up, as a silent one is.
+const LEAST_RATE: f64 = 65_536.0;
+
+/// A connection to a server, with the protocol's parser.
+///
+/// The client's own connection waits for every single read as long as for an answer, so that a server that sends a
+/// byte now and then would hold a run for ever; and it waits for every answer to a pipeline although an earlier one
+/// has not come.
+pub struct Wire {
+    stream: Box<dyn Stream>,
+    parser: Parser,
+    /// How long an answer may take, and a write.
+    timeout: Duration,
+}
+
+/// A socket of either kind.
+trait Stream: Read + Write + Send {
+    fn timeouts(&self, timeout: Duration) -> io::Result<()>;
+}
+
+impl Stream for TcpStream {
+    fn timeouts(&self, timeout: Duration) -> io::Result<()> {
+        self.set_read_timeout(Some(timeout)).and_then(|()| self.set_write_timeout(Some(timeout)))
+    }
+}
+
+#[cfg(unix)]
+impl Stream for UnixStream {
+    fn timeouts(&self, timeout: Duration) -> io::Result<()> {
+        self.set_read_timeout(Some(timeout)).and_then(|()| self.set_write_timeout(Some(timeout)))
+    }
+}
 
 impl Wire {
+    /// Connects to an address within a time; `answer` is the time-out of each answer.
+    pub fn tcp(address: &SocketAddr, connect: Duration, answer: Duration) -> io::Result<Self> {
+        // A time-out of zero would be an error of the socket.
+        let stream = TcpStream::connect_timeout(address, connect.max(Duration::from_micros(1)))?;
+        // Small requests must not wait for one another, and a dead peer must be found out.
+        stream.set_nodelay(true)?;
+        let fifteen = Duration::from_secs(15);
+        let keepalive = TcpKeepalive::new().with_time(fifteen).with_interval(fifteen);
+        SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+        Self::over(Box::new(stream), answer)
+    }
+
+    /// Connects to a socket file.
+    #[cfg(unix)]
+    pub fn unix(path: &Path, answer: Duration) -> io::Result<Self> {
+        Self::over(Box::new(UnixStream::connect(path)?), answer)
+    }
+
+    /// Connects to a socket file, which this system does not have.
+    #[cfg(not(unix))]
+    pub fn unix(_: &Path, _: Duration) -> io::Result<Self> {
+        Err(io::Error::from(io::ErrorKind::Unsupported))
+    }
+
+    fn over(stream: Box<dyn Stream>, timeout: Duration) -> io::Result<Self> {
+        let timeout = timeout.max(Duration::from_micros(1));
+        stream.timeouts(timeout)?;
+        Ok(Self { stream, parser: Parser::new(), timeout })
+    }
+
     /// Sends bytes that are a command, or a part of one, without waiting for an answer.
     pub fn send_packed_command(&mut self, bytes: &[u8]) -> RedisResult<()> {
-        self.0.send_packed_command(bytes)
+        Ok(self.stream.write_all(bytes)?)
     }
 
     /// Waits for one answer.
     pub fn recv_response(&mut self) -> RedisResult<Value> {
-        self.0.recv_response()
+        let paced =
+            Paced { stream: &mut *self.stream, timeout: self.timeout, start: Instant::now(), bytes: 0 };
+        self.parser.parse_value(paced)
+    }
+}
+
+/// The bytes of one answer, which must come in time.
+struct Paced<'w> {
+    stream: &'w mut dyn Stream,
+    timeout: Duration,
+    start: Instant,
+    bytes: usize,
+}
+
+impl Read for Paced<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let allowed = self.timeout + Duration::from_secs_f64(self.bytes as f64 / LEAST_RATE);
+        if self.start.elapsed() > allowed {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        let read = self.stream.read(buffer)?;
+        self.bytes += read;
+        Ok(read)
     }
 }
 
 impl ConnectionLike for Wire {
     fn req_packed_command(&mut self, bytes: &[u8]) -> RedisResult<Value> {
-        self.0.req_packed_command(bytes)
-    }
-
-    fn req_command(&mut self, command: &Cmd) -> RedisResult<Value> {
-        self.0.req_command(command)
+        self.send_packed_command(bytes)?;
+        self.recv_response()
     }
 
     /// `offset` answers that only matter if they are refusals (those of a transaction's commands), then `count` that
     /// are wanted.
     fn req_packed_commands(&mut self, bytes: &[u8], offset: usize, count: usize) -> RedisResult<Vec<Value>> {
-        self.0.send_packed_command(bytes)?;
+        self.send_packed_command(bytes)?;
         let mut wanted = Vec::with_capacity(count);
         let mut refusal = None;
         for i in 0..offset + count {
-            let answer = self.0.recv_response()?;
+            let answer = self.recv_response()?;
             if i >= offset {
                 wanted.push(answer);
             } else if let Err(error) = answer.extract_error() {
@@ -45,15 +131,16 @@ impl ConnectionLike for Wire {
         refusal.map_or(Ok(wanted), Err)
     }
 
+    /// The database is chosen by us at login; the client asks for it in no command that we use.
     fn get_db(&self) -> i64 {
-        self.0.get_db()
+        0
     }
 
     fn check_connection(&mut self) -> bool {
-        self.0.check_connection()
+        ::redis::cmd("PING").query::<String>(self).is_ok()
     }
 
     fn is_open(&self) -> bool {
-        self.0.is_open()
+        true
     }
 }

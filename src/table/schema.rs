@@ -88,6 +88,27 @@ impl Schema {
         })
     }
 
+    /// Whether all columns with these names are there.
+    ///
+    /// # Errors
+    /// `MissingColumn` that names all that are not, and the nearest names.
+    pub fn require_all<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<()> {
+        let missing: Vec<&str> = names.into_iter().filter(|name| self.index(name).is_none()).collect();
+        if missing.len() < 2 {
+            return missing.into_iter().try_for_each(|name| self.require(name).map(drop));
+        }
+        let message =
+            format!("{} columns are not in the data: {}", missing.len(), listed(missing.iter().copied()));
+        let near =
+            |name: &&str| Some(format!("`{}` for `{name}`", crate::diag::suggest(name, self.names())?));
+        let near: Vec<_> = missing.iter().take(LISTED).filter_map(near).collect();
+        let help = match near[..] {
+            [] => format!("the columns are {}", listed(self.names())),
+            _ => format!("did you mean {}?", near.join(", ")),
+        };
+        Err(Code::MissingColumn.error(message).help(help))
+    }
+
     /// The names, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.fields.iter().map(|field| field.name.as_str())
@@ -106,11 +127,14 @@ impl From<Schema> for Vec<Field> {
     }
 }
 
-/// Names for a message: the first ten, each in backticks.
+/// How many names a message lists.
+const LISTED: usize = 20;
+
+/// Names for a message: the first of them, each in backticks.
 fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
-    let more = names.len().saturating_sub(10);
-    let shown = names[..names.len().min(10)].join(", ");
+    let more = names.len().saturating_sub(LISTED);
+    let shown = names[..names.len().min(LISTED)].join(", ");
     if more > 0 { format!("{shown} and {more} more") } else { shown }
 }
 
@@ -127,5 +151,27 @@ mod tests {
             [Some(1), Some(0), Some(2), None, None]
         );
         assert_eq!(Schema::default().index("a"), None);
+    }
+
+    #[test]
+    fn every_missing_column_is_named_with_what_it_may_be_called() {
+        let fields = ["age", "Incom"].map(|name| Field { name: name.into(), kind: Kind::Number });
+        let schema = Schema::new(fields.to_vec());
+        assert_eq!(schema.require_all(["Incom", "age"]), Ok(()));
+        let told = |names: &[&str]| {
+            let error = schema.require_all(names.iter().copied()).expect_err("something is missing");
+            (error.message().to_owned(), error.advice().unwrap_or_default().to_owned())
+        };
+        let (message, help) = told(&["Income", "age", "height"]);
+        assert_eq!(message, "2 columns are not in the data: `Income`, `height`");
+        assert_eq!(help, "did you mean `Incom` for `Income`?");
+        let (message, help) = told(&["height", "age"]);
+        assert_eq!((&*message, &*help), ("no column `height` in the data", "the columns are `age`, `Incom`"));
+        let many: Vec<String> = (0..30).map(|i| format!("feature{i}")).collect();
+        let (message, _) = told(&many.iter().map(String::as_str).collect::<Vec<_>>());
+        assert!(
+            message.starts_with("30 columns") && message.ends_with("`feature19` and 10 more"),
+            "{message}"
+        );
     }
 }

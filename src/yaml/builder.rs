@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use saphyr_parser::{Event, ScalarStyle, Tag};
 
-use super::parse::too_many;
-use super::syntax::too_deep;
+use super::syntax::{too_deep, too_many};
 use super::{Entry, MAX_ANCHORS, MAX_DEPTH, MAX_NODES, MAX_PROBLEMS, MAX_TEXT, Node, Value, scalar, shorten};
 use crate::diag::{Code, Diagnostic, Span};
 

@@ -105,14 +105,6 @@ fn check_work(text: &str, start: usize) -> Result<(), usize> {
     Ok(())
 }
 
-/// More nodes than a tree may have.
-pub(super) fn too_many(span: &Span) -> Diagnostic {
-    Code::YamlSyntax
-        .error(format!("more than {MAX_NODES} values, counted after aliases are expanded"))
-        .help("data does not belong into a pipeline file")
-        .at(span)
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, Instant};

@@ -2,7 +2,7 @@
 
 use saphyr_parser::ScanError;
 
-use super::MAX_DEPTH;
+use super::{MAX_DEPTH, MAX_NODES};
 use crate::diag::{Code, Diagnostic, Span};
 
 /// A part of the parser's words, what is wrong, and what to do about it.
@@ -109,6 +109,14 @@ pub(super) fn explain(error: &ScanError, span: &Span, bracket: Option<Span>) -> 
         .unwrap_or(help);
     let place = if message.starts_with("a tab") { tab_before(span) } else { None };
     Code::YamlSyntax.error(message).help(help).at(place.as_ref().unwrap_or(span))
+}
+
+/// More nodes than a tree may have.
+pub(super) fn too_many(span: &Span) -> Diagnostic {
+    Code::YamlSyntax
+        .error(format!("more than {MAX_NODES} values, counted after aliases are expanded"))
+        .help("data does not belong into a pipeline file")
+        .at(span)
 }
 
 /// Too many lists and maps in each other.

@@ -1,4 +1,5 @@
-//! A real Redis server for tests: on a free port, in a folder of its own, gone when dropped.
+//! A real Redis server for tests: on a free port, in a folder of its own, gone when dropped, and gone too when the
+//! tests are killed.
 
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
@@ -9,8 +10,16 @@ use std::time::{Duration, Instant};
 /// The socket file that it listens on too.
 const SOCKET: &str = "redis.sock";
 
+/// Starts a server and ends it as soon as stdin closes, which the kernel does for a process that was killed. When the
+/// server ends by itself, so does the shell.
+const KEEPER: &str = "exec 3<&0
+redis-server \"$@\" 3<&- & server=$!
+{ read -r _ <&3; kill -9 $server; } 2>/dev/null & watcher=$!
+{ wait $server; kill $watcher; } 2>/dev/null";
+
 /// A running server.
 pub struct Server {
+    /// The shell that keeps it.
     child: Child,
     port: u16,
     folder: tempfile::TempDir,
@@ -28,7 +37,8 @@ impl Server {
         // Another process may take the port between our look and the server's start: then the next one.
         for _ in 0..10 {
             let port = free_port();
-            let child = Command::new("redis-server")
+            let child = Command::new("sh")
+                .args(["-c", KEEPER, "keeper"])
                 .args([
                     "--port",
                     &port.to_string(),
@@ -43,9 +53,10 @@ impl Server {
                 .arg(folder.path())
                 .args(options.iter().flat_map(|option| option.split(' ')))
                 .current_dir(folder.path())
+                .stdin(Stdio::piped())
                 .stdout(Stdio::null())
                 .spawn();
-            let mut child = child.expect("redis-server does not start: is it installed?");
+            let mut child = child.expect("a shell");
             if answers(&mut child, port, &folder.path().join(SOCKET)) {
                 return Self { child, port, folder };
             }
@@ -76,9 +87,7 @@ impl Server {
 
     /// Ends the server as a crash would.
     pub fn kill(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        end(&mut self.child);
     }
 }
 
@@ -107,7 +116,12 @@ fn answers(child: &mut Child, port: u16, socket: &Path) -> bool {
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    let _ = child.kill();
-    let _ = child.wait();
+    end(child);
     false
+}
+
+/// Has the keeper end its server, and waits until both are gone. They may have ended by themselves.
+fn end(child: &mut Child) {
+    drop(child.stdin.take());
+    let _ = child.wait();
 }

@@ -25,7 +25,7 @@ pub fn section(report: &Report) -> String {
     let facts = [
         fact("Rows", &count(report.table.rows())),
         fact("Features", &count(report.bound.x.width())),
-        fact("Target", &Text(&graph.target.name).to_string()),
+        fact("Target", &Text(&graph.target.shown).to_string()),
         fact(origin, &format!("<code>{}</code>", Text(&graph.source.shown))),
         fact("sha256", &format!("<code title=\"{digest}\">{}…</code>", &digest[..12])),
     ];
@@ -41,7 +41,7 @@ pub fn section(report: &Report) -> String {
 
 /// The target in a sentence.
 fn target(report: &Report) -> String {
-    let name = Text(&report.bound.graph.target.name);
+    let name = Text(&report.bound.graph.target.shown);
     match &report.bound.y {
         Target::Values(values) => {
             let values = values.column(0);

@@ -3,14 +3,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::diag::{Code, Diagnostic, Result};
-use crate::table::{Column, Field, Kind, Schema, Table};
+use crate::table::{Field, Kind, Schema, Table};
 
-use super::column::{Built, Growing};
+use super::column::{Built, Growing, Place};
 use super::read::{Read, ReadOptions};
-
-/// Says where a cell stands: the name of the key or file, and the line where there is one. Its
-/// argument is the `at` that came with the cell: a byte offset, a row, whatever the layout counts.
-pub type Place<'a> = dyn Fn(usize) -> (String, Option<usize>) + 'a;
 
 /// A column of a [`Builder`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,15 +212,15 @@ impl<'a> Builder<'a> {
     fn check_names(&self) -> Result<()> {
         let field = |known: &Known| Field { name: known.name.clone(), kind: Kind::Number };
         let asked = self.options.columns.iter().flatten().chain(self.options.schema.keys());
-        let mut absent = asked.filter(|name| !self.by_name.contains_key(*name)).peekable();
-        if absent.peek().is_none() || self.known.is_empty() {
+        let absent: Vec<&str> =
+            asked.filter(|name| !self.by_name.contains_key(*name)).map(String::as_str).collect();
+        if absent.is_empty() || self.known.is_empty() {
             return Ok(());
         }
         let fields: Vec<Field> = self.known.iter().map(field).collect();
-        let columns = fields.iter().map(|_| Column::Number(Vec::new().into())).collect();
-        let names = Table::new(Schema::new(fields), columns)?;
+        let names = Schema::new(fields);
         let (place, _) = (self.place)(0);
-        absent.try_for_each(|name| names.require(name).map(drop)).map_err(|e| e.within(place, None, None))
+        names.require_all(absent).map_err(|error| error.within(place, None, None))
     }
 }
 

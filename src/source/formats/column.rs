@@ -5,8 +5,11 @@ use std::collections::HashMap;
 use crate::diag::{Code, Diagnostic, Result};
 use crate::table::{Column, Kind, Levels, MISSING};
 
-use super::build::Place;
 use super::cell;
+
+/// Says where a cell stands: the name of the key or file, and the line where there is one. Its
+/// argument is the `at` that came with the cell: a byte offset, a row, whatever the layout counts.
+pub type Place<'a> = dyn Fn(usize) -> (String, Option<usize>) + 'a;
 
 /// A cell that a float cannot hold: infinity, or an integer beyond 2^53. It is an error where the
 /// column is a feature, a target or a weight, and nothing to speak of elsewhere.
