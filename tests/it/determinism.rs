@@ -96,7 +96,7 @@ fn large() -> String {
 
 const LARGE: &str = "version: 1\nname: large\nseed: 7\nsource: {key: large, load_if_missing: large.csv}\ntarget: y\n\
     roles: {id: [class]}\npreprocess:\n  \
-    num: {columns: {type: number}, steps: [{SimpleImputer: {add_indicator: true}}, StandardScaler]}\n  \
+    num: {columns: {type: number}, steps: [{SimpleImputer: {strategy: median, add_indicator: true}}, StandardScaler]}\n  \
     cat: {columns: {type: category}, steps: [OneHotEncoder]}\n\
     model: {Ridge: {alpha: 2}}\ncv: {KFold: {n_splits: 4, shuffle: true}}\nscoring: [r2, neg_mean_absolute_error]\n";
 
@@ -105,7 +105,7 @@ fn a_table_large_enough_for_threads_gives_the_same_bytes() {
     let place = Place::new();
     place.write("large.csv", large());
     place.write("two-pass.yaml", LARGE);
-    let general = LARGE.replace("{add_indicator: true}", "{strategy: median}");
+    let general = LARGE.replace("StandardScaler", "{MinMaxScaler: {clip: true}}");
     place.write("general.yaml", general);
     let class = LARGE
         .replace("target: y", "target: class")
