@@ -24,7 +24,7 @@ pub use fitted::{Fitted, FittedGroup, FittedNode, FittedSteps};
 pub use outcome::{FoldOutcome, Outcome, Scores, Searched, Tried};
 
 use self::general::General;
-use self::two_pass::TwoPass;
+use self::two_pass::{Fit, TwoPass};
 use crate::contract::{Facts, Fold, Metric, Prediction, Reads, Score};
 use crate::diag::{Code, Diagnostic, Result, Span, Watch};
 use crate::graph::Pipeline;
@@ -120,6 +120,14 @@ struct Work<'a> {
 /// The folds of one pipeline, with what was noted in each.
 type Folds = Vec<(FoldOutcome, Vec<Diagnostic>)>;
 
+/// What a fold's predictions are compared with.
+struct Truth {
+    target: Target,
+    weight: Option<Vec<f64>>,
+    /// Whether training and test rows have the same classes.
+    same_classes: bool,
+}
+
 /// What is known of a fold's fit: a score a metric or why there is none, and what was noted.
 struct Scored {
     scores: Vec<Result<f64>>,
@@ -137,13 +145,13 @@ impl Work<'_> {
                     two_pass.fit(chosen.pipeline, Some(k)).map_err(|error| in_fold(k, error))
                 })?;
                 let all: Vec<Vec<_>> = fits.iter().map(|fit| vec![fit]).collect();
-                let predictions = two_pass.predict(&all, self.plan.parallel)?.into_iter().flatten();
-                let folds = fits.iter().zip(predictions).enumerate().map(|(k, (fit, prediction))| {
+                let judge = |k: usize, fit: &Fit, prediction: Result<Prediction>| {
                     let fold = prediction.and_then(|prediction| self.fold(k, &fit.fitted, prediction));
                     watch.tick(1);
                     fold.map_err(|error| in_fold(k, error))
-                });
-                folds.collect()
+                };
+                let folds = two_pass.predict(&all, self.plan.parallel, judge)?;
+                folds.into_iter().flatten().collect()
             }
             None => self.each_fold(watch, |k| {
                 let general = General::new(self.bound, self.bound.frame()?);
@@ -193,7 +201,7 @@ impl Work<'_> {
         fitted: &Fitted,
         prediction: Prediction,
     ) -> Result<(FoldOutcome, Vec<Diagnostic>)> {
-        let Scored { scores, notes } = self.scored(k, fitted, &prediction);
+        let Scored { scores, notes } = self.scored(&self.truth(k), fitted, &prediction);
         Ok((self.outcome(k, scores, fitted.model.facts(), prediction)?, notes))
     }
 
@@ -210,16 +218,23 @@ impl Work<'_> {
         Ok(FoldOutcome { train: fold.train.len(), test: fold.test.len(), scores, facts, prediction })
     }
 
-    /// The scores of a prediction of a fold's test rows.
-    fn scored(&self, k: usize, fitted: &Fitted, prediction: &Prediction) -> Scored {
-        let mut notes = fitted.notes();
+    /// What the predictions of a fold's test rows are compared with.
+    fn truth(&self, k: usize) -> Truth {
         let fold = &self.bound.folds[k];
-        let truth = self.bound.y.gather(&fold.test);
-        let weight = self.bound.weight.as_ref().map(|weight| fold.test.gather(weight));
+        Truth {
+            target: self.bound.y.gather(&fold.test),
+            weight: self.bound.weight.as_ref().map(|weight| fold.test.gather(weight)),
+            same_classes: same_classes(&self.bound.y, fold),
+        }
+    }
+
+    /// The scores of a prediction of a fold's test rows.
+    fn scored(&self, truth: &Truth, fitted: &Fitted, prediction: &Prediction) -> Scored {
+        let mut notes = fitted.notes();
         let score = |(metric, span): (&&'static Metric, &Span)| {
             let score = match metric.reads {
-                Reads::Probabilities if !same_classes(&self.bound.y, fold) => Score::Undefined(LACKS_CLASS),
-                _ => (metric.score)(&truth, prediction, weight.as_deref()),
+                Reads::Probabilities if !truth.same_classes => Score::Undefined(LACKS_CLASS),
+                _ => (metric.score)(&truth.target, prediction, truth.weight.as_deref()),
             };
             judged(metric.name, score, &mut notes).map_err(|error| error.at(span))
         };
