@@ -2,12 +2,12 @@
 
     cargo build --release
     python -m venv target/bench && target/bench/bin/pip install scikit-learn==1.9.1 pandas pyarrow cvmatrix
-    target/bench/bin/python benches/compare.py [WORKLOAD...] [--markdown FILE] [--save FILE]
+    target/bench/bin/python benches/compare.py [WORKLOAD...] [--markdown docs/performance.md] [--save FILE]
 
-Without names all workloads of workloads.py, `folds`, `threads`; `scaling` only by name. `--scale 0.01` makes small tables, to see
-in a minute that everything still agrees; its times mean nothing. A full run takes scikit-learn the better part of an hour:
-`--skip-slow --baseline FILE` takes what another contender than pipefit needed more than 10 seconds for from a FILE that
-`--save` wrote, and says so in the table.
+Without names all workloads of workloads.py, `folds`, `threads` and `scaling`, whose pictures go beside the Markdown. `--scale 0.02`
+makes small tables, to see in minutes that everything still agrees; its times mean nothing. A full run takes scikit-learn the
+better part of an hour: `--skip-slow --baseline FILE` takes what another contender than pipefit needed more than 10 seconds for from a
+FILE that `--save` wrote, and says so in the table.
 """
 
 import argparse
@@ -28,6 +28,8 @@ from workloads import WORKLOADS
 
 TOP = Path(__file__).resolve().parent.parent
 SLOW_S = 10
+# What lies between them in a page is replaced.
+MARKS = ("<!-- compare.py: from here -->", "<!-- compare.py: to here -->")
 OTHERS = ["folds", "threads", "scaling"]
 
 
@@ -157,12 +159,11 @@ def arguments():
     parser.add_argument("--pipefit", type=Path, default=TOP / "target/release/pipefit")
     parser.add_argument("--scale", type=float, default=1.0, help="a share of the rows")
     parser.add_argument("--repeat", type=int, default=3, help="runs of each, in turn")
-    parser.add_argument("--markdown", type=Path, help="write the tables there, too")
+    parser.add_argument("--markdown", type=Path, help="write the tables there, too: between the marks of docs/performance.md")
     parser.add_argument("--save", type=Path, help="write all times and scores there, as JSON")
     parser.add_argument("--baseline", type=Path, help="what --save wrote")
     parser.add_argument("--skip-slow", action="store_true", help="take slow contenders' times from the baseline")
     parser.add_argument("--folder", type=Path, help="keep the tables there, for the next run")
-    parser.add_argument("--plots", type=Path, default=TOP / "docs", help="where `scaling` writes its pictures")
     options = parser.parse_args()
     if unknown := set(options.workload) - set(names):
         parser.error(f"no workload {', '.join(sorted(unknown))}; there are {', '.join(names)}")
@@ -174,7 +175,7 @@ def arguments():
 
 
 def everything(machine, options, known, results):
-    wanted = options.workload or [workload.name for workload in WORKLOADS] + ["folds", "threads"]
+    wanted = options.workload or [workload.name for workload in WORKLOADS] + OTHERS
     for workload in WORKLOADS:
         if workload.name in wanted:
             results["workloads"][workload.name] = compare(machine, workload, options, known.get(workload.name, {}))
@@ -186,7 +187,8 @@ def everything(machine, options, known, results):
         results["threads"] = alternate(machine, ols, [("--threads", "1"), ("--threads", "2")], 5)
     if "scaling" in wanted:
         results["scaling"] = scaling.measure(machine, options.repeat)
-        scaling.draw(results["scaling"], options.plots)
+        if options.markdown:
+            scaling.draw(results["scaling"], options.markdown.parent)
 
 
 def main():
@@ -204,7 +206,16 @@ def main():
         options.save.write_text(json.dumps(results))
     print(tables.page(results, baseline, details=False))
     if options.markdown:
-        options.markdown.write_text(tables.page(results, baseline))
+        put(options.markdown, tables.page(results, baseline))
+
+
+def put(path, text):
+    """Writes the text: between the page's marks, where it is a page that has them."""
+    page = path.read_text() if path.exists() else ""
+    if MARKS[0] in page:
+        before, rest = page.split(MARKS[0])
+        text = f"{before}{MARKS[0]}\n\n{text}\n{MARKS[1]}{rest.split(MARKS[1])[1]}"
+    path.write_text(text)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,8 @@ def measure(machine, repeat):
         workload.write(machine.folder, machine.scale)
         runs = [machine.ours(workload.name)[1] for _ in range(repeat)]
         rows.append([count * machine.scale, min(run["job_s"] for run in runs), min(run["whole_s"] for run in runs)])
-        print(f"{rows[-1][0]:>12,.0f} rows x {COLUMNS}: job {rows[-1][1]:.3f} s, whole process {rows[-1][2]:.3f} s", flush=True)
+        size, job, whole = rows[-1]
+        print(f"{size:>12,.0f} rows x {COLUMNS}: job {job:.3f} s, whole process {whole:.3f} s", flush=True)
     fits = []
     for folds in FOLDS:
         for candidates in CANDIDATES:
@@ -55,7 +56,7 @@ def draw(found, folder):
     most = max(k * c for k, c, _ in found["fits"])
     each = [(n, first[2] * n / (first[0] * first[1])) for n in (first[0] * first[1], most)]
     title = f"StandardScaler, Ridge, {found['fits_rows']:,.0f} x {found['columns']}"
-    (folder / "scaling-fits.svg").write_text(picture(title, "folds x candidates", lines, {"every fit by itself": each}))
+    (folder / "scaling-fits.svg").write_text(picture(title, "folds x candidates", lines, {"proportional": each}))
     (folder / "scaling.json").write_text(json.dumps(found) + "\n")
 
 
@@ -82,13 +83,14 @@ def picture(title, across, lines, guides):
     place_y = lambda y: HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * math.log(y / low_y) / math.log(high_y / low_y)
     text = lambda x, y, words, how="": f'<text x="{x:.1f}" y="{y:.1f}" {how}>{words}</text>'
     path = lambda line: " ".join(f"{place_x(x):.1f},{place_y(y):.1f}" for x, y in line)
+    middle, inner_width, inner_height = (TOP + HEIGHT - BOTTOM) / 2, WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
-        f'<clipPath id="area"><rect x="{LEFT}" y="{TOP}" width="{WIDTH - LEFT - RIGHT}" height="{HEIGHT - TOP - BOTTOM}"/></clipPath>',
+        f'<clipPath id="area"><rect x="{LEFT}" y="{TOP}" width="{inner_width}" height="{inner_height}"/></clipPath>',
         text(LEFT, TOP - 16, title, 'font-weight="bold"'),
         text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, across, 'text-anchor="middle"'),
-        text(16, (TOP + HEIGHT - BOTTOM) / 2, "seconds", f'text-anchor="middle" transform="rotate(-90 16 {(TOP + HEIGHT - BOTTOM) / 2:.0f})"'),
+        text(16, middle, "seconds", f'text-anchor="middle" transform="rotate(-90 16 {middle:.0f})"'),
     ]
     for x in ticks(low_x, high_x):
         out.append(f'<path d="M{place_x(x):.1f} {TOP}V{HEIGHT - BOTTOM}" stroke="#ddd"/>')

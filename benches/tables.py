@@ -136,7 +136,10 @@ def page(results, baseline, details=True):
         parts.append(f"- 10 folds of `ols` take {ten / three:.2f} times what 3 take ({seconds(ten)} s, {seconds(three)} s)\n")
     if "threads" in results:
         one, two = (statistics.median(times) for times in results["threads"])
-        parts.append(f"- two threads do `ols` {one / two:.2f} times as fast as one (medians of five: {seconds(two)} s, {seconds(one)} s)\n")
+        medians = f"medians of five: {seconds(two)} s, {seconds(one)} s"
+        parts.append(f"- two threads do `ols` {one / two:.2f} times as fast as one ({medians})\n")
+    if "scaling" in results and details:
+        parts.append("![seconds by rows](scaling-rows.svg)\n\n![seconds by folds and candidates](scaling-fits.svg)\n")
     if any(result["reused"] for result in results["workloads"].values()):
         text = "; ".join(baseline["machine"].values())
         parts.append(f"(*) not measured in this run, but in an earlier one, on: {text}\n")
