@@ -9,6 +9,9 @@ use super::predict::sweep;
 /// Rows whose values lie side by side while all models pass over them: those of 100 columns stay in the nearest cache.
 const PANEL: usize = 16;
 
+/// Numbers in a line of the cache.
+const LINE: usize = 8;
+
 /// Models of a tile, and the vectors of rows beside them: their sums stay in registers, of which there are at least 16.
 const MODELS: usize = 4;
 const VECTORS: usize = 2;
@@ -133,7 +136,10 @@ impl WithSimd for Tiles<'_, '_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let width = self.columns.len();
-        let mut panel = vec![0.0; width * PANEL];
+        let mut room = vec![0.0; width * PANEL + LINE];
+        // Begins with a line of the cache, so that no vector lies in two.
+        let start = room.as_ptr().align_offset(LINE * size_of::<f64>()).min(LINE);
+        let panel = &mut room[start..][..width * PANEL];
         for row in (0..self.tiled).step_by(PANEL) {
             for ((into, column), shift) in panel.chunks_exact_mut(PANEL).zip(self.columns).zip(self.shifts) {
                 let column = &column[row..row + PANEL];
@@ -144,7 +150,7 @@ impl WithSimd for Tiles<'_, '_> {
             let models = self.intercepts.chunks_exact(MODELS).zip(self.out.chunks_exact_mut(MODELS));
             for (t, (intercepts, out)) in models.enumerate() {
                 let factors = &self.factors[t * MODELS * width..][..MODELS * width];
-                tile(simd, &panel, factors, intercepts, row, out);
+                tile(simd, panel, factors, intercepts, row, out);
             }
         }
     }
@@ -172,8 +178,8 @@ fn tile<S: Simd>(
             for k in 0..MODELS {
                 let factor = simd.splat_f64s(factors[k]);
                 for v in 0..VECTORS {
-                    // Not fused, so that every processor gives the same bits.
-                    sums[k][v] = simd.add_f64s(sums[k][v], simd.mul_f64s(x[v], factor));
+                    // Fused on every processor, so that all give the same bits.
+                    sums[k][v] = simd.mul_add_f64s(x[v], factor, sums[k][v]);
                 }
             }
         }

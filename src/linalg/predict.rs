@@ -1,8 +1,9 @@
 //! Predictions of linear models: the same bits for a row, whatever rows stand beside it.
 //!
-//! The value of a row is ((intercept + x_0 b_0) + x_1 b_1) + ..., every product and sum rounded by itself. Vectors
-//! run along the rows and nothing is fused, so neither the place of a row in a batch nor the processor nor
-//! the number of models that are evaluated together changes a bit. Ties between equal rows stay ties.
+//! The value of a row is ((intercept + x_0 b_0) + x_1 b_1) + ..., every product and its sum rounded once, together. Vectors
+//! run along the rows and all is fused everywhere (slowly, where the processor cannot), so neither the place of a row in a
+//! batch nor the processor nor the number of models that are evaluated together changes a bit. Ties between equal rows
+//! stay ties.
 
 use super::moments::BLOCK;
 use super::sums::vectorised;
@@ -48,12 +49,12 @@ pub(super) fn sweep(out: &mut [f64], columns: &[&[f64]], shifts: Option<&[f64]>,
                     let (a, b, c, d) = (&a[from..to], &b[from..to], &c[from..to], &d[from..to]);
                     for (i, out) in out.iter_mut().enumerate() {
                         let (a, b, c, d) = (a[i] - e, b[i] - f, c[i] - g, d[i] - h);
-                        *out = (((*out + a * p) + b * q) + c * r) + d * s;
+                        *out = d.mul_add(s, c.mul_add(r, b.mul_add(q, a.mul_add(p, *out))));
                     }
                 } else {
                     for ((column, factor), shift) in columns.iter().zip(coef).zip(shifts) {
                         let x = column[from..to].iter();
-                        out.iter_mut().zip(x).for_each(|(out, x)| *out += (x - shift) * factor);
+                        out.iter_mut().zip(x).for_each(|(out, x)| *out = (x - shift).mul_add(*factor, *out));
                     }
                 }
             }
@@ -83,7 +84,7 @@ mod tests {
             assert_eq!(linear(&part(&columns, from, to), &coef, 0.1), all[from..to]);
         }
         for i in [0, 31, 32, 2047, 2048, rows - 1] {
-            let plain = (0..p).fold(0.1, |sum, j| sum + columns[j][i] * coef[j]);
+            let plain = (0..p).fold(0.1, |sum, j| columns[j][i].mul_add(coef[j], sum));
             assert_eq!(plain.to_bits(), all[i].to_bits());
         }
     }

@@ -27,7 +27,7 @@ pub struct Packer<'a> {
     shifts: Vec<f64>,
     /// The most indicators that a row can set.
     stride: usize,
-    /// The number of rows, and their order if they are not all of one cell.
+    /// The number of rows, and their order if they do not lie by cell already.
     rows: usize,
     order: Option<Vec<u32>>,
     /// Which packed rows are of which cell.
@@ -127,8 +127,12 @@ impl<'a> Packer<'a> {
         let cell_of = &self.cell_of[global];
         self.rows = cell_of.len();
         self.segments.clear();
-        if cell_of.iter().all(|cell| *cell == cell_of[0]) {
-            self.segments.push((cell_of[0] as usize, 0..self.rows));
+        if cell_of.is_sorted() {
+            let mut start = 0;
+            for alike in cell_of.chunk_by(|one, next| one == next) {
+                self.segments.push((alike[0] as usize, start..start + alike.len()));
+                start += alike.len();
+            }
             self.order = None;
             return;
         }
