@@ -34,7 +34,7 @@ impl Stats {
         let target = needs.has(Needs::TARGET).then(|| train.y.map(|y| target(y, train.rows))).flatten();
         let joint = if needs.has(Needs::JOINT) { Some(joint(train)?) } else { None };
         let features = features.into_iter().collect::<Result<_>>()?;
-        Ok(Stats { rows: train.rows.len(), features, target, joint })
+        Ok(Stats { rows: train.rows.len(), features, target, joint, inner: Vec::new() })
     }
 }
 

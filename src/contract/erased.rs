@@ -169,6 +169,8 @@ pub trait AnyModel: AnyParams {
     /// # Errors
     /// As there.
     fn fit(&self, train: &Train, rng: &mut Rng) -> Result<Box<dyn AnyFittedModel>>;
+    /// As [`Model::inner_folds`].
+    fn inner_folds(&self) -> Option<Box<dyn AnySplitter>>;
     /// As [`Model::fit_stats`]. All of `grid` must be of this model's own type; others are a bug
     /// and come back as one.
     fn fit_grid(&self, grid: &[&dyn AnyModel], stats: &Stats) -> Vec<Result<Box<dyn AnyFittedModel>, Unfit>>;
@@ -191,6 +193,10 @@ impl<T: Model> AnyModel for T {
 
     fn fit(&self, train: &Train, rng: &mut Rng) -> Result<Box<dyn AnyFittedModel>> {
         Ok(Box::new(Model::fit(self, train, rng)?))
+    }
+
+    fn inner_folds(&self) -> Option<Box<dyn AnySplitter>> {
+        Model::inner_folds(self)
     }
 
     fn fit_grid(&self, grid: &[&dyn AnyModel], stats: &Stats) -> Vec<Result<Box<dyn AnyFittedModel>, Unfit>> {

@@ -51,6 +51,9 @@ pub struct Stats {
     pub target: Option<TargetStats>,
     /// With [`Needs::JOINT`].
     pub joint: Option<Joint>,
+    /// The joint moments of the rows of each of the model's inner folds
+    /// ([`Model::inner_folds`](super::Model::inner_folds)), in their order; empty where none were cut.
+    pub inner: Vec<Moments>,
 }
 
 /// Statistics of one feature.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::Bound;
+use super::{Bound, Inner};
 use crate::contract::erased::AnyModel;
 use crate::contract::{Needs, Types};
 use crate::diag::{Code, Result};
@@ -53,6 +53,8 @@ pub struct Plan {
     pub reason: String,
     /// Every step and the model, in order.
     pub steps: Vec<StepPlan>,
+    /// The cells of the rows whose moments the two-pass path makes.
+    pub inner: Inner,
     /// How often the table is read.
     pub passes: usize,
     /// What the run holds at its peak beside the process, in bytes: the table and the working sets.
@@ -65,6 +67,8 @@ pub struct Plan {
 const MOST_CELLS: usize = u16::MAX as usize;
 /// Moments up to this many bytes are kept however small the table is.
 const SMALL_MOMENTS: u64 = 1 << 30;
+/// Cells of one walk whose moments are up to this many bytes are kept however small the table is.
+const SMALL_CELLS: u64 = 1 << 28;
 /// Below this many cell visits the whole work takes about a millisecond, and threads cost more.
 const PARALLEL_WORK: usize = 4_000_000;
 
@@ -81,10 +85,12 @@ pub fn plan(bound: &Bound, forced: Option<Path>) -> Result<Plan> {
         let slow = judged(pipeline, &types).into_iter().find(|step| step.path == Path::General);
         slow.map(|step| format!("{}: {}", step.address, step.reason)).or_else(|| of_folds.clone())
     };
-    let obstacles: Vec<Option<String>> = match &graph.search {
-        Some(search) => search.candidates.iter().map(|candidate| obstacle(&candidate.pipeline)).collect(),
-        None => vec![obstacle(&graph.pipeline)],
+    let pipelines: Vec<&Pipeline> = match &graph.search {
+        Some(search) => search.candidates.iter().map(|candidate| &candidate.pipeline).collect(),
+        None => vec![&graph.pipeline],
     };
+    let mut obstacles: Vec<Option<String>> = pipelines.iter().copied().map(obstacle).collect();
+    let inner = inner(bound, &pipelines, &mut obstacles, forced);
     let first = obstacles.iter().flatten().next();
     if let (Some(Path::TwoPass), Some(obstacle)) = (forced, first) {
         let message = format!("the two-pass path cannot run this pipeline: {obstacle}");
@@ -107,11 +113,49 @@ pub fn plan(bound: &Bound, forced: Option<Path>) -> Result<Plan> {
     let (rows, columns) = (bound.x.rows(), bound.x.width());
     let fits = (bound.folds.len() * paths.len()).saturating_add(1);
     let passes = match path {
-        Path::TwoPass => 2,
+        Path::TwoPass => 1 + inner.walks.len(),
         Path::General => 2 * bound.folds.len() + 1,
     };
     let parallel = rows.saturating_mul(columns).saturating_mul(fits) > PARALLEL_WORK;
-    Ok(Plan { path, paths, reason, steps, passes, bytes: bytes(bound, path), parallel })
+    let bytes = bytes(bound, path) + if path == Path::TwoPass { inner_bytes(bound, &inner) } else { 0 };
+    Ok(Plan { path, paths, reason, steps, inner, passes, bytes, parallel })
+}
+
+/// The cells of the inner folds of all models that may take the two-pass path; where their moments would be too many, that
+/// is an obstacle.
+fn inner(
+    bound: &Bound,
+    pipelines: &[&Pipeline],
+    obstacles: &mut [Option<String>],
+    forced: Option<Path>,
+) -> Inner {
+    let width = width(bound);
+    let one = moments_of_a_cell(bound).max(1);
+    let most = (SMALL_CELLS.max(table_bytes(bound)) / one) as usize;
+    if forced == Some(Path::General) || obstacles.iter().all(Option::is_some) {
+        return Inner::none();
+    }
+    let open = pipelines.iter().zip(obstacles.iter()).filter(|(_, obstacle)| obstacle.is_none());
+    let inner = Inner::of(bound, open.map(|(pipeline, _)| &pipeline.model.model), width as usize, most);
+    let bytes = inner_bytes(bound, &inner);
+    if bytes <= SMALL_MOMENTS.max(table_bytes(bound)) {
+        return inner;
+    }
+    let reason = format!("model: the moments of all inner folds would take {} MiB", bytes >> 20);
+    for (pipeline, obstacle) in pipelines.iter().zip(obstacles) {
+        if obstacle.is_none() && pipeline.model.model.inner_folds().is_some() {
+            *obstacle = Some(reason.clone());
+        }
+    }
+    Inner::of(bound, std::iter::empty(), width as usize, most)
+}
+
+/// Bytes of the moments of the cells of inner folds, also before those of the units merge.
+fn inner_bytes(bound: &Bound, inner: &Inner) -> u64 {
+    if inner.is_trivial() {
+        return 0;
+    }
+    moments_of_a_cell(bound).saturating_mul((inner.cells() + inner.parts) as u64)
 }
 
 /// Every step and the model, with the types of features that reach them; `types` are those of each
@@ -161,6 +205,11 @@ fn judge(node: &StepNode, input: Types) -> StepPlan {
 fn judge_model(model: &Arc<dyn AnyModel>) -> StepPlan {
     let (path, reason) = if model.needs().has(Needs::ROWS) {
         (Path::General, "reads the rows in every iteration, or is no linear model")
+    } else if model.inner_folds().is_some() {
+        (
+            Path::TwoPass,
+            "is fitted from the joint moments of its inner folds, or from rows where those would lose digits",
+        )
     } else {
         (Path::TwoPass, "is fitted from joint moments, or from rows where those would lose digits")
     };
@@ -204,16 +253,25 @@ fn too_many_moments(bound: &Bound) -> Option<String> {
 
 /// Bytes of the moments of every fold, of all but each fold, and of every unit before they merge.
 fn moment_bytes(bound: &Bound) -> u64 {
+    let units = bound.x.units() as u64;
+    let moments = (bound.folds.len().max(1) as u64) * (2 + units) + 1;
+    moments_of_a_cell(bound).saturating_mul(moments)
+}
+
+/// Bytes of the moments of some rows.
+fn moments_of_a_cell(bound: &Bound) -> u64 {
+    let width = width(bound);
+    width.saturating_mul(width).saturating_mul(8 * (1 + u64::from(bound.weight.is_some())))
+}
+
+/// How many columns the moments have at most.
+fn width(bound: &Bound) -> u64 {
     let positions = |place: usize| bound.x.levels(place).map_or(2, |levels| levels.len() as u64 + 1);
     let targets = match &bound.y {
         Target::Values(values) => values.columns() as u64,
         Target::Classes { labels, .. } => labels.len() as u64,
     };
-    let width = (0..bound.x.width()).map(positions).sum::<u64>() + targets;
-    let units = bound.x.units() as u64;
-    let moments = (bound.folds.len().max(1) as u64) * (2 + units) + 1;
-    let kinds = 1 + u64::from(bound.weight.is_some());
-    width.saturating_mul(width).saturating_mul(8 * kinds * moments)
+    (0..bound.x.width()).map(positions).sum::<u64>() + targets
 }
 
 fn table_bytes(bound: &Bound) -> u64 {

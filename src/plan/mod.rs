@@ -2,6 +2,8 @@
 
 mod bind;
 mod choose;
+mod inner;
 
 pub use bind::{Bound, bind};
 pub use choose::{Path, Plan, StepPlan, plan};
+pub use inner::{Inner, Merges, Walk, cuts_alike};

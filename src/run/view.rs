@@ -278,7 +278,7 @@ impl<'a> View<'a> {
         let features = self.features.iter().map(stats).collect::<Result<_>>()?;
         let target = needs.has(Needs::TARGET).then(|| self.target_stats());
         let joint = if needs.has(Needs::JOINT) { self.joint_of_features() } else { None };
-        Ok(Stats { rows: self.cell.plain.rows as usize, features, target, joint })
+        Ok(Stats { rows: self.cell.plain.rows as usize, features, target, joint, inner: Vec::new() })
     }
 
     /// The joint moments of all features without weights, as steps take them, if none is a category or has a
@@ -374,12 +374,18 @@ impl<'a> View<'a> {
 
     /// The joint moments of all features and targets, if every feature is a number without a hole.
     pub fn joint(&self) -> Option<Joint> {
+        let moments: &Moments = self.cell.weighted.as_ref().unwrap_or(&self.cell.plain);
+        let joint = self.joint_of(std::slice::from_ref(moments))?.pop()?;
+        Some(Joint { moments: joint, targets: self.layout.target_shifts.len() })
+    }
+
+    /// The same of other rows, from the moments of their positions.
+    pub fn joint_of(&self, rows: &[Moments]) -> Option<Vec<Moments>> {
         let mut columns = self.values()?;
         for (t, shift) in self.layout.target_shifts.iter().enumerate() {
             columns.push(Affine { offset: *shift, terms: vec![((self.layout.features + t) as u32, 1.0)] });
         }
-        let moments: &Moments = self.cell.weighted.as_ref().unwrap_or(&self.cell.plain);
-        Some(Joint { moments: moments.map(&columns), targets: self.layout.target_shifts.len() })
+        Some(rows.iter().map(|moments| moments.map(&columns)).collect())
     }
 
     /// Every feature as a sum over positions, if every one is a number without a hole.

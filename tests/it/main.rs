@@ -17,6 +17,7 @@ mod faults;
 mod folds;
 mod formats;
 mod fuzz;
+mod inner_folds;
 mod kills;
 mod layouts;
 mod metrics;
