@@ -1,5 +1,7 @@
 //! `sklearn.linear_model.RidgeCV`.
 
+use rayon::prelude::*;
+
 use super::fitted_regression::{FittedLinear, FittedRegression, Quality, Told};
 use super::inner_folds::{self, InnerFolds};
 use super::one_or_more::OneOrMore;
@@ -21,6 +23,9 @@ const GREATEST_CONDITION: f64 = 1e6;
 
 /// An error smaller than this share of the target's square has lost too many digits in moments.
 const LEAST_ERROR: f64 = 1e-6;
+
+/// With fewer features a thread pool costs more than it saves.
+const PARALLEL_FEATURES: usize = 50;
 
 choice! {
     /// How scikit-learn decomposes for leaving one out; all ways have the same result.
@@ -241,25 +246,42 @@ impl RidgeCV {
         let score = self.of_moments().ok_or_else(|| Unfit::Rows("its scores read the rows".into()))?;
         let targets = ordinary::joint(stats, Self::NAME)?.targets;
         let cells = inner_folds::of_stats(stats)?;
-        let mut scores = vec![vec![0.0]; self.alphas.0.len()];
-        for (cell, training) in cells.iter().zip(Moments::prefix_suffix(cells)) {
-            let held_out = Quadratic::new(cell, targets, true);
-            let solutions = ridge(&training, targets, &self.alphas.0, self.fit_intercept)?;
-            for ((score_of_alpha, solution), alpha) in scores.iter_mut().zip(solutions).zip(&self.alphas.0) {
-                if *alpha == 0.0 {
-                    return Err(Unfit::Rows("`alpha` 0 is least squares: QR of the rows".into()));
-                }
-                if solution.condition > GREATEST_CONDITION {
-                    return Err(ordinary::too_ill(solution.condition, GREATEST_CONDITION));
-                }
-                score_of_alpha[0] += score.of(&held_out, cell, &solution)? / cells.len() as f64;
-            }
-        }
+        let training = Moments::prefix_suffix(cells);
+        let one = |k: usize| self.scores_of_moments(score, &cells[k], &training[k], targets);
+        let folds: Vec<Result<Vec<f64>, Unfit>> = if stats.features.len() >= PARALLEL_FEATURES {
+            (0..cells.len()).into_par_iter().map(one).collect()
+        } else {
+            (0..cells.len()).map(one).collect()
+        };
+        let folds = folds.into_iter().collect::<Result<Vec<_>, Unfit>>()?;
+        let mean = |k: usize| folds.iter().map(|scores| scores[k] / folds.len() as f64).sum::<f64>();
+        let scores: Vec<Vec<f64>> = (0..self.alphas.0.len()).map(|k| vec![mean(k)]).collect();
         let (alpha, score) = self.best(&scores, 0);
         let fit = Ridge::fit_stats(&[&self.ridge(alpha)], stats).pop();
         let fit = fit.unwrap_or_else(|| Err(Code::Bug.error("no fit of one candidate").into()))?;
         let fit = FittedRegression::of_each_target(vec![fit]);
         Ok(fit.telling(|quality| Best { quality, alpha: vec![alpha], score: vec![score] }))
+    }
+
+    /// The scores of a fold for each alpha.
+    fn scores_of_moments(
+        &self,
+        score: MomentScore,
+        cell: &Moments,
+        training: &Moments,
+        targets: usize,
+    ) -> Result<Vec<f64>, Unfit> {
+        if self.alphas.0.contains(&0.0) {
+            return Err(Unfit::Rows("`alpha` 0 is least squares: QR of the rows".into()));
+        }
+        let held_out = Quadratic::new(cell, targets, true);
+        let one = |solution: Solution| {
+            if solution.condition > GREATEST_CONDITION {
+                return Err(ordinary::too_ill(solution.condition, GREATEST_CONDITION));
+            }
+            score.of(&held_out, cell, &solution)
+        };
+        ridge(training, targets, &self.alphas.0, self.fit_intercept)?.into_iter().map(one).collect()
     }
 
     /// Whether every target has an alpha of its own.

@@ -67,8 +67,8 @@ pub struct Plan {
 const MOST_CELLS: usize = u16::MAX as usize;
 /// Moments up to this many bytes are kept however small the table is.
 const SMALL_MOMENTS: u64 = 1 << 30;
-/// Cells of one walk whose moments are up to this many bytes are kept however small the table is.
-const SMALL_CELLS: u64 = 1 << 28;
+/// The same for the cells that one walk makes for inner folds.
+const SMALL_CELLS: u64 = 1 << 26;
 /// Below this many cell visits the whole work takes about a millisecond, and threads cost more.
 const PARALLEL_WORK: usize = 4_000_000;
 
@@ -131,7 +131,7 @@ fn inner(
 ) -> Inner {
     let width = width(bound);
     let one = moments_of_a_cell(bound).max(1);
-    let most = (SMALL_CELLS.max(table_bytes(bound)) / one) as usize;
+    let most = (SMALL_CELLS.max(table_bytes(bound) / 2) / one) as usize;
     if forced == Some(Path::General) || obstacles.iter().all(Option::is_some) {
         return Inner::none();
     }
@@ -150,12 +150,12 @@ fn inner(
     Inner::of(bound, std::iter::empty(), width as usize, most)
 }
 
-/// Bytes of the moments of the cells of inner folds, also before those of the units merge.
+/// Bytes of the moments of the cells of inner folds, also before those of the units merge, and of what a fit makes of them.
 fn inner_bytes(bound: &Bound, inner: &Inner) -> u64 {
     if inner.is_trivial() {
         return 0;
     }
-    moments_of_a_cell(bound).saturating_mul((inner.cells() + inner.parts) as u64)
+    moments_of_a_cell(bound).saturating_mul((inner.cells() + inner.parts + 4 * inner.most_folds()) as u64)
 }
 
 /// Every step and the model, with the types of features that reach them; `types` are those of each

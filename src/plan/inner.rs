@@ -118,6 +118,12 @@ impl Inner {
         self.walks.iter().map(|walk| walk.cells).sum()
     }
 
+    /// The most inner folds of a training set.
+    pub fn most_folds(&self) -> usize {
+        let folds = |walk: &Walk| walk.sets.iter().map(|set| set.folds).max();
+        self.walks.iter().filter_map(folds).max().unwrap_or(0)
+    }
+
     /// Which cells the inner folds of a model are merges of, on the training rows of a fold or on all rows; none where the
     /// rows cannot be cut.
     pub fn merges(&self, splitter: &dyn AnySplitter, fold: Option<usize>) -> Option<Merges> {

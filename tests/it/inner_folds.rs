@@ -150,7 +150,7 @@ fn both_paths_agree_in_a_search() {
     let data = table(900, 4);
     let searches = [
         "model: {LassoCV: {alphas: 10, cv: 3}}\ncv: 3\n\
-         search: {GridSearchCV: {param_grid: {model__eps: [0.1, 0.01], num__simpleimputer__strategy: [mean, median]}}}",
+         search: {GridSearchCV: {param_grid: {model__eps: [0.1, 0.01], preprocess__num__simpleimputer__strategy: [mean, median]}}}",
         "model: {LassoCV: {alphas: 10}}\ncv: {KFold: {n_splits: 3, shuffle: true}}\n\
          search: {GridSearchCV: {param_grid: {model__cv: [2, 4, {KFold: {n_splits: 3, shuffle: true, random_state: 2}}]}}}",
         "model: Ridge\ncv: 3\nsearch: {GridSearchCV: {param_grid: \
