@@ -2,6 +2,9 @@
 
 mod bind;
 mod choose;
+mod judge;
+mod products;
 
 pub use bind::{Bound, bind};
 pub use choose::{Path, Plan, StepPlan, plan};
+pub use products::{Multiplied, Products};

@@ -1,12 +1,14 @@
 //! Pass 1: the moments of every fold's test rows, and from them those of its training rows.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::layout::{Layout, Place};
 use super::pack::{PACK, Packer, Piece};
 use crate::diag::Result;
 use crate::linalg::{self, MixedAccumulator, Moments};
-use crate::table::{RUN_ROWS, Scan, Target};
+use crate::table::{RUN_ROWS, Scan, Table, Target};
 
 /// What is known of one cell: a set of rows.
 #[derive(Clone, Debug)]
@@ -34,6 +36,8 @@ pub struct Input<'a> {
     pub cell_of: &'a [u16],
     /// The number of cells.
     pub cells: usize,
+    /// Rows of a unit that are worked on together.
+    pub part_rows: usize,
     /// Whether the work is large enough for threads.
     pub parallel: bool,
 }
@@ -104,6 +108,7 @@ fn wider(one: Option<(f64, f64)>, other: Option<(f64, f64)>) -> Option<(f64, f64
 
 /// A cell that takes in blocks.
 struct Growing {
+    rows: usize,
     cell: Cell,
     plain: MixedAccumulator,
     weighted: Option<MixedAccumulator>,
@@ -113,6 +118,7 @@ impl Growing {
     fn new(layout: &Layout, weighted: bool) -> Self {
         let accumulator = || MixedAccumulator::new(layout.numbers.len(), layout.indicators.len());
         Self {
+            rows: 0,
             cell: Cell::empty(layout, weighted),
             plain: accumulator(),
             weighted: weighted.then(accumulator),
@@ -120,6 +126,10 @@ impl Growing {
     }
 
     fn finish(self, layout: &Layout) -> Cell {
+        if self.rows == 0 {
+            // Most parts of a table have rows of one fold or two, and their moments may be large.
+            return self.cell;
+        }
         let moments = |own: MixedAccumulator| own.finish(&layout.numbers, &layout.indicators);
         Cell { plain: moments(self.plain), weighted: self.weighted.map(moments), ..self.cell }
     }
@@ -149,14 +159,33 @@ pub fn collect(layout: &Layout, input: &Input) -> Result<Vec<Cell>> {
 
 fn of_unit(layout: &Layout, input: &Input, unit: usize) -> Result<Vec<Cell>> {
     let table = input.scan.unit(unit)?;
-    let start = unit * RUN_ROWS;
+    let part = |from: usize| {
+        let rows = from..(from + input.part_rows).min(table.rows());
+        of_part(layout, input, &table, unit * RUN_ROWS, rows)
+    };
+    let parts: Vec<usize> = (0..table.rows()).step_by(input.part_rows).collect();
+    let merge = |mut total: Vec<Cell>, part: Vec<Cell>| {
+        total.iter_mut().zip(&part).for_each(|(total, part)| total.merge(part));
+        total
+    };
+    let total = if input.parallel && parts.len() > 1 {
+        let parts: Vec<Vec<Cell>> = parts.into_par_iter().map(part).collect();
+        parts.into_iter().reduce(merge)
+    } else {
+        parts.into_iter().map(part).reduce(merge)
+    };
+    Ok(total.unwrap_or_else(|| vec![Cell::empty(layout, input.weight.is_some()); input.cells]))
+}
+
+/// Some rows of a unit that starts at global row `start`.
+fn of_part(layout: &Layout, input: &Input, table: &Table, start: usize, part: Range<usize>) -> Vec<Cell> {
     let mut cells: Vec<_> = (0..input.cells).map(|_| Growing::new(layout, input.weight.is_some())).collect();
     let mut packer = Packer::new(layout, input.cell_of);
     let mut weights: Vec<Vec<f64>> = vec![Vec::new(); input.cells];
-    for from in (0..table.rows()).step_by(PACK) {
-        let rows = from..(from + PACK).min(table.rows());
+    for from in part.clone().step_by(PACK) {
+        let rows = from..(from + PACK).min(part.end);
         let see = |cell: usize, j, piece: Piece| cells[cell].cell.see(j, piece);
-        let pack = packer.pack(&table, start, rows.clone(), Some(input.target), see);
+        let pack = packer.pack(table, start, rows.clone(), Some(input.target), see);
         if let Some(weight) = input.weight {
             weights.iter_mut().for_each(Vec::clear);
             let own = input.cell_of[start..].iter().zip(&weight[start..]).take(rows.end).skip(rows.start);
@@ -164,6 +193,7 @@ fn of_unit(layout: &Layout, input: &Input, unit: usize) -> Result<Vec<Cell>> {
         }
         let mut done = vec![0; input.cells];
         pack.blocks(|cell, block| {
+            cells[cell].rows += block.rows;
             cells[cell].plain.add(&block, None);
             if let Some(weighted) = &mut cells[cell].weighted {
                 weighted.add(&block, Some(&weights[cell][done[cell]..][..block.rows]));
@@ -171,7 +201,7 @@ fn of_unit(layout: &Layout, input: &Input, unit: usize) -> Result<Vec<Cell>> {
             }
         });
     }
-    Ok(cells.into_iter().map(|cell| cell.finish(layout)).collect())
+    cells.into_iter().map(|cell| cell.finish(layout)).collect()
 }
 
 /// For each cell, all others together: the training rows of a partition's folds. By prefixes and

@@ -11,6 +11,7 @@ mod order;
 mod out_of_fold;
 mod outcome;
 mod pack;
+mod products;
 mod search;
 mod two_pass;
 mod view;
@@ -51,11 +52,8 @@ pub struct Timing {
 /// if none has a score.
 pub fn run(bound: &Bound, plan: &Plan, watch: &dyn Watch) -> Result<(Outcome, Timing)> {
     let start = Instant::now();
-    let two_pass = if plan.paths.contains(&Path::TwoPass) {
-        Some(TwoPass::collect(bound, plan.parallel)?)
-    } else {
-        None
-    };
+    let two_pass =
+        if plan.paths.contains(&Path::TwoPass) { Some(TwoPass::collect(bound, plan)?) } else { None };
     let work = Work { bound, two_pass, plan };
     let mut timing = Timing::default();
     let (chosen, found) = match &bound.graph.search {

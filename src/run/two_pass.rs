@@ -15,7 +15,7 @@ use crate::contract::Linear;
 use crate::diag::Result;
 use crate::graph::StepNode;
 use crate::linalg::Affine;
-use crate::plan::Bound;
+use crate::plan::{Bound, Plan};
 use crate::table::{Rows, Scan};
 
 /// Pass 1's outcome: the cells of all folds.
@@ -47,8 +47,8 @@ impl<'a> TwoPass<'a> {
     ///
     /// # Errors
     /// Whatever reading can meet.
-    pub fn collect(bound: &'a Bound<'a>, parallel: bool) -> Result<Self> {
-        let layout = Layout::of(&bound.x, &bound.y)?;
+    pub fn collect(bound: &'a Bound<'a>, plan: &Plan) -> Result<Self> {
+        let layout = Layout::of(&bound.x, &bound.y, &plan.products)?;
         let mut cell_of = vec![0; bound.x.rows()];
         for (k, fold) in bound.folds.iter().enumerate() {
             fold.test.each(|row| cell_of[row as usize] = k as u16);
@@ -60,7 +60,8 @@ impl<'a> TwoPass<'a> {
             weight: bound.weight.as_deref(),
             cell_of: &cell_of,
             cells: bound.folds.len().max(1),
-            parallel,
+            part_rows: plan.products.part_rows(),
+            parallel: plan.parallel,
         };
         let cells = cells::collect(&layout, &input)?;
         let others = if bound.folds.is_empty() { Vec::new() } else { cells::others(&cells) };
@@ -73,14 +74,18 @@ impl<'a> TwoPass<'a> {
     /// digits: its mean is more than 100 standard deviations away.
     pub(super) fn far_from_shift(&self, cell: &Cell) -> Option<String> {
         let moments = &cell.plain;
-        let far = |place: &Place| match place {
-            Place::Number { at, .. } => {
-                let variance = moments.gram[(*at, *at)] / moments.weight;
-                variance > 0.0 && moments.mean[*at].powi(2) > 1e4 * variance
-            }
-            Place::Category { .. } => false,
+        let far = |at: usize| {
+            let variance = moments.gram[(at, at)] / moments.weight;
+            variance > 0.0 && moments.mean[at].powi(2) > 1e4 * variance
         };
-        let j = self.layout.places.iter().position(far)?;
+        let products = &self.layout.products;
+        if (products.at..products.at + products.len()).any(far) {
+            return Some(
+                "the products of the training values are far from those of the first rows".to_owned(),
+            );
+        }
+        let number = |place: &Place| matches!(place, Place::Number { at, .. } if far(*at));
+        let j = self.layout.places.iter().position(number)?;
         let name = &self.bound.x.schema().fields()[j].name;
         Some(format!("the training values of `{name}` are far from those of the first rows"))
     }
@@ -134,7 +139,7 @@ pub(super) fn chain<'v>(
         let place = |error: crate::diag::Diagnostic| {
             error.prefixed(&format!("step `{}`", node.name)).or_at(&node.span)
         };
-        if let Some(name) = view.without_order(node.step.needs()) {
+        if let Some(name) = view.without_values(node.step.needs()) {
             caveats
                 .doubts
                 .push(format!("{}: the values of `{name}` are no column of the data", node.address));
@@ -142,13 +147,24 @@ pub(super) fn chain<'v>(
         }
         let stats = view.stats(node.step.needs())?;
         let step = node.step.fit_stats(&stats).map_err(place)?;
-        let Some(map) = step.map() else {
-            let message = format!("step `{}` promised to be a map and is none", node.name);
-            return Err(crate::diag::Code::Bug.error(message));
-        };
-        caveats.refused.extend(view.refused(&map));
         caveats.doubts.extend(step.doubt().map(|doubt| format!("{}: {doubt}", node.address)));
-        view = view.through(&map);
+        view = match (step.map(), step.products()) {
+            (Some(map), _) => {
+                caveats.refused.extend(view.refused(&map));
+                view.through(&map)
+            }
+            (None, Some(products)) => match view.multiplied(&products) {
+                Ok(view) => view,
+                Err(doubt) => {
+                    caveats.doubts.push(format!("{}: {doubt}", node.address));
+                    break;
+                }
+            },
+            (None, None) => {
+                let message = format!("step `{}` promised to be a map and is none", node.name);
+                return Err(crate::diag::Code::Bug.error(message));
+            }
+        };
         fitted.push(FittedNode { class: node.step.name(), name: node.name.clone(), step: step.into() });
     }
     Ok((fitted, view))
