@@ -36,8 +36,6 @@ pub struct Input<'a> {
     pub cell_of: &'a [u16],
     /// The number of cells.
     pub cells: usize,
-    /// Rows of a unit that are worked on together.
-    pub part_rows: usize,
     /// Whether the work is large enough for threads.
     pub parallel: bool,
 }
@@ -159,11 +157,8 @@ pub fn collect(layout: &Layout, input: &Input) -> Result<Vec<Cell>> {
 
 fn of_unit(layout: &Layout, input: &Input, unit: usize) -> Result<Vec<Cell>> {
     let table = input.scan.unit(unit)?;
-    let part = |from: usize| {
-        let rows = from..(from + input.part_rows).min(table.rows());
-        of_part(layout, input, &table, unit * RUN_ROWS, rows)
-    };
-    let parts: Vec<usize> = (0..table.rows()).step_by(input.part_rows).collect();
+    let part = |rows| of_part(layout, input, &table, unit * RUN_ROWS, rows);
+    let parts: Vec<Range<usize>> = layout.products.parts(table.rows()).collect();
     let merge = |mut total: Vec<Cell>, part: Vec<Cell>| {
         total.iter_mut().zip(&part).for_each(|(total, part)| total.merge(part));
         total

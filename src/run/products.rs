@@ -6,6 +6,7 @@
 //! affine in one column each, `a u + b`, is then a sum over product positions, whatever a fold made of `a` and `b`.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::layout::{Place, first_mean};
 use crate::contract::Power;
@@ -74,6 +75,12 @@ impl ProductPlaces {
         self.products.products().len()
     }
 
+    /// The parts of a unit's rows that are worked on side by side: with products there is much to do.
+    pub fn parts(&self, rows: usize) -> impl Iterator<Item = Range<usize>> {
+        let part = self.products.part_rows();
+        (0..rows).step_by(part).map(move |from| from..(from + part).min(rows))
+    }
+
     /// The products in a block of rows of all numbers; [`ProductPlaces::columns`] finds them in the buffer.
     pub fn fill(&self, numbers: &[&[f64]], rows: usize, buffer: &mut Vec<f64>) {
         if self.len() == 0 || rows == 0 {
@@ -103,7 +110,7 @@ impl ProductPlaces {
         let column = self.products.column(raw)?;
         let own = &self.columns[column as usize];
         let near = own.shift.abs() <= FAR * own.scale || own.shift == 0.0;
-        near.then(|| Scaled { column, factor: scale * own.scale, offset: scale * own.shift + offset })
+        near.then_some(Scaled { column, factor: scale * own.scale, offset: scale * own.shift + offset })
     }
 
     /// A product of powers of features as a sum over positions; `None` where a product is not collected.

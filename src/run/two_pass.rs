@@ -60,7 +60,6 @@ impl<'a> TwoPass<'a> {
             weight: bound.weight.as_deref(),
             cell_of: &cell_of,
             cells: bound.folds.len().max(1),
-            part_rows: plan.products.part_rows(),
             parallel: plan.parallel,
         };
         let cells = cells::collect(&layout, &input)?;

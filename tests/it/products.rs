@@ -1,4 +1,5 @@
-//! Steps that multiply features, from the moments of products of columns: the same numbers as from the rows.
+//! Steps that multiply features, from the moments of products of columns: the same numbers as from the rows. What a sum of
+//! columns does not tell is asked of the rows.
 
 use std::path::PathBuf;
 
@@ -194,6 +195,7 @@ fn pipelines() -> Vec<(&'static str, String, bool)> {
             true,
         ),
         // What moments cannot tell goes to the rows.
+        ("a, b, skewed", steps("{PCA: {n_components: 2}}, MinMaxScaler", "model: Ridge\ncv: 3"), false),
         ("a, far", steps("PolynomialFeatures", "model: LinearRegression\ncv: 3"), false),
         (
             "a, b",
