@@ -1,12 +1,14 @@
 //! Pass 1: the moments of every fold's test rows, and from them those of its training rows.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::layout::{Layout, Place};
 use super::pack::{PACK, Packer, Piece};
 use crate::diag::Result;
 use crate::linalg::{self, MixedAccumulator, Moments};
-use crate::table::{RUN_ROWS, Scan, Target};
+use crate::table::{RUN_ROWS, Scan, Table, Target};
 
 /// What is known of one cell: a set of rows.
 #[derive(Clone, Debug)]
@@ -156,13 +158,7 @@ pub fn collect(layout: &Layout, input: &Input) -> Result<Vec<Cell>> {
         let parts: Vec<Result<Vec<Option<Cell>>>> =
             if input.parallel { units.into_par_iter().map(one).collect() } else { units.map(one).collect() };
         for part in parts {
-            for (total, part) in total.iter_mut().zip(part?) {
-                match (total.as_mut(), part) {
-                    (Some(total), Some(part)) => total.merge(&part),
-                    (None, part) => *total = part,
-                    (Some(_), None) => {}
-                }
-            }
+            total.iter_mut().zip(part?).for_each(|(total, part)| merge_some(total, part));
         }
     }
     Ok(total.into_iter().map(|cell| cell.unwrap_or_else(|| input.no_rows(layout))).collect())
@@ -171,20 +167,51 @@ pub fn collect(layout: &Layout, input: &Input) -> Result<Vec<Cell>> {
 /// The cells that have rows in a unit.
 fn of_unit(layout: &Layout, input: &Input, unit: usize) -> Result<Vec<Option<Cell>>> {
     let table = input.scan.unit(unit)?;
-    let start = unit * RUN_ROWS;
+    let part = |rows| of_part(layout, input, &table, unit * RUN_ROWS, rows);
+    let parts: Vec<Range<usize>> = layout.products.parts(table.rows()).collect();
+    let merge = |mut total: Vec<Option<Cell>>, part: Vec<Option<Cell>>| {
+        total.iter_mut().zip(part).for_each(|(total, part)| merge_some(total, part));
+        total
+    };
+    let total = if input.parallel && parts.len() > 1 {
+        let parts: Vec<Vec<Option<Cell>>> = parts.into_par_iter().map(part).collect();
+        parts.into_iter().reduce(merge)
+    } else {
+        parts.into_iter().map(part).reduce(merge)
+    };
+    Ok(total.unwrap_or_else(|| vec![None; input.cells]))
+}
+
+/// Merges what some rows have of a cell; most parts of a table have rows of few cells, whose moments may be large.
+fn merge_some(total: &mut Option<Cell>, part: Option<Cell>) {
+    match (total.as_mut(), part) {
+        (Some(total), Some(part)) => total.merge(&part),
+        (None, part) => *total = part,
+        (Some(_), None) => {}
+    }
+}
+
+/// Some rows of a unit that starts at global row `start`.
+fn of_part(
+    layout: &Layout,
+    input: &Input,
+    table: &Table,
+    start: usize,
+    part: Range<usize>,
+) -> Vec<Option<Cell>> {
     let mut cells: Vec<Option<Growing>> = (0..input.cells).map(|_| None).collect();
     let new = || Growing::new(layout, input);
     let mut packer = Packer::new(layout, input.cell_of);
     let mut weights: Vec<Vec<f64>> = vec![Vec::new(); input.cells + 1];
     let mut done = vec![0; input.cells];
-    for from in (0..table.rows()).step_by(PACK) {
-        let rows = from..(from + PACK).min(table.rows());
+    for from in part.clone().step_by(PACK) {
+        let rows = from..(from + PACK).min(part.end);
         let see = |cell: usize, j, piece: Piece| {
             if let Some(cell) = cells.get_mut(cell).filter(|_| !input.joint_only) {
                 cell.get_or_insert_with(new).cell.see(j, piece);
             }
         };
-        let pack = packer.pack(&table, start, rows.clone(), Some(input.target), see);
+        let pack = packer.pack(table, start, rows.clone(), Some(input.target), see);
         if let Some(weight) = input.weight {
             weights.iter_mut().for_each(Vec::clear);
             let own = input.cell_of[start..].iter().zip(&weight[start..]).take(rows.end).skip(rows.start);
@@ -203,7 +230,7 @@ fn of_unit(layout: &Layout, input: &Input, unit: usize) -> Result<Vec<Option<Cel
             }
         });
     }
-    Ok(cells.into_iter().map(|cell| Some(cell?.finish(layout))).collect())
+    cells.into_iter().map(|cell| Some(cell?.finish(layout))).collect()
 }
 
 /// Cells merged, in their order, into as many as `into` has; `part_of` says into which.

@@ -12,6 +12,7 @@ mod order;
 mod out_of_fold;
 mod outcome;
 mod pack;
+mod products;
 mod search;
 mod two_pass;
 mod view;

@@ -1,5 +1,7 @@
 //! Pass 2: the out-of-fold predictions of many fits in one walk over the rows.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::pack::{PACK, Packer};
@@ -7,7 +9,7 @@ use super::two_pass::{Fit, TwoPass};
 use crate::contract::Prediction;
 use crate::diag::Result;
 use crate::linalg::{Affine, Block, Matrix, linear_many};
-use crate::table::RUN_ROWS;
+use crate::table::{RUN_ROWS, Table};
 
 /// The linear forms of one fold's fits, one column an output.
 struct Forms {
@@ -78,7 +80,7 @@ impl TwoPass<'_> {
 
     /// Each fold's test rows x outputs.
     fn sums(&self, forms: &[Forms], parallel: bool) -> Result<Vec<Matrix>> {
-        let one = |unit: usize| self.sums_of_unit(forms, unit);
+        let one = |unit: usize| self.sums_of_unit(forms, unit, parallel);
         let units = self.scan().units();
         let rows = |k: usize| self.bound.folds[k].test.len();
         let empty = |(k, forms): (usize, &Forms)| Matrix::zeros(rows(k), forms.offsets.len());
@@ -105,16 +107,38 @@ impl TwoPass<'_> {
     }
 
     /// Of each fold, the parts that its rows in a unit make, in order.
-    fn sums_of_unit(&self, forms: &[Forms], unit: usize) -> Result<Vec<Vec<Matrix>>> {
+    fn sums_of_unit(&self, forms: &[Forms], unit: usize, parallel: bool) -> Result<Vec<Vec<Matrix>>> {
         let table = self.scan().unit(unit)?;
+        let part = |rows| self.sums_of_part(forms, &table, unit * RUN_ROWS, rows);
+        let parts = self.layout.products.parts(table.rows());
+        let parts: Vec<Vec<Vec<Matrix>>> = if parallel {
+            parts.collect::<Vec<_>>().into_par_iter().map(part).collect()
+        } else {
+            parts.map(part).collect()
+        };
+        let mut all: Vec<Vec<Matrix>> = forms.iter().map(|_| Vec::new()).collect();
+        for part in parts {
+            all.iter_mut().zip(part).for_each(|(all, part)| all.extend(part));
+        }
+        Ok(all)
+    }
+
+    /// The same of some rows of a unit that starts at global row `start`.
+    fn sums_of_part(
+        &self,
+        forms: &[Forms],
+        table: &Table,
+        start: usize,
+        part: Range<usize>,
+    ) -> Vec<Vec<Matrix>> {
         let mut packer = Packer::new(&self.layout, &self.cell_of);
         let mut parts: Vec<Vec<Matrix>> = forms.iter().map(|_| Vec::new()).collect();
-        for from in (0..table.rows()).step_by(PACK) {
-            let rows = from..(from + PACK).min(table.rows());
-            let pack = packer.pack(&table, unit * RUN_ROWS, rows, None, |_, _, _| {});
+        for from in part.clone().step_by(PACK) {
+            let rows = from..(from + PACK).min(part.end);
+            let pack = packer.pack(table, start, rows, None, |_, _, _| {});
             pack.blocks(|k, block| parts[k].push(forms[k].of(&block)));
         }
-        Ok(parts)
+        parts
     }
 }
 

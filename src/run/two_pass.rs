@@ -53,7 +53,7 @@ impl<'a> TwoPass<'a> {
     pub fn collect(bound: &'a Bound<'a>, plan: &'a Plan) -> Result<Self> {
         let none = || Code::Bug.error("a plan of two passes without the first");
         let walk = plan.inner.walks.first().ok_or_else(none)?;
-        let layout = Layout::of(&bound.x, &bound.y)?;
+        let layout = Layout::of(&bound.x, &bound.y, &plan.products)?;
         let mut cell_of = vec![0; bound.x.rows()];
         for (k, fold) in bound.folds.iter().enumerate() {
             fold.test.each(|row| cell_of[row as usize] = k as u16);
@@ -99,11 +99,15 @@ impl<'a> TwoPass<'a> {
     }
 
     fn far(&self, spread: impl Fn(usize) -> Spread) -> Option<String> {
-        let far = |place: &Place| match place {
-            Place::Number { at, .. } => spread(*at).is_far(),
-            Place::Category { .. } => false,
-        };
-        let j = self.layout.places.iter().position(far)?;
+        let far = |at: usize| spread(at).is_far();
+        let products = &self.layout.products;
+        if (products.at..products.at + products.len()).any(far) {
+            return Some(
+                "the products of the training values are far from those of the first rows".to_owned(),
+            );
+        }
+        let number = |place: &Place| matches!(place, Place::Number { at, .. } if far(*at));
+        let j = self.layout.places.iter().position(number)?;
         let name = &self.bound.x.schema().fields()[j].name;
         Some(format!("the training values of `{name}` are far from those of the first rows"))
     }
@@ -188,7 +192,7 @@ pub(super) fn chain<'v>(
         let place = |error: crate::diag::Diagnostic| {
             error.prefixed(&format!("step `{}`", node.name)).or_at(&node.span)
         };
-        if let Some(name) = view.without_order(node.step.needs()) {
+        if let Some(name) = view.without_values(node.step.needs()) {
             caveats
                 .doubts
                 .push(format!("{}: the values of `{name}` are no column of the data", node.address));
@@ -196,13 +200,24 @@ pub(super) fn chain<'v>(
         }
         let stats = view.stats(node.step.needs())?;
         let step = node.step.fit_stats(&stats).map_err(place)?;
-        let Some(map) = step.map() else {
-            let message = format!("step `{}` promised to be a map and is none", node.name);
-            return Err(Code::Bug.error(message));
-        };
-        caveats.refused.extend(view.refused(&map));
         caveats.doubts.extend(step.doubt().map(|doubt| format!("{}: {doubt}", node.address)));
-        view = view.through(&map);
+        view = match (step.map(), step.products()) {
+            (Some(map), _) => {
+                caveats.refused.extend(view.refused(&map));
+                view.through(&map)
+            }
+            (None, Some(products)) => match view.multiplied(&products) {
+                Ok(view) => view,
+                Err(doubt) => {
+                    caveats.doubts.push(format!("{}: {doubt}", node.address));
+                    break;
+                }
+            },
+            (None, None) => {
+                let message = format!("step `{}` promised to be a map and is none", node.name);
+                return Err(Code::Bug.error(message));
+            }
+        };
         fitted.push(FittedNode { class: node.step.name(), name: node.name.clone(), step: step.into() });
     }
     Ok((fitted, view))

@@ -27,6 +27,7 @@ mod parquet;
 mod pca;
 mod places;
 mod processes;
+mod products;
 mod proxy;
 mod redis;
 mod report;
