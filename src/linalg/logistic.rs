@@ -49,17 +49,11 @@ pub fn logistic(
     weight: Option<&[f64]>,
     options: &LogisticOptions,
 ) -> Result<Logistic> {
-    let grid = LogisticGrid {
-        blocks: x,
-        codes,
-        classes,
-        weight,
-        fold_of: None,
-        maps: &[(0..x.columns() as u32).map(Affine::column).collect()],
-        c: &[options.c],
-        fit_intercept: options.fit_intercept,
-        max_iter: options.max_iter,
-    };
+    let map = (0..x.columns() as u32).map(Affine::column).collect();
+    let (maps, c) = ([map], [options.c]);
+    let (fit_intercept, max_iter) = (options.fit_intercept, options.max_iter);
+    let all = LogisticGrid::new(x, codes, classes, &maps, &c);
+    let grid = LogisticGrid { weight, fit_intercept, max_iter, ..all };
     let fit = logistic_grid(&grid)?.pop().and_then(|mut fits| fits.pop());
     fit.ok_or_else(|| Code::Bug.error("a grid of one has no fit"))
 }

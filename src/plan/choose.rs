@@ -7,7 +7,7 @@ use super::Bound;
 use crate::contract::erased::AnyModel;
 use crate::contract::{Needs, Types};
 use crate::diag::{Code, Result};
-use crate::graph::{Pipeline, StepNode};
+use crate::graph::{Graph, Pipeline, StepNode};
 use crate::table::{Data, Target};
 
 /// How the folds are fitted.
@@ -53,8 +53,10 @@ pub struct Plan {
     pub reason: String,
     /// Every step and the model, in order.
     pub steps: Vec<StepPlan>,
-    /// How often the table is read.
+    /// How often the table is read, beside [`Plan::iterates`].
     pub passes: usize,
+    /// Whether a model reads the rows in every iteration as well, those of all folds at once.
+    pub iterates: bool,
     /// What the run holds at its peak beside the process, in bytes: the table and the working sets.
     pub bytes: u64,
     /// Whether the work is large enough for threads to pay.
@@ -94,6 +96,7 @@ pub fn plan(bound: &Bound, forced: Option<Path>) -> Result<Plan> {
         forced.unwrap_or(if obstacle.is_some() { Path::General } else { Path::TwoPass })
     };
     let paths: Vec<Path> = obstacles.iter().map(chosen).collect();
+    let iterates = iterates(graph, &paths);
     let slow = paths.iter().filter(|path| **path == Path::General).count();
     let path = if slow == 0 { Path::TwoPass } else { Path::General };
     let reason = match (forced, first) {
@@ -102,6 +105,10 @@ pub fn plan(bound: &Bound, forced: Option<Path>) -> Result<Plan> {
             format!("{} candidates two-pass, {slow} general: {obstacle}", paths.len() - slow)
         }
         (None, Some(obstacle)) => obstacle.clone(),
+        (None, None) if iterates => {
+            "every step is affine in each fold, and the model reads the rows in every iteration, once for all folds"
+                .to_owned()
+        }
         (None, None) => "every step is affine in each fold, and the model is fitted from moments".to_owned(),
     };
     let (rows, columns) = (bound.x.rows(), bound.x.width());
@@ -111,7 +118,17 @@ pub fn plan(bound: &Bound, forced: Option<Path>) -> Result<Plan> {
         Path::General => 2 * bound.folds.len() + 1,
     };
     let parallel = rows.saturating_mul(columns).saturating_mul(fits) > PARALLEL_WORK;
-    Ok(Plan { path, paths, reason, steps, passes, bytes: bytes(bound, path), parallel })
+    let bytes = bytes(bound, path, iterates);
+    Ok(Plan { path, paths, reason, steps, passes, iterates, bytes, parallel })
+}
+
+/// Whether some pipeline of the two-pass path has a model that reads the rows in every iteration.
+fn iterates(graph: &Graph, paths: &[Path]) -> bool {
+    let model = |i: usize| match &graph.search {
+        Some(search) => &search.candidates[i].pipeline.model.model,
+        None => &graph.pipeline.model.model,
+    };
+    (0..paths.len()).any(|i| paths[i] == Path::TwoPass && model(i).needs().has(Needs::BLOCKS))
 }
 
 /// Every step and the model, with the types of features that reach them; `types` are those of each
@@ -160,7 +177,9 @@ fn judge(node: &StepNode, input: Types) -> StepPlan {
 
 fn judge_model(model: &Arc<dyn AnyModel>) -> StepPlan {
     let (path, reason) = if model.needs().has(Needs::ROWS) {
-        (Path::General, "reads the rows in every iteration, or is no linear model")
+        (Path::General, "is fitted from rows")
+    } else if model.needs().has(Needs::BLOCKS) {
+        (Path::TwoPass, "reads the rows in every iteration, once for all folds and candidates")
     } else {
         (Path::TwoPass, "is fitted from joint moments, or from rows where those would lose digits")
     };
@@ -229,11 +248,13 @@ fn streamed_bytes(bound: &Bound) -> u64 {
 }
 
 /// Bytes held at the peak.
-fn bytes(bound: &Bound, path: Path) -> u64 {
+fn bytes(bound: &Bound, path: Path, iterates: bool) -> u64 {
     let (table, kept) = (table_bytes(bound), bound.x.rows() as u64 * 13);
     match path {
         // The units that the threads are at.
-        Path::TwoPass if bound.x.is_streamed() => streamed_bytes(bound) + moment_bytes(bound) + kept,
+        Path::TwoPass if bound.x.is_streamed() && !iterates => {
+            streamed_bytes(bound) + moment_bytes(bound) + kept
+        }
         Path::TwoPass => table + moment_bytes(bound) + kept,
         // Each fold in flight holds its own features of all rows. Not asked of rayon, whose answer
         // starts its threads.
