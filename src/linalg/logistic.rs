@@ -31,6 +31,8 @@ pub struct Logistic {
     pub iterations: usize,
     /// Whether the optimum was reached. It never is where classes can be separated and `c` is infinite.
     pub converged: bool,
+    /// Whether other coefficients are an optimum too: columns depend on each other, and no penalty chooses.
+    pub ambiguous: bool,
 }
 
 /// Minimises c sum w loss + |coef|^2 / 2 over the rows of `x` (n x p) with `codes` below `classes`: the log loss of
@@ -220,7 +222,7 @@ mod tests {
         assert_eq!(fit.coef[(0, 3)], 0.0);
         near(&[fit.coef[(0, 4)]], &[fit.coef[(0, 0)]], 1e-12);
         let unpenalised = logistic(&wide, &codes, 2, None, &options(f64::INFINITY, true)).unwrap();
-        assert!(unpenalised.converged);
+        assert!(unpenalised.converged && unpenalised.ambiguous && !fit.ambiguous);
         near(&[unpenalised.coef[(0, 0)], unpenalised.coef[(0, 4)]], &[3.5561887660554095 / 2.0; 2], 1e-9);
         assert!(plain.converged);
         // No column at all: the log odds.

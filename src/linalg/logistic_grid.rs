@@ -70,7 +70,8 @@ impl<'a> LogisticGrid<'a> {
 ///
 /// Newton's method with a line search, to the optimum up to rounding. Columns are centred and scaled by powers of two
 /// inside, which changes the arithmetic and not the objective. Softmax coefficients are sought among those that sum to
-/// 0 over the classes, where the optimum lies and is unique. Fits on all rows start from fits on a part of them, fits
+/// 0 over the classes, where the optimum lies and is unique. Where columns depend on each other and nothing is penalised
+/// there are many: the one that is found hangs on the start and on the raw columns. Fits on all rows start from fits on a part of them, fits
 /// of folds from those on all rows. Rows are summed in blocks and merged in order: equal bits for any number of
 /// threads.
 ///
@@ -122,7 +123,8 @@ pub fn logistic_grid(grid: &LogisticGrid) -> Result<Vec<Vec<Logistic>>> {
 
 fn outside(fit: &Fit) -> Logistic {
     let (coef, intercept) = fit.outside();
-    Logistic { coef, intercept, iterations: fit.steps, converged: fit.outcome == Some(true) }
+    let (iterations, converged) = (fit.steps, fit.outcome == Some(true));
+    Logistic { coef, intercept, iterations, converged, ambiguous: fit.is_ambiguous() }
 }
 
 impl LogisticGrid<'_> {

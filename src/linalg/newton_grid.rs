@@ -117,6 +117,11 @@ impl<'a> Fit<'a> {
         self.space.outside(self.at.as_ref().map_or(&self.trial, |at| &at.parameters))
     }
 
+    /// Whether other parameters do as well: columns depend on each other, and no penalty chooses.
+    pub(super) fn is_ambiguous(&self) -> bool {
+        self.model.as_ref().is_some_and(|model| model.factor.is_dependent())
+    }
+
     /// Takes the answer of a pass at the trial point.
     fn absorb(
         &mut self,

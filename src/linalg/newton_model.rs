@@ -20,7 +20,8 @@ pub(super) struct Anchor {
 pub(super) struct Model {
     /// The Hessian of the loss.
     pub(super) anchor: Arc<Anchor>,
-    factor: NewtonFactor,
+    /// That of the Hessian with the penalty.
+    pub(super) factor: NewtonFactor,
     /// Whether the anchor is where the fit is.
     pub(super) here: bool,
     seen: Vec<Seen>,
@@ -52,7 +53,7 @@ impl Anchor {
 }
 
 impl Model {
-    /// Nothing was seen yet; `factor` is that of the anchor's Hessian with the penalty.
+    /// Nothing was seen yet.
     pub(super) fn new(anchor: &Arc<Anchor>, factor: NewtonFactor, here: bool) -> Self {
         Self { anchor: Arc::clone(anchor), factor, here, seen: Vec::new() }
     }

@@ -13,7 +13,7 @@ type Outcome = Result<FittedLogisticRegression, Unfit>;
 /// For each design one outcome a candidate. Those that differ in `C` alone are one grid; folds whose training rows lack
 /// a class are left to their rows.
 pub(super) fn fit_folds(grid: &[&LogisticRegression], rows: &SharedRows) -> Vec<Vec<Outcome>> {
-    let all = |unfit: &Unfit| rows.designs.iter().map(|_| refused(grid.len(), unfit)).collect();
+    let all = |unfit: &Unfit| rows.designs.iter().map(|_| refused(grid.len(), unfit)).collect::<Vec<_>>();
     if let Some(fault) = grid.iter().find_map(|model| model.unsupported()) {
         return all(&Unfit::Failed(Code::NotSupported.error(fault.message)));
     }
@@ -28,18 +28,14 @@ pub(super) fn fit_folds(grid: &[&LogisticRegression], rows: &SharedRows) -> Vec<
             None => kinds.push(vec![i]),
         }
     }
-    let mut outcomes: Vec<Vec<(usize, Outcome)>> = rows.designs.iter().map(|_| Vec::new()).collect();
+    let mut outcomes: Vec<Vec<Outcome>> = all(&Unfit::Failed(Code::Bug.error("a candidate without a fit")));
     for kind in kinds {
         let models: Vec<&LogisticRegression> = kind.iter().map(|i| grid[*i]).collect();
         for (outcomes, fits) in outcomes.iter_mut().zip(folds.fit(&models)) {
-            outcomes.extend(kind.iter().copied().zip(fits));
+            kind.iter().zip(fits).for_each(|(i, fit)| outcomes[*i] = fit);
         }
     }
-    let in_order = |mut outcomes: Vec<(usize, Outcome)>| {
-        outcomes.sort_by_key(|(i, _)| *i);
-        outcomes.into_iter().map(|(_, outcome)| outcome).collect()
-    };
-    outcomes.into_iter().map(in_order).collect()
+    outcomes
 }
 
 fn refused(candidates: usize, unfit: &Unfit) -> Vec<Outcome> {
@@ -137,6 +133,10 @@ impl<'a> Folds<'a> {
     }
 
     fn fitted(&self, fit: Logistic) -> Outcome {
+        if fit.ambiguous {
+            let reason = "the features depend on each other, and no penalty chooses among their coefficients";
+            return Err(Unfit::Rows(reason.into()));
+        }
         let fitted = FittedLogisticRegression::of(Arc::clone(&self.labels), self.present.clone(), fit);
         fitted.map_err(Unfit::Failed)
     }

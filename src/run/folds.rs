@@ -1,8 +1,6 @@
 //! The two-pass path's fits in all folds: from the moments of each, or, of models that read the rows in every
 //! iteration, in all folds at once from raw columns that they share.
 
-use std::collections::BTreeSet;
-
 use rayon::prelude::*;
 
 use super::candidates::{OnRows, Prepared, same_steps};
@@ -11,9 +9,8 @@ use super::two_pass::{Fit, TwoPass};
 use super::{Work, stopped};
 use crate::contract::erased::{AnyFit, AnyModel};
 use crate::contract::{Design, Needs, SharedRows, Unfit};
-use crate::diag::{Result, Watch};
+use crate::diag::{Code, Result, Watch};
 use crate::graph::Pipeline;
-use crate::linalg::Affine;
 
 /// What became of pipelines.
 pub struct Fits {
@@ -33,11 +30,12 @@ impl Work<'_> {
         let (shared, own): (Vec<usize>, Vec<usize>) =
             (0..pipelines.len()).partition(|i| pipelines[*i].model.model.needs().has(Needs::BLOCKS));
         let of = |places: &[usize]| places.iter().map(|i| pipelines[*i]).collect::<Vec<_>>();
-        let mut fits: Vec<Vec<(usize, Result<Fit>)>> = (0..folds).map(|_| Vec::new()).collect();
+        let none = || pipelines.iter().map(|_| Err(Code::Bug.error("a pipeline without a fit")));
+        let mut fits: Vec<Vec<Result<Fit>>> = (0..folds).map(|_| none().collect()).collect();
         let mut whole: Vec<Option<Fit>> = pipelines.iter().map(|_| None).collect();
         let mut take = |places: &[usize], found: Vec<Vec<Result<Fit>>>| {
             for (fits, found) in fits.iter_mut().zip(found) {
-                fits.extend(places.iter().copied().zip(found));
+                places.iter().zip(found).for_each(|(i, fit)| fits[*i] = fit);
             }
         };
         if !own.is_empty() {
@@ -50,11 +48,7 @@ impl Work<'_> {
             take(&kind, found.folds);
             kind.iter().zip(found.whole).for_each(|(i, fit)| whole[*i] = fit);
         }
-        let in_order = |mut fits: Vec<(usize, Result<Fit>)>| {
-            fits.sort_by_key(|(i, _)| *i);
-            fits.into_iter().map(|(_, fit)| fit).collect()
-        };
-        Ok(Fits { folds: fits.into_iter().map(in_order).collect(), whole })
+        Ok(Fits { folds: fits, whole })
     }
 
     /// Fits a pipeline of the two-pass path on all rows.
@@ -142,7 +136,7 @@ impl AtOnce<'_> {
 
     /// For each design one outcome a pipeline.
     fn models(&self, mut designs: Vec<Design>) -> Result<Vec<Vec<AnyFit>>> {
-        let positions = renumbered(&mut designs);
+        let positions = renumbered(&mut designs, self.two_pass.layout.features);
         let widest = designs.iter().map(|design| design.features.len()).max().unwrap_or(0);
         if positions.len() > most_positions(widest) {
             let reason = format!("{widest} features are made of {} columns and levels", positions.len());
@@ -209,14 +203,21 @@ fn most_positions(features: usize) -> usize {
     4 * features + 64
 }
 
-/// The positions that some feature is made of, ascending; the features are then forms of these.
-fn renumbered(designs: &mut [Design]) -> Vec<u32> {
-    let features = || designs.iter().flat_map(|design| &design.features);
-    let positions: BTreeSet<u32> = features().flat_map(|form| &form.terms).map(|(at, _)| *at).collect();
-    let positions: Vec<u32> = positions.into_iter().collect();
-    let mut places = vec![0; positions.last().map_or(0, |last| *last as usize + 1)];
-    positions.iter().zip(0..).for_each(|(at, place)| places[*at as usize] = place);
-    let renumber = |form: &mut Affine| form.terms.iter_mut().for_each(|(at, _)| *at = places[*at as usize]);
-    designs.iter_mut().flat_map(|design| &mut design.features).for_each(renumber);
+/// Those of so many positions that some feature is made of, ascending; the features are then forms of these.
+fn renumbered(designs: &mut [Design], all: usize) -> Vec<u32> {
+    let mut terms: Vec<&mut u32> = Vec::new();
+    for form in designs.iter_mut().flat_map(|design| &mut design.features) {
+        form.terms.iter_mut().for_each(|(at, _)| terms.push(at));
+    }
+    let mut places = vec![None; all];
+    terms.iter().for_each(|at| places[**at as usize] = Some(0));
+    let mut positions = Vec::new();
+    for (at, place) in (0..).zip(&mut places) {
+        if let Some(place) = place {
+            *place = positions.len() as u32;
+            positions.push(at);
+        }
+    }
+    terms.into_iter().for_each(|at| *at = places[*at as usize].unwrap_or_default());
     positions
 }

@@ -101,7 +101,6 @@ fn both_paths_have_the_same_optimum() {
         "LogisticRegression",
         "{LogisticRegression: {C: 100, class_weight: balanced}}",
         "{LogisticRegression: {C: 0.01, fit_intercept: false}}",
-        "{LogisticRegression: {C: .inf}}",
         "{LogisticRegression: {class_weight: {no: 3, yes: 0.5}}}",
     ];
     for classes in [2, 3] {
@@ -120,11 +119,21 @@ fn both_paths_have_the_same_optimum() {
 #[test]
 fn a_search_over_models_and_steps_agrees() {
     let search = "roles: {weight: w}\nmodel: LogisticRegression\ncv: 3\nscoring: [neg_log_loss]\n\
-        search: {GridSearchCV: {param_grid: {model__C: [0.01, 1, 30, .inf], model__class_weight: [null, balanced], \
+        search: {GridSearchCV: {param_grid: {model__C: [0.01, 1, 30, 1000], model__class_weight: [null, balanced], \
         model__fit_intercept: [true, false], preprocess__num__simpleimputer__strategy: [mean, median]}}}\n";
     let fast = agree(&format!("{MIXED}{search}"), &mixed(700, 3));
     assert_eq!(fast.search.unwrap().tried.len(), 32);
     assert_eq!(fast.rows_reason, None);
+}
+
+/// Without a penalty an indicator of every level leaves many optima: both paths have the same one.
+#[test]
+fn no_penalty_agrees() {
+    let file = format!("{MIXED}roles: {{id: [w]}}\nmodel: {{LogisticRegression: {{C: .inf}}}}\ncv: 3\n");
+    let outcome = agree(&file, &mixed(900, 3));
+    assert!(outcome.rows_reason.is_some_and(|reason| reason.contains("depend on each other")));
+    let outcome = agree(&file.replace("{handle_unknown: ignore}", "{drop: first}"), &mixed(900, 3));
+    assert_eq!(outcome.rows_reason, None);
 }
 
 /// The fit on all rows comes with those of the folds, and is what it would be alone.
