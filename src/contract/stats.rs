@@ -7,7 +7,7 @@ use crate::table::Levels;
 
 /// Which statistics a component needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Needs(u8);
+pub struct Needs(u16);
 
 impl Needs {
     /// Nothing but the features' names and types, and how many rows have a value.
@@ -28,6 +28,9 @@ impl Needs {
     /// The joint moments of all features and targets, weighted: what linear models need. A step gets
     /// them without weights, and need not get the targets.
     pub const JOINT: Needs = Needs(64);
+    /// The rows again and again, block by block, which the fits of all folds share: for models that are
+    /// fitted in iterations, [`Model::fit_folds`](super::Model::fit_folds).
+    pub const BLOCKS: Needs = Needs(128);
 
     /// Both.
     pub const fn and(self, other: Needs) -> Needs {

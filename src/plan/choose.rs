@@ -9,7 +9,7 @@ use super::{Bound, Inner, Multiplied, Products};
 use crate::contract::Needs;
 use crate::contract::erased::AnyModel;
 use crate::diag::{Code, Result};
-use crate::graph::Pipeline;
+use crate::graph::{Graph, Pipeline};
 use crate::table::{RUN_ROWS, Target};
 
 /// How the folds are fitted.
@@ -59,8 +59,10 @@ pub struct Plan {
     pub steps: Vec<StepPlan>,
     /// The cells of the rows whose moments the two-pass path makes.
     pub inner: Inner,
-    /// How often the table is read.
+    /// How often the table is read, beside [`Plan::iterates`].
     pub passes: usize,
+    /// Whether a model reads the rows in every iteration as well, those of all folds at once.
+    pub iterates: bool,
     /// What the run holds at its peak beside the process, in bytes: the table and the working sets.
     pub bytes: u64,
     /// Whether the work is large enough for threads to pay.
@@ -98,6 +100,7 @@ pub fn plan(bound: &Bound, forced: Option<Path>) -> Result<Plan> {
         forced.unwrap_or(if obstacle.is_some() { Path::General } else { Path::TwoPass })
     };
     let paths: Vec<Path> = obstacles.iter().map(chosen).collect();
+    let iterates = iterates(graph, &paths);
     let slow = paths.iter().filter(|path| **path == Path::General).count();
     if slow == paths.len() {
         products = Products::default();
@@ -109,6 +112,10 @@ pub fn plan(bound: &Bound, forced: Option<Path>) -> Result<Plan> {
             format!("{} candidates two-pass, {slow} general: {obstacle}", paths.len() - slow)
         }
         (None, Some(obstacle)) => obstacle.clone(),
+        (None, None) if iterates => {
+            "every step is affine in each fold, and the model reads the rows in every iteration, once for all folds"
+                .to_owned()
+        }
         (None, None) if products.products().is_empty() => {
             "every step is affine in each fold, and the model is fitted from moments".to_owned()
         }
@@ -126,8 +133,17 @@ pub fn plan(bound: &Bound, forced: Option<Path>) -> Result<Plan> {
     let parallel = rows.saturating_mul(columns).saturating_mul(fits) > PARALLEL_WORK;
     let products_made = products.products().len();
     let inner_bytes = if path == Path::TwoPass { inner_bytes(bound, &inner, products_made) } else { 0 };
-    let bytes = bytes(bound, path, products_made) + inner_bytes;
-    Ok(Plan { path, paths, reason, products, steps, inner, passes, bytes, parallel })
+    let bytes = bytes(bound, path, iterates, products_made) + inner_bytes;
+    Ok(Plan { path, paths, reason, products, steps, inner, passes, iterates, bytes, parallel })
+}
+
+/// Whether some pipeline of the two-pass path has a model that reads the rows in every iteration.
+fn iterates(graph: &Graph, paths: &[Path]) -> bool {
+    let model = |i: usize| match &graph.search {
+        Some(search) => &search.candidates[i].pipeline.model.model,
+        None => &graph.pipeline.model.model,
+    };
+    (0..paths.len()).any(|i| paths[i] == Path::TwoPass && model(i).needs().has(Needs::BLOCKS))
 }
 
 /// The cells of the inner folds of all models that may take the two-pass path; where their moments would be too many, that
@@ -205,13 +221,21 @@ fn obstacles(pipelines: &[&Pipeline], bound: &Bound) -> (Vec<Option<String>>, Pr
 /// Every step and the model.
 fn judged(pipeline: &Pipeline, bound: &Bound) -> Judged {
     let mut judged = judge::steps(pipeline, bound);
-    judged.steps.push(judge_model(&pipeline.model.model));
+    let mut model = judge_model(&pipeline.model.model);
+    if !judged.products.is_empty() && pipeline.model.model.needs().has(Needs::BLOCKS) {
+        // Blocks are of raw columns, without their products.
+        (model.path, model.reason) =
+            (Path::General, "reads products of columns in every iteration".to_owned());
+    }
+    judged.steps.push(model);
     judged
 }
 
 fn judge_model(model: &Arc<dyn AnyModel>) -> StepPlan {
     let (path, reason) = if model.needs().has(Needs::ROWS) {
-        (Path::General, "reads the rows in every iteration, or is no linear model")
+        (Path::General, "is fitted from rows")
+    } else if model.needs().has(Needs::BLOCKS) {
+        (Path::TwoPass, "reads the rows in every iteration, once for all folds and candidates")
     } else if model.inner_folds().is_some() {
         (
             Path::TwoPass,
@@ -297,11 +321,11 @@ fn streamed_bytes(bound: &Bound) -> u64 {
 }
 
 /// Bytes held at the peak.
-fn bytes(bound: &Bound, path: Path, products: usize) -> u64 {
+fn bytes(bound: &Bound, path: Path, iterates: bool, products: usize) -> u64 {
     let (table, kept) = (table_bytes(bound), bound.x.rows() as u64 * 13);
     match path {
         // The units that the threads are at.
-        Path::TwoPass if bound.x.is_streamed() => {
+        Path::TwoPass if bound.x.is_streamed() && !iterates => {
             streamed_bytes(bound) + moment_bytes(bound, products) + kept
         }
         Path::TwoPass => table + moment_bytes(bound, products) + kept,

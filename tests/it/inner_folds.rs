@@ -198,10 +198,9 @@ fn equal_bits_on_any_number_of_threads() {
 #[test]
 fn what_needs_rows_says_so() {
     let data = table(300, 3);
-    for (model, why) in [
-        ("RidgeCV", "reads the rows"),
-        ("{RidgeCV: {cv: 3, scoring: neg_mean_absolute_error}}", "reads the rows"),
-    ] {
+    for (model, why) in
+        [("RidgeCV", "from rows"), ("{RidgeCV: {cv: 3, scoring: neg_mean_absolute_error}}", "from rows")]
+    {
         let (plan, _) = outcome(&format!("roles: {{id: [w]}}\nmodel: {model}\ncv: 3"), &data, None);
         assert_eq!(plan.path, Path::General);
         assert!(plan.reason.contains(why), "{}", plan.reason);

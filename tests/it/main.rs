@@ -34,6 +34,7 @@ mod report;
 mod searches;
 mod secrets;
 mod server;
+mod shared_rows;
 mod shifts;
 mod step_tables;
 mod steps;
