@@ -70,6 +70,7 @@ fn object(graph: &Graph, bound: &Bound, plan: &Plan, loaded: &Loaded) -> serde_j
         "reason": plan.reason,
         "candidates": crate::report::candidates(plan, graph),
         "passes": plan.passes,
+        "iterates": plan.iterates,
         "bytes": plan.bytes,
         "splitter": graph.splitter.as_ref().map(|splitter| splitter.name()),
         "splitter_reason": graph.splitter_reason,
@@ -87,7 +88,8 @@ fn text(graph: &Graph, bound: &Bound, plan: &Plan, loaded: &Loaded) -> String {
     if let Some(search) = &graph.search {
         text.push_str(&format!("search    {} of {} candidates\n", search.class, search.candidates.len()));
     }
-    text.push_str(&format!("passes    {} over the table\n", plan.passes));
+    let more = if plan.iterates { ", and one in every iteration of the model" } else { "" };
+    text.push_str(&format!("passes    {} over the table{more}\n", plan.passes));
     text.push_str(&format!("memory    {:.1} MiB\n", plan.bytes as f64 / 1048576.0));
     text.push_str(&format!("folds     {}\n", graph.splitter_reason));
     for (k, fold) in bound.folds.iter().take(FOLDS_SHOWN).enumerate() {

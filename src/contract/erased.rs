@@ -8,8 +8,9 @@ use std::marker::PhantomData;
 
 use super::params::Checks;
 use super::{
-    Exception, Facts, Fault, FittedModel, FittedStep, Fold, Frame, Linear, Loader, Map, Model, Needs, Param,
-    Params, Prediction, Rng, Saver, Split, Splitter, State, Stats, Step, Task, Train, Types, Unfit, Value,
+    Exception, Facts, Fault, FittedModel, FittedStep, Fold, Frame, Linear, Loader, Map, Model, Monomials,
+    Needs, Param, Params, PowerColumn, Prediction, Rng, Saver, SharedRows, Split, Splitter, State, Stats,
+    Step, Task, Train, Types, Unfit, Value,
 };
 use crate::diag::{Diagnostic, Result};
 use crate::linalg::Matrix;
@@ -63,6 +64,10 @@ pub trait AnyStep: AnyParams {
     fn needs(&self) -> Needs;
     /// As [`Step::maps`].
     fn maps(&self, input: Types) -> bool;
+    /// As [`Step::rescales`].
+    fn rescales(&self) -> bool;
+    /// As [`Step::products`].
+    fn products(&self, features: usize) -> Option<Monomials>;
     /// As [`Step::fit_stats`].
     ///
     /// # Errors
@@ -99,6 +104,14 @@ impl<T: Step> AnyStep for T {
         Step::maps(self, input)
     }
 
+    fn rescales(&self) -> bool {
+        Step::rescales(self)
+    }
+
+    fn products(&self, features: usize) -> Option<Monomials> {
+        Step::products(self, features)
+    }
+
     fn fit_stats(&self, stats: &Stats) -> Result<Box<dyn AnyFittedStep>> {
         Ok(Box::new(Step::fit_stats(self, stats)?))
     }
@@ -126,6 +139,8 @@ pub trait AnyFittedStep: Send + Sync {
     fn apply(&self, frame: &Frame) -> Result<Frame>;
     /// As [`FittedStep::map`].
     fn map(&self) -> Option<Map>;
+    /// As [`FittedStep::products`].
+    fn products(&self) -> Option<Vec<PowerColumn>>;
     /// As [`FittedStep::doubt`].
     fn doubt(&self) -> Option<String>;
     /// As [`FittedStep::notes`].
@@ -141,6 +156,10 @@ impl<T: FittedStep> AnyFittedStep for T {
 
     fn map(&self) -> Option<Map> {
         FittedStep::map(self)
+    }
+
+    fn products(&self) -> Option<Vec<PowerColumn>> {
+        FittedStep::products(self)
     }
 
     fn doubt(&self) -> Option<String> {
@@ -169,9 +188,13 @@ pub trait AnyModel: AnyParams {
     /// # Errors
     /// As there.
     fn fit(&self, train: &Train, rng: &mut Rng) -> Result<Box<dyn AnyFittedModel>>;
+    /// As [`Model::inner_folds`].
+    fn inner_folds(&self) -> Option<Box<dyn AnySplitter>>;
     /// As [`Model::fit_stats`]. All of `grid` must be of this model's own type; others are a bug
     /// and come back as one.
-    fn fit_grid(&self, grid: &[&dyn AnyModel], stats: &Stats) -> Vec<Result<Box<dyn AnyFittedModel>, Unfit>>;
+    fn fit_grid(&self, grid: &[&dyn AnyModel], stats: &Stats) -> Vec<AnyFit>;
+    /// As [`Model::fit_folds`], with a grid as in [`AnyModel::fit_grid`].
+    fn fit_folds(&self, grid: &[&dyn AnyModel], rows: &SharedRows) -> Vec<Vec<AnyFit>>;
     /// A copy, for another candidate.
     fn boxed(&self) -> Box<dyn AnyModel>;
 }
@@ -193,14 +216,22 @@ impl<T: Model> AnyModel for T {
         Ok(Box::new(Model::fit(self, train, rng)?))
     }
 
-    fn fit_grid(&self, grid: &[&dyn AnyModel], stats: &Stats) -> Vec<Result<Box<dyn AnyFittedModel>, Unfit>> {
-        let typed: Option<Vec<&T>> = grid.iter().map(|model| model.as_any().downcast_ref()).collect();
-        match typed {
+    fn inner_folds(&self) -> Option<Box<dyn AnySplitter>> {
+        Model::inner_folds(self)
+    }
+
+    fn fit_grid(&self, grid: &[&dyn AnyModel], stats: &Stats) -> Vec<AnyFit> {
+        typed(grid)
+            .map_or_else(|| mixed(grid), |typed| T::fit_stats(&typed, stats).into_iter().map(erase).collect())
+    }
+
+    fn fit_folds(&self, grid: &[&dyn AnyModel], rows: &SharedRows) -> Vec<Vec<AnyFit>> {
+        match typed(grid) {
             Some(typed) => {
-                let fits = T::fit_stats(&typed, stats).into_iter();
-                fits.map(|fit| fit.map(|fitted| Box::new(fitted) as Box<dyn AnyFittedModel>)).collect()
+                let folds = T::fit_folds(&typed, rows).into_iter();
+                folds.map(|fits| fits.into_iter().map(erase).collect()).collect()
             }
-            None => grid.iter().map(|_| Err(Unfit::Rows("a grid of several models".into()))).collect(),
+            None => rows.designs.iter().map(|_| mixed(grid)).collect(),
         }
     }
 
@@ -208,6 +239,22 @@ impl<T: Model> AnyModel for T {
         Box::new(self.clone())
     }
 }
+
+/// The models of a grid as what they are, if they are all of one type.
+fn typed<'a, T: Model>(grid: &[&'a dyn AnyModel]) -> Option<Vec<&'a T>> {
+    grid.iter().map(|model| model.as_any().downcast_ref()).collect()
+}
+
+fn mixed(grid: &[&dyn AnyModel]) -> Vec<AnyFit> {
+    grid.iter().map(|_| Err(Unfit::Rows("a grid of several models".into()))).collect()
+}
+
+fn erase<F: FittedModel>(fit: Result<F, Unfit>) -> AnyFit {
+    fit.map(|fitted| Box::new(fitted) as Box<dyn AnyFittedModel>)
+}
+
+/// What became of a model of a grid.
+pub type AnyFit = Result<Box<dyn AnyFittedModel>, Unfit>;
 
 /// A fitted model whose type is not known.
 pub trait AnyFittedModel: Send + Sync {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::erased::AnySplitter;
 use super::params::Checks;
-use super::{Frame, Needs, Params, Rng, State, Stats, Task, Train};
+use super::{Frame, Needs, Params, Rng, SharedRows, State, Stats, Task, Train};
 use crate::diag::{Diagnostic, Result};
 use crate::linalg::Matrix;
 use crate::table::Levels;
@@ -33,7 +34,7 @@ pub trait Model: Params + Checks {
     /// What it learns.
     type Fitted: FittedModel;
 
-    /// What it is fitted from; [`Needs::ROWS`] when statistics will not do.
+    /// What it is fitted from; [`Needs::ROWS`] when neither statistics nor shared rows will do.
     fn needs(&self) -> Needs;
 
     /// Fits from training rows.
@@ -42,9 +43,23 @@ pub trait Model: Params + Checks {
     /// A diagnostic that names the feature, and the row where one is to blame.
     fn fit(&self, train: &Train, rng: &mut Rng) -> Result<Self::Fitted>;
 
-    /// Fits a grid of candidates from the same statistics at once; one outcome a candidate.
+    /// What cuts the positions of its training rows into inner folds, if it is fitted from the joint moments of each of
+    /// those folds' own rows: [`Stats::inner`].
+    fn inner_folds(&self) -> Option<Box<dyn AnySplitter>> {
+        None
+    }
+
+    /// Fits a grid of candidates from the same statistics at once; one outcome a candidate. Those with inner folds have
+    /// the same.
     fn fit_stats(grid: &[&Self], _stats: &Stats) -> Vec<Result<Self::Fitted, Unfit>> {
         grid.iter().map(|_| Err(Unfit::Rows(format!("{} reads the rows", Self::NAME)))).collect()
+    }
+
+    /// Fits a grid of candidates in several folds at once, with [`Needs::BLOCKS`]: for each of the designs
+    /// one outcome a candidate.
+    fn fit_folds(grid: &[&Self], rows: &SharedRows) -> Vec<Vec<Result<Self::Fitted, Unfit>>> {
+        let none = |_: &&Self| Err(Unfit::Rows(format!("{} reads the rows of each fold", Self::NAME)));
+        rows.designs.iter().map(|_| grid.iter().map(none).collect()).collect()
     }
 }
 

@@ -7,16 +7,17 @@ use crate::table::Levels;
 
 /// Which statistics a component needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Needs(u8);
+pub struct Needs(u16);
 
 impl Needs {
     /// Nothing but the features' names and types, and how many rows have a value.
     pub const NOTHING: Needs = Needs(0);
     /// The rows themselves: no statistics will do.
     pub const ROWS: Needs = Needs(1);
-    /// Count, mean and squared deviations of every number feature.
+    /// Count, mean and squared deviations of every number feature, and where they are known its extremes, which tell a
+    /// constant.
     pub const SPREAD: Needs = Needs(2);
-    /// Least and greatest value of every number feature.
+    /// Least and greatest value of every number feature, without fail.
     pub const EXTREMES: Needs = Needs(4);
     /// How often every level occurs, and for number features every value.
     pub const COUNTS: Needs = Needs(8);
@@ -27,6 +28,9 @@ impl Needs {
     /// The joint moments of all features and targets, weighted: what linear models need. A step gets
     /// them without weights, and need not get the targets.
     pub const JOINT: Needs = Needs(64);
+    /// The rows again and again, block by block, which the fits of all folds share: for models that are
+    /// fitted in iterations, [`Model::fit_folds`](super::Model::fit_folds).
+    pub const BLOCKS: Needs = Needs(128);
 
     /// Both.
     pub const fn and(self, other: Needs) -> Needs {
@@ -51,6 +55,9 @@ pub struct Stats {
     pub target: Option<TargetStats>,
     /// With [`Needs::JOINT`].
     pub joint: Option<Joint>,
+    /// The joint moments of the rows of each of the model's inner folds
+    /// ([`Model::inner_folds`](super::Model::inner_folds)), in their order; empty where none were cut.
+    pub inner: Vec<Moments>,
 }
 
 /// Statistics of one feature.

@@ -1,6 +1,7 @@
 //! Columns that do not vary.
 
 use super::LogisticGrid;
+use super::fold_weights::FoldWeights;
 use super::moments::BLOCK;
 
 /// The values that a column has in the rows of a fold.
@@ -23,7 +24,7 @@ impl Values {
 
 /// For each of the grid's maps, which raw columns have one value in all its training rows of some weight. Reads no
 /// further than it has to.
-pub(super) fn constant_columns(grid: &LogisticGrid) -> Vec<Vec<bool>> {
+pub(super) fn constant_columns(grid: &LogisticGrid, weights: &FoldWeights) -> Vec<Vec<bool>> {
     let (n, q, folds) = (grid.blocks.rows(), grid.blocks.columns(), grid.maps.len() - 1);
     let mut values = vec![vec![Values::None; folds + 1]; q];
     let mut block = Vec::new();
@@ -41,8 +42,8 @@ pub(super) fn constant_columns(grid: &LogisticGrid) -> Vec<Vec<bool>> {
         grid.blocks.fill(from, rows, &mut block);
         for j in unsettled {
             for (i, value) in block[j * rows..(j + 1) * rows].iter().enumerate() {
-                if grid.weight.is_none_or(|weight| weight[from + i] > 0.0) {
-                    values[j][grid.group(from + i)].add(*value);
+                if weights.counts(from + i) {
+                    values[j][weights.group(from + i)].add(*value);
                 }
             }
         }
@@ -72,17 +73,12 @@ mod tests {
         let x = Matrix::from_columns(4, 3, vec![1.0, 1.0, 2.0, 2.0, 5.0, 5.0, 5.0, 6.0, 7.0, 7.0, 7.0, 7.0]);
         let maps = vec![(0..3).map(Affine::column).collect::<Vec<_>>(); 3];
         let of = |fold_of: &[u16], weight| {
-            constant_columns(&LogisticGrid {
-                blocks: &x,
-                codes: &[0, 1, 0, 1],
-                classes: 2,
+            let grid = LogisticGrid {
                 weight,
                 fold_of: Some(fold_of),
-                maps: &maps,
-                c: &[1.0],
-                fit_intercept: true,
-                max_iter: 1,
-            })
+                ..LogisticGrid::new(&x, &[0, 1, 0, 1], 2, &maps, &[1.0])
+            };
+            constant_columns(&grid, &FoldWeights::new(&grid))
         };
         let all = vec![false, false, true];
         assert_eq!(of(&[0, 0, 1, 1], None), [vec![true, false, true], vec![true, true, true], all.clone()]);

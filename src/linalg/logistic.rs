@@ -31,6 +31,8 @@ pub struct Logistic {
     pub iterations: usize,
     /// Whether the optimum was reached. It never is where classes can be separated and `c` is infinite.
     pub converged: bool,
+    /// Whether other coefficients are an optimum too: columns depend on each other, and no penalty chooses.
+    pub ambiguous: bool,
 }
 
 /// Minimises c sum w loss + |coef|^2 / 2 over the rows of `x` (n x p) with `codes` below `classes`: the log loss of
@@ -49,17 +51,11 @@ pub fn logistic(
     weight: Option<&[f64]>,
     options: &LogisticOptions,
 ) -> Result<Logistic> {
-    let grid = LogisticGrid {
-        blocks: x,
-        codes,
-        classes,
-        weight,
-        fold_of: None,
-        maps: &[(0..x.columns() as u32).map(Affine::column).collect()],
-        c: &[options.c],
-        fit_intercept: options.fit_intercept,
-        max_iter: options.max_iter,
-    };
+    let map = (0..x.columns() as u32).map(Affine::column).collect();
+    let (maps, c) = ([map], [options.c]);
+    let (fit_intercept, max_iter) = (options.fit_intercept, options.max_iter);
+    let all = LogisticGrid::new(x, codes, classes, &maps, &c);
+    let grid = LogisticGrid { weight, fit_intercept, max_iter, ..all };
     let fit = logistic_grid(&grid)?.pop().and_then(|mut fits| fits.pop());
     fit.ok_or_else(|| Code::Bug.error("a grid of one has no fit"))
 }
@@ -226,7 +222,7 @@ mod tests {
         assert_eq!(fit.coef[(0, 3)], 0.0);
         near(&[fit.coef[(0, 4)]], &[fit.coef[(0, 0)]], 1e-12);
         let unpenalised = logistic(&wide, &codes, 2, None, &options(f64::INFINITY, true)).unwrap();
-        assert!(unpenalised.converged);
+        assert!(unpenalised.converged && unpenalised.ambiguous && !fit.ambiguous);
         near(&[unpenalised.coef[(0, 0)], unpenalised.coef[(0, 4)]], &[3.5561887660554095 / 2.0; 2], 1e-9);
         assert!(plain.converged);
         // No column at all: the log odds.

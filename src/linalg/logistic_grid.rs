@@ -1,21 +1,14 @@
 //! Logistic regression over a grid of folds and penalties.
 
 use super::constant_columns::constant_columns;
+use super::fold_weights::FoldWeights;
 use super::least_squares::check_weights;
 use super::logistic_pass::Rows;
 use super::logistic_space::Space;
-use super::moments::BLOCK;
+use super::logistic_start::on_all_rows;
 use super::newton_grid::{Fit, Goal, minimise};
 use super::{Affine, Blocks, Logistic};
-use crate::diag::{Code, Result};
-
-/// Starts are sought on every eighth block (and every eighth of those) as long as so many blocks are left.
-const STRIDE: usize = 8;
-const LEAST_BLOCKS: usize = 4;
-
-/// A start needs so many rows a parameter to be worth having, and at most so many steps.
-const LEAST_ROWS: usize = 20;
-const START_STEPS: usize = 25;
+use crate::diag::{Code, Result, Silent, Watch};
 
 /// Fits that advance together: as many as have Hessians of so many numbers, but at most `TOGETHER`.
 const HESSIANS: usize = 8_000_000;
@@ -31,6 +24,8 @@ pub struct LogisticGrid<'a> {
     pub classes: usize,
     /// The weight of each row.
     pub weight: Option<&'a [f64]>,
+    /// For each of the maps, what the weights of each class's rows are multiplied with.
+    pub factors: Option<&'a [Vec<f64>]>,
     /// The fold that leaves each row out; a number that no fold has for a row that all train on.
     pub fold_of: Option<&'a [u16]>,
     /// For each fold, and at the end for all rows, the columns of its design as forms of the raw ones.
@@ -41,6 +36,33 @@ pub struct LogisticGrid<'a> {
     pub fit_intercept: bool,
     /// The largest number of steps of a fit.
     pub max_iter: usize,
+    /// Asked before every pass over the rows whether to go on.
+    pub watch: &'a dyn Watch,
+}
+
+impl<'a> LogisticGrid<'a> {
+    /// A grid of rows that count alike and that all maps train on, with intercepts.
+    pub fn new(
+        blocks: &'a dyn Blocks,
+        codes: &'a [u32],
+        classes: usize,
+        maps: &'a [Vec<Affine>],
+        c: &'a [f64],
+    ) -> Self {
+        Self {
+            blocks,
+            codes,
+            classes,
+            weight: None,
+            factors: None,
+            fold_of: None,
+            maps,
+            c,
+            fit_intercept: true,
+            max_iter: 100,
+            watch: &Silent,
+        }
+    }
 }
 
 /// The fits of a grid: for each of its maps, for each of its `c`, the minimum of c sum w loss + |coef|^2 / 2 over the
@@ -48,22 +70,24 @@ pub struct LogisticGrid<'a> {
 ///
 /// Newton's method with a line search, to the optimum up to rounding. Columns are centred and scaled by powers of two
 /// inside, which changes the arithmetic and not the objective. Softmax coefficients are sought among those that sum to
-/// 0 over the classes, where the optimum lies and is unique. Fits on all rows start from fits on a part of them, fits
+/// 0 over the classes, where the optimum lies and is unique. Where columns depend on each other and nothing is penalised
+/// there are many: the one that is found hangs on the start and on the raw columns. Fits on all rows start from fits on a part of them, fits
 /// of folds from those on all rows. Rows are summed in blocks and merged in order: equal bits for any number of
 /// threads.
 ///
 /// # Errors
 /// `EmptyData` without rows, `BadTarget` for fewer than two classes or a fold without a class (of some weight) in its
 /// training rows, `BadWeight` for weights that are negative, not finite or all zero, `BadValue` for `c` that is not
-/// positive, `NotFinite` for columns that are not finite or a fit that overflows.
+/// positive, `NotFinite` for columns that are not finite or a fit that overflows, `Interrupted` when the watch says stop.
 ///
 /// # Panics
-/// When the numbers of rows differ, a code or a column of a map is too large, or there is no map.
+/// When the numbers of rows or of maps differ, a code or a column of a map is too large, or there is no map.
 pub fn logistic_grid(grid: &LogisticGrid) -> Result<Vec<Vec<Logistic>>> {
+    assert!(!grid.maps.is_empty(), "a map for all rows");
     grid.check()?;
-    let rows = Rows::new(grid.blocks, grid.codes, grid.classes, grid.weight, grid.fold_of)?;
+    let rows = Rows::new(grid)?;
     let folds = grid.maps.len() - 1;
-    let constant = constant_columns(grid);
+    let constant = constant_columns(grid, &rows.weights);
     let spaces: Vec<Space> = grid
         .maps
         .iter()
@@ -76,7 +100,7 @@ pub fn logistic_grid(grid: &LogisticGrid) -> Result<Vec<Vec<Logistic>>> {
     for c in grid.c.chunks(together) {
         all.extend(on_all_rows(&rows, &spaces[folds], c, grid.max_iter)?);
     }
-    let masses = grid.masses();
+    let masses = rows.weights.masses();
     let places: Vec<(usize, usize)> =
         (0..folds).flat_map(|k| (0..grid.c.len()).map(move |place| (k, place))).collect();
     let mut found = Vec::with_capacity(places.len() + all.len());
@@ -99,91 +123,25 @@ pub fn logistic_grid(grid: &LogisticGrid) -> Result<Vec<Vec<Logistic>>> {
 
 fn outside(fit: &Fit) -> Logistic {
     let (coef, intercept) = fit.outside();
-    Logistic { coef, intercept, iterations: fit.steps, converged: fit.outcome == Some(true) }
-}
-
-/// Fits on all rows, by way of fits on every eighth block.
-fn on_all_rows<'a>(rows: &'a Rows, space: &'a Space, c: &[f64], max_iter: usize) -> Result<Vec<Fit<'a>>> {
-    let n = rows.count();
-    let least = (LEAST_BLOCKS * BLOCK).max(LEAST_ROWS * space.parameters());
-    let strides = std::iter::successors(Some(STRIDE), |stride| Some(stride * STRIDE));
-    let mut strides: Vec<usize> = strides.take_while(|stride| n / stride >= least).collect();
-    strides.reverse();
-    strides.push(1);
-    let whole = rows.mass(1);
-    let mut last: Option<Vec<Fit>> = None;
-    for stride in strides {
-        let mass = rows.mass(stride);
-        if mass == 0.0 {
-            continue;
-        }
-        let (goal, steps) = match stride {
-            1 => (Goal::Optimum, max_iter),
-            _ => (Goal::Start, START_STEPS.min(max_iter)),
-        };
-        let fit = |c: &f64| Fit::new(space, None, mass, mass / whole / c);
-        let mut fits: Vec<Fit> = c.iter().map(fit).collect();
-        for (fit, last) in fits.iter_mut().zip(last.iter().flatten()) {
-            fit.start_from(last, false)?;
-        }
-        minimise(rows, &mut fits, stride, goal, steps)?;
-        last = Some(fits);
-    }
-    last.ok_or_else(|| Code::EmptyData.error("there are no rows to fit"))
+    let (iterations, converged) = (fit.steps, fit.outcome == Some(true));
+    Logistic { coef, intercept, iterations, converged, ambiguous: fit.is_ambiguous() }
 }
 
 impl LogisticGrid<'_> {
     fn check(&self) -> Result<()> {
-        let n = self.blocks.rows();
-        assert_eq!(n, self.codes.len(), "a code for each row");
-        assert!(self.fold_of.is_none_or(|fold_of| fold_of.len() == n), "a fold for each row");
-        assert!(!self.maps.is_empty(), "a map for all rows");
-        check_weights(n, self.weight)?;
+        check_weights(self.blocks.rows(), self.weight)?;
         if let Some(c) = self.c.iter().find(|c| c.is_nan() || **c <= 0.0) {
             return Err(Code::BadValue
                 .error(format!("`C` of `{c}`"))
                 .help("`C` is a positive number or `.inf`"));
         }
-        self.check_classes()
-    }
-
-    /// Every fit has rows of every class.
-    fn check_classes(&self) -> Result<()> {
-        let groups = self.maps.len();
-        let mut counts = vec![0usize; groups * self.classes];
-        for (i, code) in self.codes.iter().enumerate() {
-            let counts = &mut counts[*code as usize * groups..][..groups];
-            counts[self.group(i)] += usize::from(self.weight.is_none_or(|weight| weight[i] > 0.0));
-        }
-        let totals: Vec<usize> = counts.chunks_exact(groups).map(|counts| counts.iter().sum()).collect();
-        for fold in 0..groups {
-            // The last group is of the rows that no fold leaves out.
-            let left_out = |class: usize| if fold + 1 < groups { counts[class * groups + fold] } else { 0 };
-            let some = (0..self.classes).filter(|class| totals[*class] > left_out(*class)).count();
-            if self.classes < 2 || some < self.classes {
-                let message = format!("the rows of the fit have {some} of {} classes", self.classes);
-                return Err(Code::BadTarget.error(message));
-            }
+        // Every fit has rows of every class.
+        let least = FoldWeights::new(self).classes().into_iter().min().unwrap_or(0);
+        if self.classes < 2 || least < self.classes {
+            let message = format!("the rows of the fit have {least} of {} classes", self.classes);
+            return Err(Code::BadTarget.error(message));
         }
         Ok(())
-    }
-
-    /// The fold that leaves a row out, or the number of folds.
-    pub(super) fn group(&self, row: usize) -> usize {
-        let folds = self.maps.len() - 1;
-        self.fold_of.map_or(folds, |fold_of| folds.min(fold_of[row] as usize))
-    }
-
-    /// For each fold the weight of the rows that it trains on.
-    fn masses(&self) -> Vec<f64> {
-        let folds = self.maps.len() - 1;
-        let mut groups = vec![0.0; folds + 1];
-        for row in 0..self.codes.len() {
-            groups[self.group(row)] += self.weight.map_or(1.0, |weight| weight[row]);
-        }
-        let others =
-            |k: usize| groups.iter().enumerate().filter(|(g, _)| *g != k).map(|(_, mass)| mass).sum();
-        (0..folds).map(others).collect()
     }
 }
 
@@ -248,15 +206,10 @@ mod tests {
         // A fourth of the rows is in every training set.
         let maps: Vec<Vec<Affine>> = (0..4).map(map).collect();
         let grid = LogisticGrid {
-            blocks: &x,
-            codes: &codes,
-            classes,
             weight,
             fold_of: Some(&fold_of),
-            maps: &maps,
-            c,
             fit_intercept,
-            max_iter: 100,
+            ..LogisticGrid::new(&x, &codes, classes, &maps, c)
         };
         let found = logistic_grid(&grid).unwrap();
         assert_eq!(found.len(), 4);
@@ -295,25 +248,52 @@ mod tests {
         }
     }
 
+    /// Factors of classes are weights of their rows, and each fold has its own.
     #[test]
-    fn a_grid_of_many_rows_starts_from_a_part_of_them() {
-        let n = 8 * LEAST_BLOCKS * BLOCK;
-        let x = Matrix::from_fn(n, 2, |i, j| wave(i, 5 + 4 * j));
-        let (codes, weight): (Vec<u32>, Vec<f64>) =
-            (0..n).map(|i| (u32::from(wave(i, 5) + wave(i, 29) > 0.3), (i % 7) as f64)).unzip();
-        let options = LogisticOptions::default();
-        let fit = logistic(&x, &codes, 2, Some(&weight), &options).unwrap();
-        let start = Rows::new(&x, &codes, 2, Some(&weight), None).unwrap();
-        assert!(start.mass(STRIDE) < 0.2 * start.mass(1));
-        let mut slope = [fit.coef[(0, 0)], fit.coef[(0, 1)], 0.0];
-        for i in 0..n {
-            let row = [x[(i, 0)], x[(i, 1)], 1.0];
-            let eta = fit.intercept[0] + fit.coef[(0, 0)] * row[0] + fit.coef[(0, 1)] * row[1];
-            let error = weight[i] * (1.0 / (1.0 + (-eta).exp()) - f64::from(codes[i]));
-            slope.iter_mut().zip(row).for_each(|(slope, x)| *slope += error * x);
+    fn factors_of_classes_are_weights_of_rows() {
+        for classes in [2, 3] {
+            let (n, c) = (600, [0.1, 10.0]);
+            let (x, codes) = (columns(n), codes(n, classes));
+            let fold_of: Vec<u16> = (0..n).map(|i| (i * 7 % 11 % 2) as u16).collect();
+            let maps: Vec<Vec<Affine>> = (0..3).map(map).collect();
+            let factors: Vec<Vec<f64>> = (0..3)
+                .map(|fold| (0..classes).map(|class| 0.5 + (fold * 2 + class) as f64).collect())
+                .collect();
+            let weight: Vec<f64> = (0..n).map(|i| (i % 5) as f64 * 0.5).collect();
+            let grid = LogisticGrid {
+                weight: Some(&weight),
+                factors: Some(&factors),
+                fold_of: Some(&fold_of),
+                ..LogisticGrid::new(&x, &codes, classes, &maps, &c)
+            };
+            let found = logistic_grid(&grid).unwrap();
+            for (fold, found) in found.iter().enumerate() {
+                let rows: Vec<usize> = (0..n).filter(|i| fold == 2 || fold_of[*i] as usize != fold).collect();
+                let own: Vec<u32> = rows.iter().map(|&i| codes[i]).collect();
+                let product = |&i: &usize| weight[i] * factors[fold][codes[i] as usize];
+                let weight: Vec<f64> = rows.iter().map(product).collect();
+                let design = mapped(&x, &maps[fold], &rows);
+                for (found, &c) in found.iter().zip(&c) {
+                    let options = LogisticOptions { c, ..LogisticOptions::default() };
+                    near(found, &logistic(&design, &own, classes, Some(&weight), &options).unwrap(), 1e-10);
+                }
+            }
         }
-        assert!(fit.converged && slope.iter().all(|slope| slope.abs() < 1e-8), "{slope:?}");
-        assert!(fit.iterations < 6, "{}", fit.iterations);
+    }
+
+    #[test]
+    fn a_grid_stops_when_it_is_told_to() {
+        struct Stop;
+        impl Watch for Stop {
+            fn stage(&self, _name: &str, _total: u64) {}
+            fn tick(&self, _n: u64) {}
+            fn stopped(&self) -> bool {
+                true
+            }
+        }
+        let (x, codes, maps) = (columns(60), codes(60, 2), [map(0)]);
+        let grid = LogisticGrid { watch: &Stop, ..LogisticGrid::new(&x, &codes, 2, &maps, &[1.0]) };
+        assert_eq!(logistic_grid(&grid).unwrap_err().code(), Code::Interrupted);
     }
 
     #[test]
@@ -329,17 +309,7 @@ mod tests {
         let identity: Vec<Affine> = (0..3).map(Affine::column).collect();
         let maps = vec![identity; 4];
         let c = [1e-2, 1.0, 100.0];
-        let grid = LogisticGrid {
-            blocks: &x,
-            codes: &codes,
-            classes: 2,
-            weight: None,
-            fold_of: Some(&fold_of),
-            maps: &maps,
-            c: &c,
-            fit_intercept: true,
-            max_iter: 100,
-        };
+        let grid = LogisticGrid { fold_of: Some(&fold_of), ..LogisticGrid::new(&x, &codes, 2, &maps, &c) };
         let found = logistic_grid(&grid).unwrap();
         for fold in 0..3 {
             let rows: Vec<usize> = (0..n).filter(|i| fold_of[*i] != fold).collect();
@@ -359,17 +329,8 @@ mod tests {
         let codes = codes(400, 2);
         let fold_of: Vec<u16> = (0..400).map(|i| (i % 2) as u16).collect();
         let identity: Vec<Affine> = (0..2).map(Affine::column).collect();
-        let grid = LogisticGrid {
-            blocks: &x,
-            codes: &codes,
-            classes: 2,
-            weight: None,
-            fold_of: Some(&fold_of),
-            maps: &vec![identity; 3],
-            c: &[1.0, f64::INFINITY],
-            fit_intercept: true,
-            max_iter: 100,
-        };
+        let (maps, c) = (vec![identity; 3], [1.0, f64::INFINITY]);
+        let grid = LogisticGrid { fold_of: Some(&fold_of), ..LogisticGrid::new(&x, &codes, 2, &maps, &c) };
         let found = logistic_grid(&grid).unwrap();
         assert!(found[1].iter().all(|fit| fit.converged && fit.coef[(0, 1)] == 0.0));
         assert!(found[0].iter().all(|fit| fit.coef[(0, 1)] != 0.0));
@@ -384,15 +345,8 @@ mod tests {
         let fit = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let grid = LogisticGrid {
-                blocks: &x,
-                codes: &codes,
-                classes: 2,
-                weight: None,
                 fold_of: Some(&fold_of),
-                maps: &maps,
-                c: &[0.01, 1.0],
-                fit_intercept: true,
-                max_iter: 100,
+                ..LogisticGrid::new(&x, &codes, 2, &maps, &[0.01, 1.0])
             };
             pool.install(|| logistic_grid(&grid).unwrap())
         };
@@ -405,18 +359,10 @@ mod tests {
     #[test]
     fn folds_without_a_class_are_refused() {
         let x = Matrix::from_columns(4, 1, vec![1.0, 2.0, 3.0, 5.0]);
+        let maps = vec![vec![Affine::column(0)]; 3];
         let code = |fold_of: &[u16], weight: Option<&[f64]>| {
-            let grid = LogisticGrid {
-                blocks: &x,
-                codes: &[0, 1, 0, 1],
-                classes: 2,
-                weight,
-                fold_of: Some(fold_of),
-                maps: &vec![vec![Affine::column(0)]; 3],
-                c: &[1.0],
-                fit_intercept: true,
-                max_iter: 100,
-            };
+            let all = LogisticGrid::new(&x, &[0, 1, 0, 1], 2, &maps, &[1.0]);
+            let grid = LogisticGrid { weight, fold_of: Some(fold_of), ..all };
             logistic_grid(&grid).map_err(|error| error.code()).err()
         };
         assert_eq!(code(&[0, 0, 1, 1], None), None);

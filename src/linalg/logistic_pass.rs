@@ -4,12 +4,13 @@ use std::sync::{Mutex, PoisonError};
 
 use faer::{Accum, MatMut, MatRef, Par};
 
+use super::fold_weights::FoldWeights;
 use super::logistic_loss::{Classes, Derive, LossRoom};
 use super::moments::{BLOCK, lower_product, mirror_lower};
 use super::scaling::{exponent, scale_by_power_of_two};
 use super::sums::{self, vectorised};
-use super::{Blocks, Matrix};
-use crate::diag::{Code, Result};
+use super::{Blocks, LogisticGrid, Matrix};
+use crate::diag::{Code, Result, Watch};
 
 /// Cells above which a pass is worth threads.
 const PARALLEL: usize = 1_000_000;
@@ -26,8 +27,10 @@ const TOGETHER: usize = 64;
 pub(super) struct Rows<'a> {
     blocks: &'a dyn Blocks,
     codes: &'a [u32],
-    weight: Option<&'a [f64]>,
-    fold_of: Option<&'a [u16]>,
+    /// What they count.
+    pub(super) weights: FoldWeights<'a>,
+    /// Whether to go on.
+    pub(super) watch: &'a dyn Watch,
     /// How predictors become losses.
     pub(super) classes: Classes,
     /// What is taken from each column.
@@ -80,20 +83,14 @@ struct Room {
 impl<'a> Rows<'a> {
     /// # Errors
     /// `NotFinite` for columns that are not finite.
-    pub(super) fn new(
-        blocks: &'a dyn Blocks,
-        codes: &'a [u32],
-        classes: usize,
-        weight: Option<&'a [f64]>,
-        fold_of: Option<&'a [u16]>,
-    ) -> Result<Self> {
-        let q = blocks.columns();
+    pub(super) fn new(grid: &LogisticGrid<'a>) -> Result<Self> {
+        let q = grid.blocks.columns();
         let mut rows = Self {
-            blocks,
-            codes,
-            weight,
-            fold_of,
-            classes: Classes::new(classes),
+            blocks: grid.blocks,
+            codes: grid.codes,
+            weights: FoldWeights::new(grid),
+            watch: grid.watch,
+            classes: Classes::new(grid.classes),
             centre: vec![0.0; q],
             exponents: vec![0; q],
             rooms: Mutex::default(),
@@ -125,16 +122,6 @@ impl<'a> Rows<'a> {
     /// Numbers of a point.
     pub(super) fn parameters(&self) -> usize {
         self.width() * self.classes.free()
-    }
-
-    /// The weight of the rows in every `stride`-th block.
-    pub(super) fn mass(&self, stride: usize) -> f64 {
-        let n = self.codes.len();
-        (0..n).step_by(BLOCK * stride).map(|from| self.mass_between(from, (from + BLOCK).min(n))).sum()
-    }
-
-    fn mass_between(&self, from: usize, to: usize) -> f64 {
-        self.weight.map_or((to - from) as f64, |weight| sums::sum(&weight[from..to]))
     }
 
     /// A bound on how far any linear predictor moves when a point does.
@@ -204,7 +191,7 @@ impl<'a> Rows<'a> {
             faer::linalg::matmul::matmul(into, Accum::Replace, x, b, 1.0, Par::Seq);
             for (k, (ask, sums)) in asks.iter().zip(&mut *sums).enumerate() {
                 if masked != Some(ask.fold) {
-                    self.mask(ask.fold, from, grow(&mut room.weight, n));
+                    self.weights.of(ask.fold, from, grow(&mut room.weight, n));
                     masked = Some(ask.fold);
                 }
                 let rows = Derive {
@@ -247,20 +234,6 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// The weights of rows, 0 for those of the fold that is left out.
-    fn mask(&self, fold: Option<u16>, from: usize, into: &mut [f64]) {
-        let n = into.len();
-        match self.weight {
-            Some(weight) => into.copy_from_slice(&weight[from..from + n]),
-            None => into.fill(1.0),
-        }
-        if let (Some(fold), Some(fold_of)) = (fold, self.fold_of) {
-            for (weight, own) in into.iter_mut().zip(&fold_of[from..from + n]) {
-                *weight = if *own == fold { 0.0 } else { *weight };
-            }
-        }
-    }
-
     /// Sums, least and greatest values of the raw columns over the blocks from..to.
     fn extent(&self, from: usize, to: usize, room: &mut Room) -> Extent {
         let mut extent = Extent { columns: vec![Column::default(); self.centre.len()], weight: 0.0 };
@@ -268,10 +241,11 @@ impl<'a> Rows<'a> {
             let n = BLOCK.min(self.codes.len() - from);
             let columns = grow(&mut room.columns, n * self.centre.len());
             self.blocks.fill(from, n, columns);
-            extent.weight += self.mass_between(from, from + n);
+            let weight = self.weights.plain(from, n);
+            extent.weight += weight.map_or(n as f64, sums::sum);
             for (sums, column) in extent.columns.iter_mut().zip(columns.chunks_exact(n)) {
-                let sum = match self.weight {
-                    Some(weight) => sums::product_sum(column, &weight[from..from + n]),
+                let sum = match weight {
+                    Some(weight) => sums::product_sum(column, weight),
                     None => sums::sum(column),
                 };
                 let (least, most, trace) = extremes(column);

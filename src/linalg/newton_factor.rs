@@ -41,6 +41,11 @@ impl NewtonFactor {
         Ok(Self { scale, unit })
     }
 
+    /// Whether there are directions that the matrix cannot tell from rounding.
+    pub(super) fn is_dependent(&self) -> bool {
+        matches!(self.unit, Unit::Dependent(_))
+    }
+
     /// The step -H^-1 g. Parameters without curvature stay; so does what the matrix cannot tell from rounding
     /// (dependent columns without a penalty).
     pub(super) fn step(&self, gradient: &[f64]) -> Vec<f64> {
@@ -75,7 +80,9 @@ mod tests {
         assert!((step[0] - 1.0).abs() < 1e-14 && (step[1] - 2.0).abs() < 1e-14, "{step:?}");
         // Two equal columns share; one without curvature stays.
         let equal = Matrix::from_fn(3, 3, |i, j| if i < 2 && j < 2 { 4.0 } else { 0.0 });
-        let step = NewtonFactor::new(&equal).unwrap().step(&[-8.0, -8.0, 5.0]);
+        let factor = NewtonFactor::new(&equal).unwrap();
+        assert!(factor.is_dependent());
+        let step = factor.step(&[-8.0, -8.0, 5.0]);
         assert!((step[0] - 1.0).abs() < 1e-14 && (step[1] - 1.0).abs() < 1e-14 && step[2] == 0.0);
         assert!(NewtonFactor::new(&Matrix::zeros(0, 0)).unwrap().step(&[]).is_empty());
     }

@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use super::logistic_pass::{Answer, Ask, Rows};
 use super::logistic_space::Space;
 use super::newton_factor::NewtonFactor;
+use super::newton_model::{Anchor, Model};
 use super::{Matrix, sums};
 use crate::diag::{Code, Result};
 
@@ -25,6 +26,9 @@ const NEAR: f64 = 1e-12;
 /// Halvings of a step before the search gives up.
 const HALVINGS: usize = 40;
 
+/// Multiplications above which factoring the Hessians of all fits is worth threads.
+const PARALLEL: usize = 1_000_000;
+
 /// Where so little loss is left the classes are separated and nothing is penalised: there is no optimum, and
 /// further steps would only underflow.
 const LOSSLESS: f64 = 1e-200;
@@ -36,14 +40,6 @@ pub(super) enum Goal {
     Optimum,
     /// Good enough to start from: the objective can fall by at most about 1e-4 of itself.
     Start,
-}
-
-/// Second derivatives of the loss at a point of the shared columns.
-pub(super) struct Anchor {
-    point: Vec<f64>,
-    hessian: Matrix,
-    /// The weight of the rows that they are of.
-    mass: f64,
 }
 
 /// A fit: minimises the loss of the rows outside `fold` plus sum penalty parameter^2 / 2.
@@ -80,54 +76,6 @@ struct Point {
     parameters: Vec<f64>,
     value: f64,
     gradient: Vec<f64>,
-}
-
-/// What steps are made of.
-struct Model {
-    anchor: Arc<Anchor>,
-    factor: NewtonFactor,
-    /// Whether the anchor is where the fit is.
-    here: bool,
-    /// Steps made with it, and what they changed the gradient by.
-    seen: Vec<Seen>,
-}
-
-struct Seen {
-    step: Vec<f64>,
-    change: Vec<f64>,
-    product: f64,
-}
-
-impl Model {
-    /// -H^-1 g, where H is the factored Hessian, corrected so that it explains what was seen: L-BFGS, by the two loops of
-    /// Nocedal, "Updating quasi-Newton matrices with limited storage", Math. Comp. 35 (1980).
-    fn step(&self, gradient: &[f64]) -> Vec<f64> {
-        let mut gradient = gradient.to_vec();
-        let mut shares = Vec::with_capacity(self.seen.len());
-        for seen in self.seen.iter().rev() {
-            let share = sums::product_sum(&seen.step, &gradient) / seen.product;
-            sums::add_scaled(&mut gradient, &seen.change, -share);
-            shares.push(share);
-        }
-        let mut step = self.factor.step(&gradient);
-        for (seen, share) in self.seen.iter().zip(shares.iter().rev()) {
-            let back = sums::product_sum(&seen.change, &step) / seen.product;
-            sums::add_scaled(&mut step, &seen.step, -share - back);
-        }
-        step
-    }
-
-    fn see(&mut self, from: &Point, to: &Point) {
-        let step = apart(&to.parameters, &from.parameters);
-        let change = apart(&to.gradient, &from.gradient);
-        let product = sums::product_sum(&step, &change);
-        // What rounding alone has made teaches nothing.
-        let noise = 1e-14 * to.value;
-        if product > noise {
-            self.seen.push(Seen { step, change, product });
-        }
-        self.here = false;
-    }
 }
 
 impl<'a> Fit<'a> {
@@ -169,6 +117,11 @@ impl<'a> Fit<'a> {
         self.space.outside(self.at.as_ref().map_or(&self.trial, |at| &at.parameters))
     }
 
+    /// Whether other parameters do as well: columns depend on each other, and no penalty chooses.
+    pub(super) fn is_ambiguous(&self) -> bool {
+        self.model.as_ref().is_some_and(|model| model.factor.is_dependent())
+    }
+
     /// Takes the answer of a pass at the trial point.
     fn absorb(
         &mut self,
@@ -204,7 +157,10 @@ impl<'a> Fit<'a> {
         let last = self.at.is_some().then_some(self.reach);
         match (anchor, &mut self.model, &self.at) {
             (Some((anchor, here)), ..) => self.adopt(&anchor, here)?,
-            (None, Some(model), Some(at)) => model.see(at, &next),
+            (None, Some(model), Some(at)) => {
+                let step = apart(&next.parameters, &at.parameters);
+                model.see(step, apart(&next.gradient, &at.gradient), next.value);
+            }
             _ => {}
         }
         self.at = Some(next);
@@ -268,7 +224,7 @@ impl<'a> Fit<'a> {
             hessian[(k, k)] += curvature;
         }
         let factor = NewtonFactor::new(&hessian)?;
-        self.model = Some(Model { anchor: Arc::clone(anchor), factor, here, seen: Vec::new() });
+        self.model = Some(Model::new(anchor, factor, here));
         Ok(())
     }
 
@@ -316,22 +272,6 @@ impl<'a> Fit<'a> {
     }
 }
 
-impl Anchor {
-    /// The factor by which steps with this Hessian are expected to shrink at another point: about how far, in the mean
-    /// of the rows that count, predictors are apart there.
-    fn rate(&self, rows: &Rows, other: &[f64]) -> f64 {
-        self.distance(rows, &apart(other, &self.point)) / 2.0
-    }
-
-    fn distance(&self, rows: &Rows, apart: &[f64]) -> f64 {
-        let along = |j: usize| sums::product_sum(self.hessian.column(j), apart);
-        let square: f64 = apart.iter().enumerate().map(|(j, apart)| apart * along(j)).sum();
-        let whole: f64 = (0..apart.len()).step_by(rows.width()).map(|k| self.hessian[(k, k)]).sum();
-        let distance = (square.max(0.0) / whole).sqrt();
-        if distance.is_nan() { f64::INFINITY } else { distance }
-    }
-}
-
 /// How passes are made.
 struct Plan {
     goal: Goal,
@@ -342,7 +282,7 @@ struct Plan {
 
 impl Plan {
     fn new(rows: &Rows, fits: usize, goal: Goal, max_steps: usize) -> Self {
-        // Measured in nanoseconds a row.
+        // Estimates, in nanoseconds a row: they decide how soon a fit gets its optimum, not which.
         let (width, free, pairs) =
             (rows.width() as f64, rows.classes.free() as f64, rows.classes.pairs() as f64);
         let hessian = pairs * width * (width + 8.0) / 15.0;
@@ -371,6 +311,9 @@ pub(super) fn minimise(
         if active.is_empty() {
             return Ok(());
         }
+        if rows.watch.stopped() {
+            return Err(Code::Interrupted.error("interrupted"));
+        }
         let plan = Plan::new(rows, active.len(), goal, max_steps);
         let points: Vec<Vec<f64>> = active.iter().map(|fit| fit.space.shared(&fit.trial)).collect();
         let leaders = leaders(rows, &active, &points, &plan);
@@ -388,13 +331,14 @@ pub(super) fn minimise(
             let anchor = anchors[leader].as_ref()?;
             Some((Arc::clone(anchor), points[k] == points[leader]))
         };
-        let done: Vec<Result<()>> = active
-            .par_iter_mut()
-            .zip(answers)
-            .enumerate()
-            .map(|(k, (fit, answer))| fit.absorb(rows, answer, anchor(k), &plan))
-            .collect();
-        done.into_iter().collect::<Result<()>>()?;
+        let size = rows.parameters();
+        let absorb =
+            |(k, (fit, answer)): (usize, (&mut &mut Fit, Answer))| fit.absorb(rows, answer, anchor(k), &plan);
+        if active.len() * size * size * size > PARALLEL {
+            active.par_iter_mut().zip(answers).enumerate().map(absorb).collect::<Result<()>>()?;
+        } else {
+            active.iter_mut().zip(answers).enumerate().try_for_each(absorb)?;
+        }
     }
 }
 
@@ -403,7 +347,7 @@ fn leaders(rows: &Rows, fits: &[&mut Fit], points: &[Vec<f64>], plan: &Plan) -> 
     let mut leaders = Vec::new();
     let near = |k: usize, leader: usize| {
         let apart = apart(&points[k], &points[leader]);
-        let rate = |model: &Model| model.anchor.distance(rows, &apart) / 2.0;
+        let rate = |model: &Model| model.anchor.rate_of(rows, &apart);
         let close = |model: &Model| !plan.is_slow(rate(model), fits[k].reach);
         fits[k].fold == fits[leader].fold
             && fits[k].length > 0.0

@@ -6,10 +6,10 @@ use super::class_weight::ClassWeight;
 use super::{linear, training};
 use crate::contract::{
     Checks, Facts, Fault, FittedModel, Frame, Linear, Loader, Model, Needs, Params, Prediction, Rng, Saver,
-    State, Task, Train, choice, params,
+    SharedRows, State, Task, Train, Unfit, choice, params,
 };
 use crate::diag::{Code, Diagnostic, Result};
-use crate::linalg::{LogisticOptions, Matrix, logistic};
+use crate::linalg::{Logistic, LogisticOptions, Matrix, logistic};
 use crate::table::Levels;
 
 choice! {
@@ -87,7 +87,7 @@ impl Model for LogisticRegression {
 
     /// Newton's method reads the rows at every step.
     fn needs(&self) -> Needs {
-        Needs::ROWS
+        Needs::BLOCKS
     }
 
     fn fit(&self, train: &Train, _rng: &mut Rng) -> Result<FittedLogisticRegression> {
@@ -99,16 +99,17 @@ impl Model for LogisticRegression {
         let x = training::design(train, Self::NAME)?;
         let (codes, present) = present(&codes, weights.as_deref(), &labels)?;
         let fit = logistic(&x, &codes, present.len(), weights.as_deref(), &self.options())?;
-        let coef = Matrix::from_fn(fit.coef.columns(), fit.coef.rows(), |j, k| fit.coef[(k, j)]);
-        let form = linear::finite(Linear { coef, intercept: fit.intercept }, Self::NAME)?;
-        let (iterations, converged) = (fit.iterations, fit.converged);
-        Ok(FittedLogisticRegression { labels, present, form, iterations, converged })
+        FittedLogisticRegression::of(labels, present, fit)
+    }
+
+    fn fit_folds(grid: &[&Self], rows: &SharedRows) -> Vec<Vec<Result<FittedLogisticRegression, Unfit>>> {
+        super::logistic_folds::fit_folds(grid, rows)
     }
 }
 
 impl LogisticRegression {
     /// The L1 part of scikit-learn's penalty, if one is asked for.
-    fn unsupported(&self) -> Option<Fault> {
+    pub(super) fn unsupported(&self) -> Option<Fault> {
         const HELP: &str = "use `l1_ratio: 0`, and `C` for the strength of the L2 penalty";
         if matches!(self.penalty, Some(Penalty::L1 | Penalty::ElasticNet)) {
             let fault = Fault::of("penalty", "the L1 penalty of LogisticRegression is not supported");
@@ -119,8 +120,13 @@ impl LogisticRegression {
         some_l1.then(|| fault.help(HELP))
     }
 
+    /// Whether one grid can hold both.
+    pub(super) fn differs_in_c_alone(&self, other: &Self) -> bool {
+        self.fit_intercept == other.fit_intercept && self.class_weight == other.class_weight
+    }
+
     /// What to minimize; `penalty: null` is an infinite `C`.
-    fn options(&self) -> LogisticOptions {
+    pub(super) fn options(&self) -> LogisticOptions {
         let c = if self.penalty.is_none() { f64::INFINITY } else { self.c };
         LogisticOptions { c, fit_intercept: self.fit_intercept, ..LogisticOptions::default() }
     }
@@ -149,11 +155,28 @@ pub struct FittedLogisticRegression {
     converged: bool,
 }
 
+impl FittedLogisticRegression {
+    /// What a fit of the present ones among these classes has learned.
+    ///
+    /// # Errors
+    /// `NotFinite` for a coefficient that is not.
+    pub(super) fn of(labels: Arc<Levels>, present: Vec<u32>, fit: Logistic) -> Result<Self> {
+        let coef = Matrix::from_fn(fit.coef.columns(), fit.coef.rows(), |j, k| fit.coef[(k, j)]);
+        let form = Linear { coef, intercept: fit.intercept };
+        let form = linear::finite(form, LogisticRegression::NAME)?;
+        Ok(Self { labels, present, form, iterations: fit.iterations, converged: fit.converged })
+    }
+}
+
 /// Codes into the classes that have rows with a weight, and those classes.
 ///
 /// # Errors
 /// `BadTarget` when there are fewer than two.
-fn present(codes: &[u32], weights: Option<&[f64]>, labels: &Levels) -> Result<(Vec<u32>, Vec<u32>)> {
+pub(super) fn present(
+    codes: &[u32],
+    weights: Option<&[f64]>,
+    labels: &Levels,
+) -> Result<(Vec<u32>, Vec<u32>)> {
     let mut counts = vec![false; labels.len()];
     for (i, code) in codes.iter().enumerate() {
         counts[*code as usize] |= weights.is_none_or(|weights| weights[i] > 0.0);

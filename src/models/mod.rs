@@ -16,6 +16,7 @@ pub mod lasso_cv;
 mod linear;
 pub mod linear_regression;
 pub mod linfa;
+mod logistic_folds;
 pub mod logistic_regression;
 pub mod one_or_more;
 mod ordinary;

@@ -88,6 +88,7 @@ fn plan(report: &Report) -> Value {
         "splitter": report.bound.graph.splitter_reason,
         "model_rows": report.outcome.rows_reason,
         "passes": plan.passes,
+        "iterates": plan.iterates,
         "bytes": plan.bytes,
         "steps": steps,
     })

@@ -8,17 +8,31 @@ use super::fitted::{Fitted, FittedGroup, FittedSteps};
 use super::general::General;
 use super::two_pass::{Caveats, Fit, TwoPass, chain, compose};
 use super::view::{Training, View};
-use crate::contract::erased::AnyModel;
+use crate::contract::erased::{AnyFit, AnyModel, AnySplitter};
 use crate::contract::{Frame, Needs, Stats, Unfit};
-use crate::diag::{Code, Result};
+use crate::diag::{Code, Diagnostic, Result};
 use crate::graph::{Pipeline, StepNode};
+use crate::linalg::{Affine, Moments};
+use crate::plan::cuts_alike;
 use crate::table::Rows;
 
 /// What comes before the model, as fitted from statistics.
-struct Before<'v> {
+pub(super) struct Before<'v> {
     steps: FittedSteps,
     view: View<'v>,
+    /// The features as forms of positions, if every one is a number without a hole.
+    pub(super) values: Option<Vec<Affine>>,
     caveats: Caveats,
+}
+
+/// What the steps of pipelines came to, and how their models are to be fitted.
+pub(super) enum Prepared<'v> {
+    /// As forms of positions.
+    Ready(Before<'v>),
+    /// On rows, and why; without the steps those are fitted on rows as well.
+    Rows(Option<Before<'v>>, String),
+    /// Not at all.
+    Failed(Diagnostic),
 }
 
 impl TwoPass<'_> {
@@ -57,29 +71,53 @@ impl TwoPass<'_> {
 
     /// Fits pipelines that differ in their models alone.
     fn fit_alike(&self, pipelines: &[&Pipeline], fold: Option<usize>, rows: &Rows) -> Vec<Result<Fit>> {
-        let before = match self.before(pipelines[0], fold) {
-            Ok(before) => before,
-            Err(error) => return pipelines.iter().map(|_| Err(error.clone())).collect(),
+        let before = match self.prepare(pipelines[0], fold) {
+            Prepared::Ready(before) => before,
+            Prepared::Rows(before, reason) => return self.on_rows(pipelines, before.as_ref(), rows, &reason),
+            Prepared::Failed(error) => return pipelines.iter().map(|_| Err(error.clone())).collect(),
         };
-        if let Some(doubt) = before.caveats.doubts.first() {
-            return self.all_on_rows(pipelines, rows, doubt);
-        }
-        let on_rows = OnRows { two_pass: self, before: &before, rows, features: OnceCell::new() };
-        let each = |reason: &str| pipelines.iter().map(|pipeline| on_rows.fit(pipeline, reason)).collect();
-        let unseen = fold.map(|k| &self.cells[k]);
-        if unseen.is_some_and(|test| before.caveats.refused.iter().any(|at| test.plain.mean[*at] != 0.0)) {
-            return each("a fold's test rows have a category that its training rows lack");
-        }
-        let Some(joint) = before.view.joint() else {
-            return each("the model's features are not all numbers without holes");
-        };
+        let on_rows = OnRows::new(self, &before, rows);
         match before.view.stats(Needs::TARGET) {
             Ok(stats) => {
-                let stats = Stats { joint: Some(joint), rows: rows.len(), ..stats };
-                self.models(pipelines, &on_rows, &stats)
+                let stats = Stats { joint: before.view.joint(), rows: rows.len(), ..stats };
+                self.models(pipelines, fold, &on_rows, &stats)
             }
             Err(error) => pipelines.iter().map(|_| Err(error.clone())).collect(),
         }
+    }
+
+    /// Fits the steps of a pipeline on the training rows of a fold, or on all rows.
+    pub(super) fn prepare(&self, pipeline: &Pipeline, fold: Option<usize>) -> Prepared<'_> {
+        let before = match self.before(pipeline, fold) {
+            Ok(before) => before,
+            Err(error) => return Prepared::Failed(error),
+        };
+        if let Some(doubt) = before.caveats.doubts.first() {
+            return Prepared::Rows(None, doubt.clone());
+        }
+        let unseen = fold.map(|k| &self.cells[k]);
+        if unseen.is_some_and(|test| before.caveats.refused.iter().any(|at| test.plain.mean[*at] != 0.0)) {
+            let reason = "a fold's test rows have a category that its training rows lack";
+            return Prepared::Rows(Some(before), reason.into());
+        }
+        if before.values.is_none() {
+            let reason = "the model's features are not all numbers without holes";
+            return Prepared::Rows(Some(before), reason.into());
+        }
+        Prepared::Ready(before)
+    }
+
+    /// The models on rows, with the steps before them or also those.
+    pub(super) fn on_rows(
+        &self,
+        pipelines: &[&Pipeline],
+        before: Option<&Before>,
+        rows: &Rows,
+        reason: &str,
+    ) -> Vec<Result<Fit>> {
+        let Some(before) = before else { return self.all_on_rows(pipelines, rows, reason) };
+        let on_rows = OnRows::new(self, before, rows);
+        pipelines.iter().map(|pipeline| on_rows.fit(pipeline, reason)).collect()
     }
 
     /// Steps and selectors of a pipeline.
@@ -100,53 +138,58 @@ impl TwoPass<'_> {
             groups.push(FittedGroup { name: group.name.clone(), columns: columns.clone(), steps });
         }
         let (select, view) = chain(&pipeline.select, raw.beside(views), &mut caveats)?;
-        Ok(Before { steps: FittedSteps { groups, select }, view, caveats })
+        let values = view.values();
+        Ok(Before { steps: FittedSteps { groups, select }, view, values, caveats })
     }
 
-    /// The models on the same statistics, those of one class at once.
-    fn models(&self, pipelines: &[&Pipeline], on_rows: &OnRows, stats: &Stats) -> Vec<Result<Fit>> {
-        let before = on_rows.before;
-        let (names, values) = (before.view.names(), before.view.values());
-        let composed = |linear| Some(compose(&linear, values.as_ref()?));
-        let one = |pipeline: &&Pipeline, fit| match fit {
-            Some(Ok(model)) => {
-                let model: Box<dyn crate::contract::erased::AnyFittedModel> = model;
-                let composed = model.linear().and_then(composed);
-                let class = pipeline.model.model.name();
-                let fitted = Fitted { steps: before.steps.clone(), class, model, names: names.clone() };
-                Ok(Fit { fitted, composed, rows_reason: None })
-            }
-            Some(Err(Unfit::Rows(reason))) => {
-                let mut fit = on_rows.fit(pipeline, &reason)?;
-                fit.composed = fit.fitted.model.linear().and_then(composed);
-                Ok(fit)
-            }
-            Some(Err(Unfit::Failed(error))) => {
-                let node = &pipeline.model;
-                Err(error.prefixed(&format!("model `{}`", node.name)).or_at(&node.span))
-            }
-            None => Err(Code::Bug.error("a model gave no outcome for its candidate")),
-        };
+    /// The models on the same statistics, those of one class and with the same inner folds at once.
+    fn models(
+        &self,
+        pipelines: &[&Pipeline],
+        fold: Option<usize>,
+        on_rows: &OnRows,
+        stats: &Stats,
+    ) -> Vec<Result<Fit>> {
         let mut fits: Vec<Option<Result<Fit>>> = pipelines.iter().map(|_| None).collect();
         for i in 0..pipelines.len() {
             if fits[i].is_some() {
                 continue;
             }
-            let class = pipelines[i].model.model.name();
-            let same: Vec<usize> =
-                (i..pipelines.len()).filter(|j| pipelines[*j].model.model.name() == class).collect();
-            let grid: Vec<&dyn AnyModel> = same.iter().map(|j| &*pipelines[*j].model.model).collect();
-            let mut outcomes = grid[0].fit_grid(&grid, stats).into_iter();
+            let model = |j: usize| -> &dyn AnyModel { &*pipelines[j].model.model };
+            let alike = |j: &usize| fits[*j].is_none() && alike(model(i), model(*j));
+            let same: Vec<usize> = (i..pipelines.len()).filter(alike).collect();
+            let grid: Vec<&dyn AnyModel> = same.iter().map(|j| model(*j)).collect();
+            let mut outcomes = match model(i).inner_folds() {
+                None => grid[0].fit_grid(&grid, stats),
+                Some(splitter) => match self.inner_folds(&*splitter, fold, &on_rows.before.view) {
+                    Ok(inner) => grid[0].fit_grid(&grid, &Stats { inner, ..stats.clone() }),
+                    Err(reason) => grid.iter().map(|_| Err(Unfit::Rows(reason.clone()))).collect(),
+                },
+            }
+            .into_iter();
             for j in same {
-                fits[j] = Some(one(&pipelines[j], outcomes.next()));
+                fits[j] = Some(on_rows.finish(pipelines[j], outcomes.next()));
             }
         }
         // Every pipeline has a class, so that every place is filled.
         fits.into_iter().flatten().collect()
     }
 
+    /// The moments of the inner folds of a fold's training rows, or of all, as a model sees them; or why rows are needed.
+    fn inner_folds(
+        &self,
+        splitter: &dyn AnySplitter,
+        fold: Option<usize>,
+        view: &View,
+    ) -> Result<Vec<Moments>, String> {
+        let missing = || "the training rows cannot be cut into the model's inner folds".to_owned();
+        let raw = self.inner.folds(splitter, fold).ok_or_else(missing)?;
+        self.fold_far_from_shift(&raw).map_or(Ok(()), Err)?;
+        view.joint_of(&raw).ok_or_else(missing)
+    }
+
     /// Everything from the rows, as the general path does it.
-    fn all_on_rows(&self, pipelines: &[&Pipeline], rows: &Rows, reason: &str) -> Vec<Result<Fit>> {
+    pub(super) fn all_on_rows(&self, pipelines: &[&Pipeline], rows: &Rows, reason: &str) -> Vec<Result<Fit>> {
         let fit = |_, fit: Result<(Fitted, &Frame)>| {
             let (fitted, _) = fit?;
             Ok(Fit { fitted, composed: None, rows_reason: Some(reason.to_owned()) })
@@ -159,14 +202,41 @@ impl TwoPass<'_> {
 }
 
 /// Models on the rows that the same steps make.
-struct OnRows<'a> {
+pub(super) struct OnRows<'a> {
     two_pass: &'a TwoPass<'a>,
     before: &'a Before<'a>,
     rows: &'a Rows,
     features: OnceCell<Result<Frame>>,
 }
 
-impl OnRows<'_> {
+impl<'a> OnRows<'a> {
+    pub(super) fn new(two_pass: &'a TwoPass<'a>, before: &'a Before<'a>, rows: &'a Rows) -> Self {
+        Self { two_pass, before, rows, features: OnceCell::new() }
+    }
+
+    /// A pipeline with what became of its model, which is fitted on rows where it has to be.
+    pub(super) fn finish(&self, pipeline: &Pipeline, fit: Option<AnyFit>) -> Result<Fit> {
+        let composed = |linear| Some(compose(&linear, self.before.values.as_ref()?));
+        match fit {
+            Some(Ok(model)) => {
+                let composed = model.linear().and_then(composed);
+                let (steps, names) = (self.before.steps.clone(), self.before.view.names());
+                let fitted = Fitted { steps, class: pipeline.model.model.name(), model, names };
+                Ok(Fit { fitted, composed, rows_reason: None })
+            }
+            Some(Err(Unfit::Rows(reason))) => {
+                let mut fit = self.fit(pipeline, &reason)?;
+                fit.composed = fit.fitted.model.linear().and_then(composed);
+                Ok(fit)
+            }
+            Some(Err(Unfit::Failed(error))) => {
+                let node = &pipeline.model;
+                Err(error.prefixed(&format!("model `{}`", node.name)).or_at(&node.span))
+            }
+            None => Err(Code::Bug.error("a model gave no outcome for its candidate")),
+        }
+    }
+
     fn fit(&self, pipeline: &Pipeline, reason: &str) -> Result<Fit> {
         let steps = self.before.steps.clone();
         let frame = self.two_pass.bound.frame()?;
@@ -180,8 +250,18 @@ impl OnRows<'_> {
     }
 }
 
+/// Whether two models are of one class, and have the same inner folds.
+fn alike(one: &dyn AnyModel, other: &dyn AnyModel) -> bool {
+    one.name() == other.name()
+        && match (one.inner_folds(), other.inner_folds()) {
+            (None, None) => true,
+            (Some(one), Some(other)) => cuts_alike(&*one, &*other),
+            _ => false,
+        }
+}
+
 /// Whether two pipelines differ in their models alone. Candidates share equal steps.
-fn same_steps(a: &Pipeline, b: &Pipeline) -> bool {
+pub(super) fn same_steps(a: &Pipeline, b: &Pipeline) -> bool {
     let groups = || a.groups.iter().zip(&b.groups);
     same_chain(&a.select, &b.select) && groups().all(|(a, b)| same_chain(&a.steps, &b.steps))
 }

@@ -5,13 +5,17 @@ mod branches;
 mod candidates;
 mod cells;
 mod fitted;
+mod folds;
 mod general;
+mod inner;
 mod layout;
 mod order;
 mod out_of_fold;
 mod outcome;
 mod pack;
+mod products;
 mod search;
+mod shared;
 mod two_pass;
 mod view;
 mod warnings;
@@ -23,6 +27,7 @@ use rayon::prelude::*;
 pub use fitted::{Fitted, FittedGroup, FittedNode, FittedSteps};
 pub use outcome::{FoldOutcome, Outcome, Scores, Searched, Tried};
 
+use self::folds::Fits;
 use self::general::General;
 use self::two_pass::{Fit, TwoPass};
 use crate::contract::{Facts, Fold, Metric, Prediction, Reads, Score};
@@ -51,11 +56,8 @@ pub struct Timing {
 /// if none has a score.
 pub fn run(bound: &Bound, plan: &Plan, watch: &dyn Watch) -> Result<(Outcome, Timing)> {
     let start = Instant::now();
-    let two_pass = if plan.paths.contains(&Path::TwoPass) {
-        Some(TwoPass::collect(bound, plan.parallel)?)
-    } else {
-        None
-    };
+    let two_pass =
+        if plan.paths.contains(&Path::TwoPass) { Some(TwoPass::collect(bound, plan)?) } else { None };
     let work = Work { bound, two_pass, plan };
     let mut timing = Timing::default();
     let (chosen, found) = match &bound.graph.search {
@@ -69,12 +71,12 @@ pub fn run(bound: &Bound, plan: &Plan, watch: &dyn Watch) -> Result<(Outcome, Ti
     };
     // Without a search the folds begin with pass 1.
     let start = if found.is_some() { Instant::now() } else { start };
-    let (searched, kept, told) = match found {
-        Some(found) => (Some(found.searched), found.folds, found.warnings),
-        None => (None, None, Vec::new()),
+    let (searched, kept, whole, told) = match found {
+        Some(found) => (Some(found.searched), found.folds, found.whole, found.warnings),
+        None => (None, None, None, Vec::new()),
     };
-    let folds = match kept {
-        Some(folds) => folds,
+    let (folds, whole) = match kept {
+        Some(folds) => (folds, whole),
         None => work.folds(&chosen, watch)?,
     };
     let (outcomes, notes): (Vec<_>, Vec<_>) = folds.into_iter().unzip();
@@ -83,7 +85,7 @@ pub fn run(bound: &Bound, plan: &Plan, watch: &dyn Watch) -> Result<(Outcome, Ti
         return Err(stopped());
     }
     let start = Instant::now();
-    let (fitted, rows_reason) = work.refit(&chosen)?;
+    let (fitted, rows_reason) = work.refit(&chosen, whole, watch)?;
     let mut warnings = bound.warnings.clone();
     warnings.extend(warnings::merged(notes, fitted.notes()));
     warnings.extend(told);
@@ -135,15 +137,16 @@ struct Scored {
 }
 
 impl Work<'_> {
-    /// Every fold of one pipeline, with what was noted in it.
-    fn folds(&self, chosen: &Chosen, watch: &dyn Watch) -> Result<Folds> {
+    /// Every fold of one pipeline, with what was noted in it; and the fit on all rows, where that came with them.
+    fn folds(&self, chosen: &Chosen, watch: &dyn Watch) -> Result<(Folds, Option<Fit>)> {
         watch.stage("folds", self.bound.folds.len() as u64);
         let in_fold = |k: usize, error: Diagnostic| error.prefixed(&format!("fold {}", k + 1));
         match self.two_pass.as_ref().filter(|_| chosen.path == Path::TwoPass) {
             Some(two_pass) => {
-                let fits = self.each_fold(watch, |k| {
-                    two_pass.fit(chosen.pipeline, Some(k)).map_err(|error| in_fold(k, error))
-                })?;
+                let Fits { folds, whole } = self.fits(two_pass, &[chosen.pipeline], watch)?;
+                let fits = folds.into_iter().flatten().enumerate();
+                let fits = fits.map(|(k, fit)| fit.map_err(|error| in_fold(k, error)));
+                let fits: Vec<Fit> = fits.collect::<Result<_>>()?;
                 let all: Vec<Vec<_>> = fits.iter().map(|fit| vec![fit]).collect();
                 let judge = |k: usize, fit: &Fit, prediction: Result<Prediction>| {
                     let fold = prediction.and_then(|prediction| self.fold(k, &fit.fitted, prediction));
@@ -151,18 +154,21 @@ impl Work<'_> {
                     fold.map_err(|error| in_fold(k, error))
                 };
                 let folds = two_pass.predict(&all, self.plan.parallel, judge)?;
-                folds.into_iter().flatten().collect()
+                Ok((folds.into_iter().flatten().collect::<Result<_>>()?, whole.into_iter().flatten().next()))
             }
-            None => self.each_fold(watch, |k| {
-                let general = General::new(self.bound, self.bound.frame()?);
-                let rows = &self.bound.folds[k];
-                let fold = general.fit(chosen.pipeline, &rows.train).and_then(|(fitted, features)| {
-                    let prediction = general.predict(&fitted, &features, &rows.test)?;
-                    self.fold(k, &fitted, prediction)
-                });
-                watch.tick(1);
-                fold.map_err(|error| in_fold(k, error))
-            }),
+            None => Ok((
+                self.each_fold(watch, |k| {
+                    let general = General::new(self.bound, self.bound.frame()?);
+                    let rows = &self.bound.folds[k];
+                    let fold = general.fit(chosen.pipeline, &rows.train).and_then(|(fitted, features)| {
+                        let prediction = general.predict(&fitted, &features, &rows.test)?;
+                        self.fold(k, &fitted, prediction)
+                    });
+                    watch.tick(1);
+                    fold.map_err(|error| in_fold(k, error))
+                })?,
+                None,
+            )),
         }
     }
 
@@ -181,11 +187,19 @@ impl Work<'_> {
         folds.into_iter().collect()
     }
 
-    /// Fits on all rows; with why the model was fitted on rows though the path is two-pass, if it was.
-    fn refit(&self, chosen: &Chosen) -> Result<(Fitted, Option<String>)> {
+    /// The fit on all rows, made now unless it is there; with why the model was fitted on rows though the path is two-pass, if it was.
+    fn refit(
+        &self,
+        chosen: &Chosen,
+        whole: Option<Fit>,
+        watch: &dyn Watch,
+    ) -> Result<(Fitted, Option<String>)> {
         match self.two_pass.as_ref().filter(|_| chosen.path == Path::TwoPass) {
             Some(two_pass) => {
-                let fit = two_pass.fit(chosen.pipeline, None)?;
+                let fit = match whole {
+                    Some(fit) => fit,
+                    None => self.fit_whole(two_pass, chosen.pipeline, watch)?,
+                };
                 Ok((fit.fitted, fit.rows_reason))
             }
             None => {

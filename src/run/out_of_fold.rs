@@ -1,5 +1,7 @@
 //! Pass 2: the out-of-fold predictions of many fits in one walk over the rows.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::pack::{PACK, Packer};
@@ -7,7 +9,7 @@ use super::two_pass::{Fit, TwoPass};
 use crate::contract::Prediction;
 use crate::diag::Result;
 use crate::linalg::{Affine, Block, LinearForms, Matrix};
-use crate::table::RUN_ROWS;
+use crate::table::{RUN_ROWS, Table};
 
 /// The linear forms of one fold's fits, one column an output.
 struct Forms {
@@ -86,14 +88,31 @@ impl TwoPass<'_> {
         }
         let mut rest: Outputs<&mut [f64]> =
             sums.iter_mut().map(|outputs| outputs.iter_mut().map(Vec::as_mut_slice).collect()).collect();
-        let mut units = Vec::with_capacity(self.scan().units());
-        for (unit, cells) in self.cell_of.chunks(RUN_ROWS).enumerate() {
+        let counts = |cells: &[u16]| {
             let mut counts = vec![0; forms.len()];
             cells.iter().for_each(|cell| counts[*cell as usize] += 1);
-            let own = rest.iter_mut().zip(&counts).map(|(rest, count)| split(rest, *count)).collect();
-            units.push((unit, own));
+            counts
+        };
+        let mut units = Vec::with_capacity(self.scan().units());
+        for (unit, cells) in self.cell_of.chunks(RUN_ROWS).enumerate() {
+            let part = |rows: Range<usize>| {
+                let outputs = rest.iter_mut().zip(counts(&cells[rows.clone()]));
+                (rows, outputs.map(|(rest, count)| split(rest, count)).collect())
+            };
+            units.push((unit, self.layout.products.parts(cells.len()).map(part).collect()));
         }
-        let one = |(unit, into): (usize, Outputs<&mut [f64]>)| self.sums_of_unit(forms, unit, into);
+        // The parts of a streamed unit are left to its thread: one that waits for them would begin with another unit.
+        let beside = parallel && !self.bound.x.is_streamed();
+        let one = |(unit, parts): (usize, Vec<(Range<usize>, Outputs<&mut [f64]>)>)| {
+            let table = self.scan().unit(unit)?;
+            let one = |(rows, into)| self.sums_of_part(forms, &table, unit * RUN_ROWS, rows, into);
+            if beside {
+                parts.into_par_iter().for_each(one)
+            } else {
+                parts.into_iter().for_each(one)
+            }
+            Ok(())
+        };
         if parallel {
             units.into_par_iter().map(one).collect::<Result<()>>()?;
         } else {
@@ -102,15 +121,21 @@ impl TwoPass<'_> {
         Ok(sums)
     }
 
-    fn sums_of_unit(&self, forms: &[Forms], unit: usize, mut into: Outputs<&mut [f64]>) -> Result<()> {
-        let table = self.scan().unit(unit)?;
+    /// The values of some rows of a unit that starts at global row `start`.
+    fn sums_of_part(
+        &self,
+        forms: &[Forms],
+        table: &Table,
+        start: usize,
+        part: Range<usize>,
+        mut into: Outputs<&mut [f64]>,
+    ) {
         let mut packer = Packer::new(&self.layout, &self.cell_of);
-        for from in (0..table.rows()).step_by(PACK) {
-            let rows = from..(from + PACK).min(table.rows());
-            let pack = packer.pack(&table, unit * RUN_ROWS, rows, None, |_, _, _| {});
+        for from in part.clone().step_by(PACK) {
+            let rows = from..(from + PACK).min(part.end);
+            let pack = packer.pack(table, start, rows, None, |_, _, _| {});
             pack.blocks(|k, block| forms[k].write(&block, &mut split(&mut into[k], block.rows)));
         }
-        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 
 use super::fitted::Fitted;
+use super::folds::Fits;
 use super::general::General;
 use super::outcome::{mean, std};
 use super::two_pass::Fit;
@@ -23,6 +24,8 @@ pub struct Found {
     pub searched: Searched,
     /// The winner's folds with what was noted in each, if they were kept.
     pub folds: Option<Folds>,
+    /// The winner's fit on all rows, where that came with the folds'.
+    pub whole: Option<Fit>,
     /// What is to be said of the other candidates.
     pub warnings: Vec<Diagnostic>,
 }
@@ -44,7 +47,7 @@ pub fn search(work: &Work, search: &Search, watch: &dyn Watch) -> Result<Found> 
     let ticks = search.candidates.len() * work.bound.folds.len();
     watch.stage("candidates", ticks as u64);
     let trial = Trial { work, candidates: &search.candidates, watch, keep: worth_keeping(work, search) };
-    let folds = trial.folds()?;
+    let (folds, mut whole) = trial.folds()?;
     let mut tried: Vec<Tried> = (0..search.candidates.len()).map(|i| of_candidate(&folds, i)).collect();
     rank(&mut tried);
     let failures = failures(&folds, search.candidates.len());
@@ -59,7 +62,8 @@ pub fn search(work: &Work, search: &Search, watch: &dyn Watch) -> Result<Found> 
     };
     let warnings = warnings(search, best, &failures, &folds);
     let folds = winners(work, folds, best)?;
-    Ok(Found { searched: Searched { best, tried }, folds, warnings })
+    let whole = whole[best].take();
+    Ok(Found { searched: Searched { best, tried }, folds, whole, warnings })
 }
 
 /// Whether all predictions are small enough to be kept.
@@ -81,15 +85,17 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    /// Every candidate in every fold, in their order.
-    fn folds(&self) -> Result<Vec<Vec<Judged>>> {
+    /// Every candidate in every fold, in their order; and each one's fit on all rows, where that came with them.
+    fn folds(&self) -> Result<(Vec<Vec<Judged>>, Vec<Option<Fit>>)> {
         let of_path = |path: Path| -> (Vec<usize>, Vec<&Pipeline>) {
             let own = (0..self.candidates.len()).filter(|i| self.work.plan.paths[*i] == path);
             own.map(|i| (i, &self.candidates[i].pipeline)).unzip()
         };
         let (fast, fast_pipelines) = of_path(Path::TwoPass);
         let (slow, slow_pipelines) = of_path(Path::General);
-        let two_pass = self.two_pass(&fast_pipelines)?;
+        let (two_pass, of_fast) = self.two_pass(&fast_pipelines)?;
+        let mut whole: Vec<Option<Fit>> = self.candidates.iter().map(|_| None).collect();
+        fast.iter().zip(of_fast).for_each(|(i, fit)| whole[*i] = fit);
         let general = self.work.each_fold(self.watch, |k| self.general(k, &slow_pipelines))?;
         let together = |(two_pass, general): (Vec<Judged>, Vec<Judged>)| {
             let own = fast.iter().zip(two_pass).chain(slow.iter().zip(general));
@@ -105,17 +111,17 @@ impl Trial<'_> {
                 None => Ok(judged.into_iter().map(|(_, judged)| judged).collect()),
             }
         };
-        two_pass.into_iter().zip(general).map(together).collect()
+        Ok((two_pass.into_iter().zip(general).map(together).collect::<Result<_>>()?, whole))
     }
 
     /// The candidates of the two-pass path in every fold. They are fitted together and predicted so many at a time that
     /// the predictions are no more than the table.
-    fn two_pass(&self, pipelines: &[&Pipeline]) -> Result<Vec<Vec<Judged>>> {
+    fn two_pass(&self, pipelines: &[&Pipeline]) -> Result<(Vec<Vec<Judged>>, Vec<Option<Fit>>)> {
         let folds = self.work.bound.folds.len();
         let Some(two_pass) = self.work.two_pass.as_ref().filter(|_| !pipelines.is_empty()) else {
-            return Ok((0..folds).map(|_| Vec::new()).collect());
+            return Ok(((0..folds).map(|_| Vec::new()).collect(), Vec::new()));
         };
-        let fits = self.work.each_fold(self.watch, |k| Ok(two_pass.fit_all(pipelines, Some(k))))?;
+        let Fits { folds: fits, whole } = self.work.fits(two_pass, pipelines, self.watch)?;
         let truths = self.work.each_fold(self.watch, |k| Ok(self.work.truth(k)))?;
         let mut judged: Vec<Vec<Judged>> = (0..folds).map(|_| Vec::with_capacity(pipelines.len())).collect();
         let together = self.work.bound.x.width().max(8);
@@ -140,7 +146,7 @@ impl Trial<'_> {
                 }
             }
         }
-        Ok(judged)
+        Ok((judged, whole))
     }
 
     fn general(&self, k: usize, pipelines: &[&Pipeline]) -> Result<Vec<Judged>> {

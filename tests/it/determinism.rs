@@ -112,10 +112,11 @@ fn a_table_large_enough_for_threads_gives_the_same_bytes() {
         .replace("id: [class]", "id: [y]")
         .replace("{Ridge: {alpha: 2}}", "LogisticRegression")
         .replace("KFold: {n_splits: 4", "StratifiedKFold: {n_splits: 2")
-        .replace("[r2, neg_mean_absolute_error]", "[roc_auc, neg_log_loss]");
+        .replace("[r2, neg_mean_absolute_error]", "[roc_auc, neg_log_loss]")
+        + "search: {GridSearchCV: {param_grid: {model__C: [0.1, 10]}}}\n";
     place.write("class.yaml", class);
     for (file, path) in
-        [("two-pass.yaml", "two-pass"), ("general.yaml", "general"), ("class.yaml", "general")]
+        [("two-pass.yaml", "two-pass"), ("general.yaml", "general"), ("class.yaml", "two-pass")]
     {
         assert_eq!(place.run(&["plan", file, "--json"]).json()["path"], path, "{file}");
         let outcomes: Vec<_> =

@@ -15,8 +15,9 @@ pub fn section(report: &Report) -> String {
     if report.bound.graph.splitter.is_some() {
         pairs.push(("Folds", Message(&report.bound.graph.splitter_reason).to_string()));
     }
-    let passes = format!("{} over the table, about {}", counted_passes(plan.passes), bytes(plan.bytes));
-    pairs.push(("Work", passes));
+    let more = if plan.iterates { " and one in every iteration of the model" } else { "" };
+    let passes = counted_passes(plan.passes);
+    pairs.push(("Work", format!("{passes} over the table{more}, about {}", bytes(plan.bytes))));
     let row = |step: &crate::plan::StepPlan| {
         format!(
             "<tr><th scope=\"row\" class=\"name\"><code>{}</code></th><td>{}</td><td class=\"nowrap\">{}</td><td>{}</td></tr>\n",
