@@ -195,6 +195,9 @@ fn obstacles(pipelines: &[&Pipeline], bound: &Bound) -> (Vec<Option<String>>, Pr
         if let Some(slow) = judged.steps.into_iter().find(|step| step.path == Path::General) {
             return Some(format!("{}: {}", slow.address, slow.reason));
         }
+        if !judged.products.is_empty() && !pipeline.model.model.needs().has(Needs::JOINT) {
+            return Some("model: needs the values of products of columns".to_owned());
+        }
         let new = |step: &Multiplied| !multiplied.contains(step);
         let more: Vec<Multiplied> = judged.products.into_iter().filter(new).collect();
         if of_folds.is_some() || more.is_empty() {
