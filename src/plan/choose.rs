@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::judge::{self, Judged};
-use super::products::PART_ROWS;
+use super::parts::part_rows;
 use super::{Bound, Inner, Multiplied, Products};
 use crate::contract::Needs;
 use crate::contract::erased::AnyModel;
@@ -289,8 +289,8 @@ fn too_many_moments(bound: &Bound, products: usize) -> Option<String> {
 /// Bytes of the moments of every fold, of all but each fold, and of every unit before they merge.
 fn moment_bytes(bound: &Bound, products: usize) -> u64 {
     let units = bound.x.units() as u64;
-    // With products the parts of a unit are worked on side by side.
-    let parts = if products > 0 { (RUN_ROWS / PART_ROWS) as u64 } else { 0 };
+    let part = part_rows(width(bound, products) as usize, bound.folds.len().max(1));
+    let parts = (RUN_ROWS / part) as u64;
     let moments = (bound.folds.len().max(1) as u64) * (2 + units + parts) + 1;
     moments_of_a_cell(bound, products).saturating_mul(moments)
 }

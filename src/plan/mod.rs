@@ -4,9 +4,11 @@ mod bind;
 mod choose;
 mod inner;
 mod judge;
+mod parts;
 mod products;
 
 pub use bind::{Bound, bind};
 pub use choose::{Path, Plan, StepPlan, plan};
 pub use inner::{Inner, Merges, Walk, cuts_alike};
+pub use parts::{part_rows, parts};
 pub use products::{Multiplied, Products};

@@ -3,11 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::contract::Monomials;
-use crate::linalg::BLOCK;
-use crate::table::RUN_ROWS;
-
-/// Rows whose moments are made together where there are products.
-pub(super) const PART_ROWS: usize = 4 * BLOCK;
 
 /// What one step multiplies: monomials of features, each of which is made of one raw column.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,12 +58,6 @@ impl Products {
     /// Each product as a factor that stands before it, and the column that multiplies it.
     pub fn products(&self) -> &[(u32, u32)] {
         &self.products
-    }
-
-    /// Rows whose moments are made together: products make so much work of a unit that its parts are worked on side by
-    /// side. Cut on the global row index.
-    pub fn part_rows(&self) -> usize {
-        if self.products.is_empty() { RUN_ROWS } else { PART_ROWS }
     }
 
     /// The column of this place in the table.

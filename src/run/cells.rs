@@ -8,6 +8,7 @@ use super::layout::{Layout, Place};
 use super::pack::{PACK, Packer, Piece};
 use crate::diag::Result;
 use crate::linalg::{self, MixedAccumulator, Moments};
+use crate::plan::{part_rows, parts};
 use crate::table::{RUN_ROWS, Scan, Table, Target};
 
 /// What is known of one cell: a set of rows.
@@ -40,6 +41,9 @@ pub struct Input<'a> {
     pub joint_only: bool,
     /// Whether the work is large enough for threads.
     pub parallel: bool,
+    /// Whether the parts of a unit are worked on side by side too. Those of a streamed unit are left to its thread: one that
+    /// waits for them would begin with another unit.
+    pub beside: bool,
 }
 
 impl Cell {
@@ -168,12 +172,12 @@ pub fn collect(layout: &Layout, input: &Input) -> Result<Vec<Cell>> {
 fn of_unit(layout: &Layout, input: &Input, unit: usize) -> Result<Vec<Option<Cell>>> {
     let table = input.scan.unit(unit)?;
     let part = |rows| of_part(layout, input, &table, unit * RUN_ROWS, rows);
-    let parts: Vec<Range<usize>> = layout.products.parts(table.rows()).collect();
+    let parts: Vec<Range<usize>> = parts(table.rows(), part_rows(layout.width(), input.cells)).collect();
     let merge = |mut total: Vec<Option<Cell>>, part: Vec<Option<Cell>>| {
         total.iter_mut().zip(part).for_each(|(total, part)| merge_some(total, part));
         total
     };
-    let total = if input.parallel && parts.len() > 1 {
+    let total = if input.beside {
         let parts: Vec<Vec<Option<Cell>>> = parts.into_par_iter().map(part).collect();
         parts.into_iter().reduce(merge)
     } else {

@@ -9,6 +9,7 @@ use super::two_pass::{Fit, TwoPass};
 use crate::contract::Prediction;
 use crate::diag::Result;
 use crate::linalg::{Affine, Block, LinearForms, Matrix};
+use crate::plan::parts;
 use crate::table::{RUN_ROWS, Table};
 
 /// The linear forms of one fold's fits, one column an output.
@@ -99,7 +100,7 @@ impl TwoPass<'_> {
                 let outputs = rest.iter_mut().zip(counts(&cells[rows.clone()]));
                 (rows, outputs.map(|(rest, count)| split(rest, count)).collect())
             };
-            units.push((unit, self.layout.products.parts(cells.len()).map(part).collect()));
+            units.push((unit, parts(cells.len(), PACK).map(part).collect()));
         }
         // The parts of a streamed unit are left to its thread: one that waits for them would begin with another unit.
         let beside = parallel && !self.bound.x.is_streamed();
@@ -131,11 +132,8 @@ impl TwoPass<'_> {
         mut into: Outputs<&mut [f64]>,
     ) {
         let mut packer = Packer::new(&self.layout, &self.cell_of);
-        for from in part.clone().step_by(PACK) {
-            let rows = from..(from + PACK).min(part.end);
-            let pack = packer.pack(table, start, rows, None, |_, _, _| {});
-            pack.blocks(|k, block| forms[k].write(&block, &mut split(&mut into[k], block.rows)));
-        }
+        let pack = packer.pack(table, start, part, None, |_, _, _| {});
+        pack.blocks(|k, block| forms[k].write(&block, &mut split(&mut into[k], block.rows)));
     }
 }
 

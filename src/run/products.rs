@@ -6,7 +6,6 @@
 //! affine in one column each, `a u + b`, is then a sum over product positions, whatever a fold made of `a` and `b`.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use super::layout::{Place, first_mean};
 use crate::contract::Power;
@@ -73,12 +72,6 @@ impl ProductPlaces {
     /// How many there are.
     pub fn len(&self) -> usize {
         self.products.products().len()
-    }
-
-    /// The parts of a unit's rows that are worked on side by side: with products there is much to do.
-    pub fn parts(&self, rows: usize) -> impl Iterator<Item = Range<usize>> {
-        let part = self.products.part_rows();
-        (0..rows).step_by(part).map(move |from| from..(from + part).min(rows))
     }
 
     /// The products in a block of rows of all numbers; [`ProductPlaces::columns`] finds them in the buffer.

@@ -67,6 +67,7 @@ impl<'a> TwoPass<'a> {
             cells: walk.cells,
             joint_only: false,
             parallel: plan.parallel,
+            beside: plan.parallel && !bound.x.is_streamed(),
         };
         let parts = cells::collect(&layout, &input)?;
         let (cells, inner) = if plan.inner.is_trivial() {
