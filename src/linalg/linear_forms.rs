@@ -9,12 +9,14 @@ use super::predict::sweep;
 /// Rows whose values lie side by side while all models pass over them: those of 100 columns stay in the nearest cache.
 const PANEL: usize = 16;
 
+/// Rows that are copied to panels together, column by column, since memory is read best in long pieces.
+const CHUNK: usize = 512;
+
 /// Numbers in a line of the cache.
 const LINE: usize = 8;
 
-/// Models of a tile, and the vectors of rows beside them: their sums stay in registers, of which there are at least 16.
-const MODELS: usize = 4;
-const VECTORS: usize = 2;
+/// Models of a tile: their sums for one or two vectors of rows stay in registers.
+const MODELS: usize = 8;
 
 /// Linear models, packed for being evaluated side by side.
 ///
@@ -61,12 +63,12 @@ impl LinearForms {
         self.intercepts.is_empty()
     }
 
-    /// Writes what each model says of rows given by columns, after `shifts` were taken from them.
+    /// Writes what each model says of rows given by columns, after `shifts` were taken from them. `room` is memory to work in.
     ///
     /// # Panics
     /// When there is not one shift a column and one output a model, or a column or an output has another length than the
     /// first output.
-    pub fn write(&self, columns: &[&[f64]], shifts: &[f64], out: &mut [&mut [f64]]) {
+    pub fn write(&self, columns: &[&[f64]], shifts: &[f64], out: &mut [&mut [f64]], room: &mut Vec<f64>) {
         assert!(columns.len() == self.columns && columns.len() == shifts.len(), "one shift a column");
         assert_eq!(out.len(), self.len(), "one output a model");
         let rows = out.first().map_or(0, |out| out.len());
@@ -77,7 +79,8 @@ impl LinearForms {
         let (tile, rest) = out.split_at_mut(whole);
         if tiled > 0 {
             let (factors, intercepts) = (&self.tiles[..], &self.intercepts[..whole]);
-            Arch::new().dispatch(Tiles { columns, shifts, factors, intercepts, tiled, out: &mut *tile });
+            let tiles = Tiles { columns, shifts, factors, intercepts, tiled, out: &mut *tile, room };
+            Arch::new().dispatch(tiles);
         }
         let one = |out: &mut [f64], coef: &[f64], intercept: f64, from: usize| {
             for from in (from..rows).step_by(BLOCK) {
@@ -115,7 +118,7 @@ pub fn linear_many(
     let mut out = Matrix::zeros(rows, coef.columns());
     let mut outputs: Vec<&mut [f64]> = out.values_mut().chunks_mut(rows.max(1)).collect();
     outputs.resize_with(coef.columns(), Default::default);
-    LinearForms::new(coef, intercepts.to_vec()).write(columns, shifts, &mut outputs);
+    LinearForms::new(coef, intercepts.to_vec()).write(columns, shifts, &mut outputs, &mut Vec::new());
     out
 }
 
@@ -128,6 +131,7 @@ struct Tiles<'a, 'o> {
     /// The number of rows, whole panels.
     tiled: usize,
     out: &'a mut [&'o mut [f64]],
+    room: &'a mut Vec<f64>,
 }
 
 impl WithSimd for Tiles<'_, '_> {
@@ -136,21 +140,33 @@ impl WithSimd for Tiles<'_, '_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let width = self.columns.len();
-        let mut room = vec![0.0; width * PANEL + LINE];
+        let room = self.room;
+        room.resize(room.len().max(width * CHUNK.min(self.tiled) + LINE), 0.0);
         // Begins with a line of the cache, so that no vector lies in two.
         let start = room.as_ptr().align_offset(LINE * size_of::<f64>()).min(LINE);
-        let panel = &mut room[start..][..width * PANEL];
-        for row in (0..self.tiled).step_by(PANEL) {
-            for ((into, column), shift) in panel.chunks_exact_mut(PANEL).zip(self.columns).zip(self.shifts) {
-                let column = &column[row..row + PANEL];
-                for i in 0..PANEL {
-                    into[i] = column[i] - shift;
+        for from in (0..self.tiled).step_by(CHUNK) {
+            let rows = CHUNK.min(self.tiled - from);
+            let panels = &mut room[start..][..width * rows];
+            for (j, (column, shift)) in self.columns.iter().zip(self.shifts).enumerate() {
+                let (column, shift) = (&column[from..from + rows], simd.splat_f64s(*shift));
+                for (panel, column) in panels.chunks_exact_mut(width * PANEL).zip(column.chunks_exact(PANEL))
+                {
+                    let (into, _) = S::as_mut_simd_f64s(&mut panel[j * PANEL..][..PANEL]);
+                    let (column, _) = S::as_simd_f64s(column);
+                    into.iter_mut().zip(column).for_each(|(into, x)| *into = simd.sub_f64s(*x, shift));
                 }
             }
-            let models = self.intercepts.chunks_exact(MODELS).zip(self.out.chunks_exact_mut(MODELS));
-            for (t, (intercepts, out)) in models.enumerate() {
-                let factors = &self.factors[t * MODELS * width..][..MODELS * width];
-                tile(simd, panel, factors, intercepts, row, out);
+            for (k, panel) in panels.chunks_exact(width * PANEL).enumerate() {
+                let models = self.intercepts.chunks_exact(MODELS).zip(self.out.chunks_exact_mut(MODELS));
+                for (t, (intercepts, out)) in models.enumerate() {
+                    let factors = &self.factors[t * MODELS * width..][..MODELS * width];
+                    let row = from + k * PANEL;
+                    if S::REGISTER_COUNT >= 32 {
+                        tile::<S, 2>(simd, panel, factors, intercepts, row, out);
+                    } else {
+                        tile::<S, 1>(simd, panel, factors, intercepts, row, out);
+                    }
+                }
             }
         }
     }
@@ -158,7 +174,7 @@ impl WithSimd for Tiles<'_, '_> {
 
 /// One panel's rows under one tile's models.
 #[inline(always)]
-fn tile<S: Simd>(
+fn tile<S: Simd, const VECTORS: usize>(
     simd: S,
     panel: &[f64],
     factors: &[f64],
@@ -174,7 +190,7 @@ fn tile<S: Simd>(
         }
         for (x, factors) in panel.chunks_exact(PANEL).zip(factors.chunks_exact(MODELS)) {
             let (x, _) = S::as_simd_f64s(x);
-            let x = [x[first], x[first + 1]];
+            let Some(x) = x[first..].first_chunk::<VECTORS>() else { return };
             for k in 0..MODELS {
                 let factor = simd.splat_f64s(factors[k]);
                 for v in 0..VECTORS {
@@ -205,7 +221,7 @@ mod tests {
 
     #[test]
     fn every_model_says_what_it_says_alone() {
-        for (rows, t) in [(2 * BLOCK + 77, 6), (PANEL, 4), (5, 9), (33, 3)] {
+        for (rows, t) in [(2 * BLOCK + 77, 11), (PANEL, 8), (5, 9), (33, 3), (70, 16)] {
             let columns = table(rows, 11);
             let coef = Matrix::from_fn(11, t, |j, k| 1.0 / (3 + j + 5 * k) as f64 - 0.07);
             let intercepts: Vec<f64> = (0..t).map(|k| 0.1 * k as f64).collect();

@@ -133,7 +133,8 @@ impl TwoPass<'_> {
     ) {
         let mut packer = Packer::new(&self.layout, &self.cell_of);
         let pack = packer.pack(table, start, part, None, |_, _, _| {});
-        pack.blocks(|k, block| forms[k].write(&block, &mut split(&mut into[k], block.rows)));
+        let mut room = Vec::new();
+        pack.blocks(|k, block| forms[k].write(&block, &mut split(&mut into[k], block.rows), &mut room));
     }
 }
 
@@ -145,8 +146,8 @@ fn split<'a>(outputs: &mut [&'a mut [f64]], rows: usize) -> Vec<&'a mut [f64]> {
 
 impl Forms {
     /// The outputs for a block: the numbers first, then the indicators in their order.
-    fn write(&self, block: &Block, out: &mut [&mut [f64]]) {
-        self.numbers.write(block.numbers, block.shifts, out);
+    fn write(&self, block: &Block, out: &mut [&mut [f64]], room: &mut Vec<f64>) {
+        self.numbers.write(block.numbers, block.shifts, out, room);
         if self.indicators.rows() > 0 {
             for (t, out) in out.iter_mut().enumerate() {
                 let factors = self.indicators.column(t);
