@@ -137,13 +137,16 @@ impl Work<'_> {
         match self.two_pass.as_ref().filter(|_| chosen.path == Path::TwoPass) {
             Some(two_pass) => {
                 let Fits { folds, whole } = self.fits(two_pass, &[chosen.pipeline], watch)?;
-                let fits = folds.into_iter().flatten().enumerate();
-                let fits = fits.map(|(k, fit)| fit.map_err(|error| in_fold(k, error)));
-                let fits: Vec<Fit> = fits.collect::<Result<_>>()?;
-                let all: Vec<Vec<_>> = fits.iter().map(|fit| vec![fit]).collect();
-                let predictions = two_pass.predict(&all, self.plan.parallel)?.into_iter().flatten();
-                let folds = fits.iter().zip(predictions).enumerate().map(|(k, (fit, prediction))| {
-                    let fold = prediction.and_then(|prediction| self.fold(k, &fit.fitted, prediction));
+                let fits: Vec<Result<Fit>> = folds.into_iter().flatten().collect();
+                let all: Vec<Vec<&Fit>> = fits.iter().map(|fit| fit.iter().collect()).collect();
+                let predictions = two_pass.predict(&all, self.plan.parallel)?;
+                let outcome = |k: usize, fit: &Result<Fit>, prediction: Option<Result<Prediction>>| {
+                    let fit = fit.as_ref().map_err(Clone::clone)?;
+                    let none = || Err(Code::Bug.error("a fit without a prediction"));
+                    self.fold(k, &fit.fitted, prediction.unwrap_or_else(none)?)
+                };
+                let folds = fits.iter().zip(predictions).enumerate().map(|(k, (fit, mut own))| {
+                    let fold = outcome(k, fit, own.pop());
                     watch.tick(1);
                     fold.map_err(|error| in_fold(k, error))
                 });
@@ -180,7 +183,8 @@ impl Work<'_> {
         folds.into_iter().collect()
     }
 
-    /// The fit on all rows, made now unless it is there; with why the model was fitted on rows though the path is two-pass, if it was.
+    /// The fit on all rows, made now unless it is there; with why the model was fitted on rows though the path is
+    /// two-pass, if it was.
     fn refit(
         &self,
         chosen: &Chosen,
