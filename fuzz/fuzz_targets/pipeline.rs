@@ -23,7 +23,7 @@ fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
     }
     let input = data[..size].to_vec();
     let changed =
-        mutation::bytes(&mut mutation::Dice::new(u64::from(seed)), input.clone(), &input, tokens::YAML);
+        mutation::bytes(&mut mutation::Dice::new(u64::from(seed)), input.clone(), &input, &tokens::YAML);
     let size = changed.len().min(max_size);
     data[..size].copy_from_slice(&changed[..size]);
     size

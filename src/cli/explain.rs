@@ -32,7 +32,7 @@ pub fn run(arguments: &Arguments, output: &Output) -> Done {
         let names = components().map(|(_, kind)| kind.name()).chain(metrics).chain(codes);
         let help = match suggest(name, names) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => "`pipefit list steps|models|splitters|metrics` shows all".to_owned(),
+            None => "`pipefit list steps|models|splitters|searches|metrics` shows all".to_owned(),
         };
         return Err(vec![Code::Usage.error(format!("nothing is called `{name}`")).help(help)]);
     }

@@ -1,4 +1,4 @@
-//! `pipefit list steps|models|splitters|metrics`
+//! `pipefit list steps|models|splitters|searches|metrics`
 
 use clap::Args;
 use serde_json::json;
@@ -11,7 +11,7 @@ use crate::contract::erased::Declared;
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Which components
-    #[arg(value_parser = ["steps", "models", "splitters", "metrics"])]
+    #[arg(value_parser = ["steps", "models", "splitters", "searches", "metrics"])]
     what: String,
 }
 
@@ -22,6 +22,7 @@ pub fn run(arguments: &Arguments, output: &Output) -> Done {
         "steps" => crate::steps::ALL.iter().map(|kind| declared(*kind)).collect(),
         "models" => crate::models::ALL.iter().map(|kind| declared(*kind)).collect(),
         "splitters" => crate::splitters::ALL.iter().map(|kind| declared(*kind)).collect(),
+        "searches" => crate::graph::SEARCHERS.iter().map(|kind| declared(*kind)).collect(),
         _ => crate::metrics::ALL.iter().map(|metric| (metric.name, metric.summary.to_owned())).collect(),
     };
     if output.json {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Subcommand;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::output::Output;
 use super::{Done, Global};
@@ -87,6 +87,7 @@ fn show(reference: &str, registry: &Registry, output: &Output) -> Result<()> {
             "versions": model.versions.iter().map(|version| version.version).collect::<Vec<_>>(),
             "class": artifact.fitted.class, "features": names, "coef": coef, "intercept": facts.intercept,
             "classes": facts.classes.as_deref().map(report::labels),
+            "facts": facts.more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect::<Map<_, _>>(),
             "file": artifact.manifest.file,
         }));
         return Ok(());
@@ -99,6 +100,13 @@ fn show(reference: &str, registry: &Registry, output: &Output) -> Result<()> {
     text.push_str(&format!("  scores   {}\n", scores(version)));
     let aliases: Vec<_> = model.aliases.iter().map(|(alias, number)| format!("{alias} {number}")).collect();
     text.push_str(&format!("  aliases  {}\n", aliases.join(", ")));
+    if !facts.more.is_empty() {
+        text.push_str("  facts\n");
+    }
+    let width = facts.more.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, value) in &facts.more {
+        text.push_str(&format!("    {name:width$} {}\n", shortened(value)));
+    }
     if let Some(coef) = &facts.coef {
         text.push_str("  coefficients\n");
         let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max("(intercept)".len());
@@ -111,6 +119,16 @@ fn show(reference: &str, registry: &Registry, output: &Output) -> Result<()> {
     }
     output.answer(&text);
     Ok(())
+}
+
+/// A value on a line: a path of penalties has hundreds of numbers.
+fn shortened(value: &Value) -> String {
+    const MOST: usize = 90;
+    let all = value.to_string();
+    if all.len() <= MOST {
+        return all;
+    }
+    all.chars().take(MOST).chain("…".chars()).collect()
 }
 
 fn verify(reference: &str, registry: &Registry, output: &Output) -> Done {

@@ -34,7 +34,7 @@ impl Stats {
         let target = needs.has(Needs::TARGET).then(|| train.y.map(|y| target(y, train.rows))).flatten();
         let joint = if needs.has(Needs::JOINT) { Some(joint(train)?) } else { None };
         let features = features.into_iter().collect::<Result<_>>()?;
-        Ok(Stats { rows: train.rows.len(), features, target, joint })
+        Ok(Stats { rows: train.rows.len(), features, target, joint, inner: Vec::new() })
     }
 }
 
@@ -124,7 +124,7 @@ fn number(values: Vec<f64>, needs: Needs, targets: &[Vec<f64>]) -> NumberStats {
         let with = |target: &Vec<f64>| products(&present, stats.mean, target, mean(target));
         stats.with_target = targets.iter().map(with).collect();
     }
-    if needs.has(Needs::EXTREMES) {
+    if needs.has(Needs::EXTREMES) || needs.has(Needs::SPREAD) {
         let widen = |range: Option<(f64, f64)>, v: &f64| match range {
             Some((low, high)) => Some((low.min(*v), high.max(*v))),
             None => Some((*v, *v)),
@@ -206,7 +206,7 @@ mod tests {
     fn missing_values_are_counted_and_left_out() {
         let frame = frame(&[1.0, f64::NAN, 3.0, 100.0]);
         let train = Train { x: &frame, y: None, weight: None, rows: &Rows::Range(0..3) };
-        let stats = Stats::of(&train, Needs::SPREAD.and(Needs::EXTREMES)).unwrap();
+        let stats = Stats::of(&train, Needs::SPREAD).unwrap();
         let Summary::Number(number) = &stats.features[0].summary else { panic!("a number") };
         assert_eq!((number.present, number.missing, number.mean, number.squares), (2, 1, 2.0, 2.0));
         assert_eq!(number.extremes, Some((1.0, 3.0)));

@@ -8,9 +8,9 @@ use std::marker::PhantomData;
 
 use super::params::Checks;
 use super::{
-    Exception, Facts, Fault, FittedModel, FittedStep, Fold, Frame, Linear, Loader, Map, Model, Needs, Param,
-    Params, Prediction, Rng, Saver, SharedRows, Split, Splitter, State, Stats, Step, Task, Train, Types,
-    Unfit, Value,
+    Exception, Facts, Fault, FittedModel, FittedStep, Fold, Frame, Linear, Loader, Map, Model, Monomials,
+    Needs, Param, Params, PowerColumn, Prediction, Rng, Saver, SharedRows, Split, Splitter, State, Stats,
+    Step, Task, Train, Types, Unfit, Value,
 };
 use crate::diag::{Diagnostic, Result};
 use crate::linalg::Matrix;
@@ -64,6 +64,10 @@ pub trait AnyStep: AnyParams {
     fn needs(&self) -> Needs;
     /// As [`Step::maps`].
     fn maps(&self, input: Types) -> bool;
+    /// As [`Step::rescales`].
+    fn rescales(&self) -> bool;
+    /// As [`Step::products`].
+    fn products(&self, features: usize) -> Option<Monomials>;
     /// As [`Step::fit_stats`].
     ///
     /// # Errors
@@ -100,6 +104,14 @@ impl<T: Step> AnyStep for T {
         Step::maps(self, input)
     }
 
+    fn rescales(&self) -> bool {
+        Step::rescales(self)
+    }
+
+    fn products(&self, features: usize) -> Option<Monomials> {
+        Step::products(self, features)
+    }
+
     fn fit_stats(&self, stats: &Stats) -> Result<Box<dyn AnyFittedStep>> {
         Ok(Box::new(Step::fit_stats(self, stats)?))
     }
@@ -127,6 +139,8 @@ pub trait AnyFittedStep: Send + Sync {
     fn apply(&self, frame: &Frame) -> Result<Frame>;
     /// As [`FittedStep::map`].
     fn map(&self) -> Option<Map>;
+    /// As [`FittedStep::products`].
+    fn products(&self) -> Option<Vec<PowerColumn>>;
     /// As [`FittedStep::doubt`].
     fn doubt(&self) -> Option<String>;
     /// As [`FittedStep::notes`].
@@ -142,6 +156,10 @@ impl<T: FittedStep> AnyFittedStep for T {
 
     fn map(&self) -> Option<Map> {
         FittedStep::map(self)
+    }
+
+    fn products(&self) -> Option<Vec<PowerColumn>> {
+        FittedStep::products(self)
     }
 
     fn doubt(&self) -> Option<String> {
@@ -170,6 +188,8 @@ pub trait AnyModel: AnyParams {
     /// # Errors
     /// As there.
     fn fit(&self, train: &Train, rng: &mut Rng) -> Result<Box<dyn AnyFittedModel>>;
+    /// As [`Model::inner_folds`].
+    fn inner_folds(&self) -> Option<Box<dyn AnySplitter>>;
     /// As [`Model::fit_stats`]. All of `grid` must be of this model's own type; others are a bug
     /// and come back as one.
     fn fit_grid(&self, grid: &[&dyn AnyModel], stats: &Stats) -> Vec<AnyFit>;
@@ -194,6 +214,10 @@ impl<T: Model> AnyModel for T {
 
     fn fit(&self, train: &Train, rng: &mut Rng) -> Result<Box<dyn AnyFittedModel>> {
         Ok(Box::new(Model::fit(self, train, rng)?))
+    }
+
+    fn inner_folds(&self) -> Option<Box<dyn AnySplitter>> {
+        Model::inner_folds(self)
     }
 
     fn fit_grid(&self, grid: &[&dyn AnyModel], stats: &Stats) -> Vec<AnyFit> {

@@ -1,4 +1,4 @@
-//! A fitted step as a linear map of its input features.
+//! A fitted step as a map of its input features: a linear one, or products of their powers.
 
 use std::sync::Arc;
 
@@ -45,4 +45,16 @@ pub struct Map {
     /// Terms that must be 0 in every row, else the step refuses the row: levels that training did
     /// not have, for an encoder with `handle_unknown: error`.
     pub refused: Vec<Term>,
+}
+
+/// An input feature and its exponent, 1 at least.
+pub type Power = (u32, u32);
+
+/// An output feature that is a product of powers of input features.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PowerColumn {
+    /// The output feature's name.
+    pub name: Arc<str>,
+    /// What is multiplied, features ascending; the output feature is 1 where this is empty.
+    pub powers: Vec<Power>,
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::erased::AnySplitter;
 use super::params::Checks;
 use super::{Frame, Needs, Params, Rng, SharedRows, State, Stats, Task, Train};
 use crate::diag::{Diagnostic, Result};
@@ -42,7 +43,14 @@ pub trait Model: Params + Checks {
     /// A diagnostic that names the feature, and the row where one is to blame.
     fn fit(&self, train: &Train, rng: &mut Rng) -> Result<Self::Fitted>;
 
-    /// Fits a grid of candidates from the same statistics at once; one outcome a candidate.
+    /// What cuts the positions of its training rows into inner folds, if it is fitted from the joint moments of each of
+    /// those folds' own rows: [`Stats::inner`].
+    fn inner_folds(&self) -> Option<Box<dyn AnySplitter>> {
+        None
+    }
+
+    /// Fits a grid of candidates from the same statistics at once; one outcome a candidate. Those with inner folds have
+    /// the same.
     fn fit_stats(grid: &[&Self], _stats: &Stats) -> Vec<Result<Self::Fitted, Unfit>> {
         grid.iter().map(|_| Err(Unfit::Rows(format!("{} reads the rows", Self::NAME)))).collect()
     }

@@ -14,9 +14,10 @@ impl Needs {
     pub const NOTHING: Needs = Needs(0);
     /// The rows themselves: no statistics will do.
     pub const ROWS: Needs = Needs(1);
-    /// Count, mean and squared deviations of every number feature.
+    /// Count, mean and squared deviations of every number feature, and where they are known its extremes, which tell a
+    /// constant.
     pub const SPREAD: Needs = Needs(2);
-    /// Least and greatest value of every number feature.
+    /// Least and greatest value of every number feature, without fail.
     pub const EXTREMES: Needs = Needs(4);
     /// How often every level occurs, and for number features every value.
     pub const COUNTS: Needs = Needs(8);
@@ -54,6 +55,9 @@ pub struct Stats {
     pub target: Option<TargetStats>,
     /// With [`Needs::JOINT`].
     pub joint: Option<Joint>,
+    /// The joint moments of the rows of each of the model's inner folds
+    /// ([`Model::inner_folds`](super::Model::inner_folds)), in their order; empty where none were cut.
+    pub inner: Vec<Moments>,
 }
 
 /// Statistics of one feature.

@@ -1,7 +1,7 @@
 //! What a step is.
 
 use super::params::Checks;
-use super::{Frame, Map, Needs, Params, Rng, State, Stats};
+use super::{Frame, Map, Monomials, Needs, Params, PowerColumn, Rng, State, Stats};
 use crate::diag::{Diagnostic, Result};
 use crate::table::{Rows, Target};
 
@@ -70,6 +70,18 @@ pub trait Step: Params + Checks {
         false
     }
 
+    /// Whether each of as many output features will be `a x + b` of the input feature in its place, for numbers of which
+    /// none is missing.
+    fn rescales(&self) -> bool {
+        false
+    }
+
+    /// What [`FittedStep::products`] will be made of for so many features, if it will be there: the two-pass path
+    /// collects the moments of these monomials, whose every divisor is among them.
+    fn products(&self, _features: usize) -> Option<Monomials> {
+        None
+    }
+
     /// Fits from statistics: what every step with other needs than `ROWS` defines.
     ///
     /// # Errors
@@ -107,6 +119,11 @@ pub trait FittedStep: State + Send + Sync + 'static {
 
     /// The step as a linear map of its input features, if it is one.
     fn map(&self) -> Option<Map> {
+        None
+    }
+
+    /// The step as products of powers of its input features, if it is that.
+    fn products(&self) -> Option<Vec<PowerColumn>> {
         None
     }
 

@@ -57,7 +57,7 @@ codes! {
     // 02xx: the pipeline file
     YamlSyntax "E0201" 3 "not valid YAML" "The file is not YAML 1.2, or goes beyond a limit: 1 MiB of text, 64 levels of nesting, 100,000 nodes after aliases are expanded.";
     UnknownKey "E0202" 3 "unknown or duplicate key" "A key is not part of the pipeline file's format, or stands twice in one map. Unknown keys are refused so that a typo never silently does nothing.";
-    UnknownComponent "E0203" 3 "unknown component" "A step, model, splitter or metric is not known. Names are scikit-learn's; `pipefit list steps|models|splitters|metrics` shows all.";
+    UnknownComponent "E0203" 3 "unknown component" "A step, model, splitter or metric is not known. Names are scikit-learn's; `pipefit list steps|models|splitters|searches|metrics` shows all.";
     UnknownParameter "E0204" 3 "unknown parameter" "The component has no such parameter. Parameters are scikit-learn's; `pipefit explain NAME` lists them.";
     BadValue "E0205" 3 "a value of the wrong type or out of bounds" "The value cannot be used here. The message says what is expected.";
     MissingKey "E0206" 3 "a required key is missing" "The section lacks a key that has no default.";

@@ -1,8 +1,7 @@
 //! Moments of many blocks of rows.
 
-use faer::{Accum, MatRef};
-
-use super::moments::{lower_product, mirror_lower};
+use super::centred::{CHUNK, Centred};
+use super::moments::mirror_lower;
 use super::{Moments, sums};
 
 /// Adds up the [`Moments`] of blocks of rows, in the order in which they are given, without allocating
@@ -11,21 +10,31 @@ use super::{Moments, sums};
 pub struct Accumulator {
     /// Only the lower triangle of its Gram matrix is kept up.
     moments: Moments,
-    /// Of the last block: sqrt(w) (x - mean), the means, and sqrt(w) where there are weights.
-    centred: Vec<f64>,
+    /// Of the last block: a chunk of sqrt(w) (x - centre), the centres and then the means, what the former were off
+    /// in sum, and sqrt(w) where there are weights.
+    centred: Centred,
     means: Vec<f64>,
+    off: Vec<f64>,
     roots: Vec<f64>,
 }
 
 impl Accumulator {
     /// An accumulator of `p` columns that has seen nothing.
     pub fn new(p: usize) -> Self {
-        Self { moments: Moments::zero(p), centred: Vec::new(), means: vec![0.0; p], roots: Vec::new() }
+        Self {
+            moments: Moments::zero(p),
+            centred: Centred::default(),
+            means: vec![0.0; p],
+            off: vec![0.0; p],
+            roots: Vec::new(),
+        }
     }
 
     /// Adds a block of equally long columns (at most [`BLOCK`](super::BLOCK) rows, so that the sums are those of
-    /// every other way to the same rows). The block is centred on its own mean, its Gram matrix is one
-    /// product, and one update of rank one merges it.
+    /// every other way to the same rows). It is read once: the mean of its first chunk is its centre, which is taken
+    /// from all of it, and updates of rank one move that to the mean and merge the block. The first chunk being a fourth of
+    /// the block or more, its mean is at most sqrt(3) standard deviations of the block away from the block's: no more than
+    /// two bits are lost. Where rows have weights that is not so, and the mean comes first.
     ///
     /// # Panics
     /// When the number of columns or a length differs.
@@ -50,31 +59,35 @@ impl Accumulator {
         }
         self.roots.clear();
         self.roots.extend(weight.unwrap_or_default().iter().map(|w| w.sqrt()));
-        self.centre(rows, columns, shifts, weight, total);
-        let centred = MatRef::from_column_major_slice(&self.centred[..rows * p], rows, p);
-        lower_product(&mut self.moments.gram, centred, centred, Accum::Add);
+        self.centre(columns, shifts, weight, total);
+        self.off.fill(0.0);
+        for from in (0..rows).step_by(CHUNK) {
+            let to = (from + CHUNK).min(rows);
+            self.centred.clear(p, to - from);
+            let roots = weight.map(|_| &self.roots[from..to]);
+            for (j, (column, shift)) in columns.iter().zip(shifts).enumerate() {
+                self.off[j] += self.centred.write(j, &column[from..to], *shift, self.means[j], roots);
+            }
+            self.centred.add_products(&mut self.moments.gram);
+        }
+        for (j, &off) in self.off.iter().enumerate() {
+            self.means[j] += off / total;
+            let lower = &mut self.moments.gram.column_mut(j)[j..];
+            lower.iter_mut().zip(&self.off[j..]).for_each(|(into, other)| *into -= off * other / total);
+        }
         self.merge_means(total);
     }
 
-    fn centre(
-        &mut self,
-        rows: usize,
-        columns: &[&[f64]],
-        shifts: &[f64],
-        weight: Option<&[f64]>,
-        total: f64,
-    ) {
-        self.centred.resize(self.centred.len().max(rows * columns.len()), 0.0);
-        let into = self.centred.chunks_exact_mut(rows);
-        for (((column, shift), mean), into) in columns.iter().zip(shifts).zip(&mut self.means).zip(into) {
+    /// A centre for each column: close to its mean, which need not be met.
+    fn centre(&mut self, columns: &[&[f64]], shifts: &[f64], weight: Option<&[f64]>, total: f64) {
+        for ((column, shift), mean) in columns.iter().zip(shifts).zip(&mut self.means) {
             *mean = match weight {
-                None => sums::shifted_sum(column, *shift) / total,
+                None => {
+                    let first = &column[..CHUNK.min(column.len())];
+                    sums::shifted_sum(first, *shift) / first.len() as f64
+                }
                 Some(weight) => sums::shifted_product_sum(weight, column, *shift) / total,
             };
-            sums::shift_twice(into, column, *shift, *mean);
-            if weight.is_some() {
-                into.iter_mut().zip(&self.roots).for_each(|(into, root)| *into *= root);
-            }
         }
     }
 

@@ -202,18 +202,6 @@ pub fn shift_and_scale(into: &mut [f64], column: &[f64], shift: f64, factor: f64
     );
 }
 
-/// `into = (column - first) - second`, element by element.
-///
-/// # Panics
-/// When the lengths differ.
-pub fn shift_twice(into: &mut [f64], column: &[f64], first: f64, second: f64) {
-    assert_eq!(into.len(), column.len());
-    vectorised(
-        #[inline(always)]
-        || into.iter_mut().zip(column).for_each(|(into, x)| *into = (x - first) - second),
-    );
-}
-
 /// `into = a * b`, element by element.
 ///
 /// # Panics

@@ -1,6 +1,6 @@
 //! `sklearn.metrics.f1_score` of the positive class.
 
-use super::{NO_WEIGHT, NOT_FOR, positive, sum, weight_of};
+use super::{NO_WEIGHT, NOT_FOR, positive, sum, total_weight, weight_of};
 use crate::contract::{Metric, Prediction, Reads, Score, Task};
 use crate::table::Target;
 
@@ -22,7 +22,7 @@ fn score(truth: &Target, prediction: &Prediction, weight: Option<&[f64]>) -> Sco
         return Score::Undefined("no class is the positive one");
     };
     let rows = truth.len();
-    if sum(rows, |i| weight_of(weight, i)) == 0.0 {
+    if total_weight(rows, weight) == 0.0 {
         return Score::Undefined(NO_WEIGHT);
     }
     let weighed = |counts: bool, i: usize| if counts { weight_of(weight, i) } else { 0.0 };

@@ -1,6 +1,6 @@
 //! `sklearn.metrics.r2_score`.
 
-use super::{NO_WEIGHT, NOT_FOR, sum, weight_of};
+use super::{NO_WEIGHT, NOT_FOR, sum, total_weight, weight_of};
 use crate::contract::{Metric, Prediction, Reads, Score, Task};
 use crate::table::Target;
 
@@ -21,7 +21,7 @@ fn score(truth: &Target, prediction: &Prediction, weight: Option<&[f64]>) -> Sco
     if rows < 2 {
         return Score::Undefined("R2 needs two rows");
     }
-    if sum(rows, |i| weight_of(weight, i)) == 0.0 {
+    if total_weight(rows, weight) == 0.0 {
         return Score::Undefined(NO_WEIGHT);
     }
     let mut by_convention = false;
@@ -39,7 +39,7 @@ fn score(truth: &Target, prediction: &Prediction, weight: Option<&[f64]>) -> Sco
 /// weight is found by its values, since its mean may be off by a rounding.
 fn one(truth: &[f64], predicted: &[f64], weight: Option<&[f64]>) -> (f64, bool) {
     let rows = truth.len();
-    let total = sum(rows, |i| weight_of(weight, i));
+    let total = total_weight(rows, weight);
     let residual = sum(rows, |i| weight_of(weight, i) * (truth[i] - predicted[i]).powi(2));
     let mut weighed = (0..rows).filter(|i| weight_of(weight, *i) > 0.0).map(|i| truth[i]);
     let first = weighed.next();

@@ -4,9 +4,10 @@ use rayon::prelude::*;
 
 use super::fitted_regression::{FittedLinear, Quality, Told};
 use super::inner_folds::{self, InnerFolds};
+use super::ordinary;
 use super::penalized::{self, Candidate, Descended};
 use super::training::{self, Gathered};
-use crate::contract::{Fault, Fold, ParamValue, Train, Unfit, Value};
+use crate::contract::{Fault, Fold, ParamValue, Stats, Train, Unfit, Value};
 use crate::diag::{Code, Result};
 use crate::linalg::{Descent, Moments, Penalty, Quadratic, linear};
 
@@ -146,17 +147,15 @@ impl PathSearch<'_> {
         Ok(fit.telling(tell))
     }
 
-    /// Fits from the moments of every inner fold's own rows, in the order of the folds: of the features as the model sees them,
-    /// unshifted, then the target; weighted where the rows are.
+    /// Fits from the moments of every inner fold's own rows.
     ///
     /// # Errors
-    /// `Rows` where moments have too few digits; `BadTarget` for several targets, `BadFolds` for less than two folds,
-    /// `BadWeight` for one without weight.
-    pub(super) fn fit_moments(&self, cells: &[Moments]) -> Result<FittedPath, Unfit> {
-        if cells.len() < 2 {
-            return Err(Code::BadFolds.error("a path is chosen in two folds or more").into());
-        }
-        inner_folds::weighty(cells)?;
+    /// `Rows` where moments have too few digits, or the folds were not cut; `BadTarget` for several targets, `BadWeight` for a
+    /// fold without weight.
+    pub(super) fn fit_stats(&self, stats: &Stats) -> Result<FittedPath, Unfit> {
+        let joint = ordinary::joint(stats, self.model)?;
+        self.one_target(joint.targets)?;
+        let cells = inner_folds::of_stats(stats)?;
         let (candidate, tell) = self.choose(cells, None)?;
         Ok(self.fit_whole(candidate, cells)?.telling(tell))
     }
@@ -335,7 +334,9 @@ mod tests {
         let model = LassoCV { eps, alphas: PathAlphas::Count(30), ..LassoCV::default() };
         let folds = InnerFolds::five().cut(90).unwrap();
         let cells = inner_folds::cells(&folds, &x, &y, Some(&weight)).unwrap();
-        (Model::fit(&model, &train, &mut Rng::seeded(0)).unwrap(), model.fit_moments(&cells))
+        let stats = Stats { inner: cells, ..Stats::of(&train, Model::needs(&model)).unwrap() };
+        let from_stats = LassoCV::fit_stats(&[&model], &stats).remove(0);
+        (Model::fit(&model, &train, &mut Rng::seeded(0)).unwrap(), from_stats)
     }
 
     #[test]

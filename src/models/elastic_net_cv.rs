@@ -4,9 +4,11 @@ use super::descent_cv::{FittedPath, PathAlphas, PathSearch};
 use super::inner_folds::InnerFolds;
 use super::one_or_more::OneOrMore;
 use super::penalized::Selection;
-use crate::contract::{Checks, Exception, Fault, Model, Needs, Params, Rng, Task, Train, Unfit, params};
+use crate::contract::erased::AnySplitter;
+use crate::contract::{
+    Checks, Exception, Fault, Model, Needs, Params, Rng, Stats, Task, Train, Unfit, params,
+};
 use crate::diag::Result;
-use crate::linalg::Moments;
 
 params! {
     /// ElasticNet with the `alpha`, and of several `l1_ratio` the one, that has the least mean squared error in folds of the training
@@ -49,14 +51,6 @@ impl ElasticNetCV {
             cv: &cv,
         })
     }
-
-    /// Fits from the moments of every inner fold's own rows, as [`LassoCV::fit_moments`](super::lasso_cv::LassoCV::fit_moments).
-    ///
-    /// # Errors
-    /// As there.
-    pub fn fit_moments(&self, cells: &[Moments]) -> Result<FittedPath, Unfit> {
-        self.search(|search| search.fit_moments(cells))
-    }
 }
 
 impl Checks for ElasticNetCV {
@@ -75,10 +69,18 @@ impl Model for ElasticNetCV {
     type Fitted = FittedPath;
 
     fn needs(&self) -> Needs {
-        Needs::ROWS
+        Needs::JOINT
+    }
+
+    fn inner_folds(&self) -> Option<Box<dyn AnySplitter>> {
+        Some(self.search(|search| search.cv.splitter()))
     }
 
     fn fit(&self, train: &Train, _rng: &mut Rng) -> Result<FittedPath> {
         self.search(|search| search.fit(train))
+    }
+
+    fn fit_stats(grid: &[&Self], stats: &Stats) -> Vec<Result<FittedPath, Unfit>> {
+        grid.iter().map(|model| model.search(|search| search.fit_stats(stats))).collect()
     }
 }

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::contract::{Checks, Fold, ParamValue, Params, Split, Splitter, Value};
+use crate::contract::{Checks, Fold, ParamValue, Params, Split, Splitter, Stats, Unfit, Value, erased};
 use crate::diag::{Code, Result};
 use crate::linalg::{Accumulator, BLOCK, Matrix, Moments};
 use crate::splitters::k_fold::KFold;
@@ -62,6 +62,11 @@ impl InnerFolds {
         Self(KFold::default())
     }
 
+    /// What cuts, for whoever has the rows.
+    pub(super) fn splitter(&self) -> Box<dyn erased::AnySplitter> {
+        Box::new(self.0.clone())
+    }
+
     /// Cuts the positions of so many training rows, in the order in which they come.
     ///
     /// # Errors
@@ -89,11 +94,23 @@ pub(super) fn cells(folds: &[Fold], x: &Matrix, y: &Matrix, weight: Option<&[f64
     Ok(cells)
 }
 
+/// The moments of every fold's own rows, as statistics have them.
+///
+/// # Errors
+/// `Rows` where they have none; `BadWeight` as [`cells`].
+pub(super) fn of_stats(stats: &Stats) -> Result<&[Moments], Unfit> {
+    if stats.features.is_empty() || stats.inner.len() < 2 {
+        return Err(Unfit::Rows("the moments of the model's inner folds are not there".into()));
+    }
+    weighty(&stats.inner)?;
+    Ok(&stats.inner)
+}
+
 /// That every fold has weight, and the others together too.
 ///
 /// # Errors
 /// `BadWeight`.
-pub(super) fn weighty(cells: &[Moments]) -> Result<()> {
+fn weighty(cells: &[Moments]) -> Result<()> {
     let total: f64 = cells.iter().map(|cell| cell.weight).sum();
     if let Some(k) = cells.iter().position(|cell| cell.weight <= 0.0 || cell.weight >= total) {
         let message =

@@ -3,9 +3,11 @@
 use super::descent_cv::{FittedPath, PathAlphas, PathSearch};
 use super::inner_folds::InnerFolds;
 use super::penalized::Selection;
-use crate::contract::{Checks, Exception, Fault, Model, Needs, Params, Rng, Task, Train, Unfit, params};
+use crate::contract::erased::AnySplitter;
+use crate::contract::{
+    Checks, Exception, Fault, Model, Needs, Params, Rng, Stats, Task, Train, Unfit, params,
+};
 use crate::diag::Result;
-use crate::linalg::Moments;
 
 params! {
     /// Lasso with the `alpha` that has the least mean squared error in folds of the training rows, fitted again on all of them.
@@ -45,15 +47,6 @@ impl LassoCV {
             cv: &cv,
         })
     }
-
-    /// Fits from the moments of every inner fold's own rows, in the order of the folds (those of `cv` on the positions of the
-    /// training rows): of the features as the model sees them, unshifted, then the target; weighted where rows are.
-    ///
-    /// # Errors
-    /// `Rows` where moments have too few digits; `Failed` where there is no fit: less than two folds, or one without weight.
-    pub fn fit_moments(&self, cells: &[Moments]) -> Result<FittedPath, Unfit> {
-        self.search(|search| search.fit_moments(cells))
-    }
 }
 
 impl Checks for LassoCV {
@@ -76,10 +69,18 @@ impl Model for LassoCV {
     type Fitted = FittedPath;
 
     fn needs(&self) -> Needs {
-        Needs::ROWS
+        Needs::JOINT
+    }
+
+    fn inner_folds(&self) -> Option<Box<dyn AnySplitter>> {
+        Some(self.search(|search| search.cv.splitter()))
     }
 
     fn fit(&self, train: &Train, _rng: &mut Rng) -> Result<FittedPath> {
         self.search(|search| search.fit(train))
+    }
+
+    fn fit_stats(grid: &[&Self], stats: &Stats) -> Vec<Result<FittedPath, Unfit>> {
+        grid.iter().map(|model| model.search(|search| search.fit_stats(stats))).collect()
     }
 }

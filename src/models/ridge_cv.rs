@@ -1,21 +1,31 @@
 //! `sklearn.linear_model.RidgeCV`.
 
+use rayon::prelude::*;
+
 use super::fitted_regression::{FittedLinear, FittedRegression, Quality, Told};
 use super::inner_folds::{self, InnerFolds};
 use super::one_or_more::OneOrMore;
+use super::ordinary;
 use super::ridge::Ridge;
 use super::training::Gathered;
+use crate::contract::erased::AnySplitter;
 use crate::contract::{
-    Checks, Exception, Fault, Fold, Metric, Model, Needs, ParamValue, Params, Prediction, Rng, Score, Task,
-    Train, Value, choice, params,
+    Checks, Exception, Fault, Fold, Metric, Model, Needs, ParamValue, Params, Prediction, Rng, Score, Stats,
+    Task, Train, Unfit, Value, choice, params,
 };
 use crate::diag::{Code, Result};
-use crate::linalg::{LeaveOneOut, Matrix, Moments, Solution, linear_many, ridge, ridge_rows};
+use crate::linalg::{LeaveOneOut, Matrix, Moments, Quadratic, Solution, dot, linear_many, ridge, ridge_rows};
 use crate::metrics;
 use crate::table::Target;
 
 /// The greatest condition of the penalised Gram matrix at which moments keep enough digits, as for Ridge.
 const GREATEST_CONDITION: f64 = 1e6;
+
+/// An error smaller than this share of the target's square has lost too many digits in moments.
+const LEAST_ERROR: f64 = 1e-6;
+
+/// With fewer features a thread pool costs more than it saves.
+const PARALLEL_FEATURES: usize = 50;
 
 choice! {
     /// How scikit-learn decomposes for leaving one out; all ways have the same result.
@@ -102,6 +112,43 @@ impl Checks for RidgeCV {
     }
 }
 
+/// A score that the moments of a fold's rows are enough for.
+#[derive(Clone, Copy, Debug)]
+enum MomentScore {
+    R2,
+    MeanSquare,
+    RootMeanSquare,
+}
+
+impl MomentScore {
+    /// The score of a solution on the rows of a fold, several targets counting equally.
+    ///
+    /// # Errors
+    /// `Rows` where the errors have too few digits, or the score may be undefined or one by convention.
+    fn of(self, held_out: &Quadratic, cell: &Moments, solution: &Solution) -> Result<f64, Unfit> {
+        let (p, targets) = (held_out.columns(), solution.intercept.len());
+        let one = |t: usize| {
+            let coef = solution.coef.column(t);
+            let away = cell.mean[p + t] - dot(&cell.mean[..p], coef) - solution.intercept[t];
+            let (error, square) = (held_out.error(t, coef, away), held_out.square(t));
+            let constant =
+                cell.rows < 2 || square <= (f64::EPSILON * cell.rows as f64 * cell.mean[p + t]).powi(2);
+            if constant || error < LEAST_ERROR * square {
+                return Err(Unfit::Rows(format!(
+                    "an inner fold's errors are below {LEAST_ERROR:.0e} of the target's square, or that is 0: from the rows"
+                )));
+            }
+            Ok(match self {
+                Self::R2 => 1.0 - error / square,
+                Self::MeanSquare => -error,
+                Self::RootMeanSquare => -error.sqrt(),
+            })
+        };
+        let all = (0..targets).map(one).collect::<Result<Vec<f64>, Unfit>>()?;
+        Ok(all.iter().sum::<f64>() / targets as f64)
+    }
+}
+
 /// What RidgeCV learns.
 pub type FittedRidgeCV = FittedLinear<Best>;
 
@@ -140,7 +187,12 @@ impl Model for RidgeCV {
     type Fitted = FittedRidgeCV;
 
     fn needs(&self) -> Needs {
-        Needs::ROWS
+        if self.of_moments().is_some() { Needs::JOINT } else { Needs::ROWS }
+    }
+
+    fn inner_folds(&self) -> Option<Box<dyn AnySplitter>> {
+        self.of_moments()?;
+        self.cv.as_ref().map(InnerFolds::splitter)
     }
 
     fn fit(&self, train: &Train, rng: &mut Rng) -> Result<FittedRidgeCV> {
@@ -149,29 +201,89 @@ impl Model for RidgeCV {
             Some(cv) => self.scores_of_folds(&rows, &cv.cut(train.rows.len())?)?,
             None => self.scores_left_out(&rows)?,
         };
-        // For each target, or for all together: the first of the best.
-        let best: Vec<(f64, f64)> = (0..scores[0].len())
-            .map(|t| {
-                let mut best = (self.alphas.0[0], scores[0][t]);
-                for (alpha, scores) in self.alphas.0.iter().zip(&scores) {
-                    if scores[t] > best.1 {
-                        best = (*alpha, scores[t]);
-                    }
-                }
-                best
-            })
-            .collect();
-        let fit = |alpha: f64| {
-            let model = Ridge { alpha, fit_intercept: self.fit_intercept, ..Ridge::default() };
-            Model::fit(&model, train, rng)
-        };
-        let (alpha, score): (Vec<f64>, Vec<f64>) = best.into_iter().unzip();
-        let fits: Vec<FittedRegression> = alpha.iter().copied().map(fit).collect::<Result<_>>()?;
+        // For each target, or for all together.
+        let (alpha, score): (Vec<f64>, Vec<f64>) =
+            (0..scores[0].len()).map(|t| self.best(&scores, t)).unzip();
+        let fit = |alpha: &f64| Model::fit(&self.ridge(*alpha), train, rng);
+        let fits: Vec<FittedRegression> = alpha.iter().map(fit).collect::<Result<_>>()?;
         Ok(FittedRegression::of_each_target(fits).telling(|quality| Best { quality, alpha, score }))
+    }
+
+    fn fit_stats(grid: &[&Self], stats: &Stats) -> Vec<Result<FittedRidgeCV, Unfit>> {
+        grid.iter().map(|model| model.fit_moments(stats)).collect()
     }
 }
 
 impl RidgeCV {
+    /// The first of the best alphas of a target with its score.
+    fn best(&self, scores: &[Vec<f64>], t: usize) -> (f64, f64) {
+        let mut best = (self.alphas.0[0], scores[0][t]);
+        for (alpha, scores) in self.alphas.0.iter().zip(scores) {
+            if scores[t] > best.1 {
+                best = (*alpha, scores[t]);
+            }
+        }
+        best
+    }
+
+    fn ridge(&self, alpha: f64) -> Ridge {
+        Ridge { alpha, fit_intercept: self.fit_intercept, ..Ridge::default() }
+    }
+
+    /// How to score a fold from its moments, where moments are enough.
+    fn of_moments(&self) -> Option<MomentScore> {
+        self.cv.as_ref()?;
+        match self.scoring.map(|scoring| scoring.0.name) {
+            None | Some("r2") => Some(MomentScore::R2),
+            Some("neg_mean_squared_error") => Some(MomentScore::MeanSquare),
+            Some("neg_root_mean_squared_error") => Some(MomentScore::RootMeanSquare),
+            Some(_) => None,
+        }
+    }
+
+    /// Fits from the moments of every inner fold's own rows.
+    fn fit_moments(&self, stats: &Stats) -> Result<FittedRidgeCV, Unfit> {
+        let score = self.of_moments().ok_or_else(|| Unfit::Rows("its scores read the rows".into()))?;
+        let targets = ordinary::joint(stats, Self::NAME)?.targets;
+        let cells = inner_folds::of_stats(stats)?;
+        let training = Moments::prefix_suffix(cells);
+        let one = |k: usize| self.scores_of_moments(score, &cells[k], &training[k], targets);
+        let folds: Vec<Result<Vec<f64>, Unfit>> = if stats.features.len() >= PARALLEL_FEATURES {
+            (0..cells.len()).into_par_iter().map(one).collect()
+        } else {
+            (0..cells.len()).map(one).collect()
+        };
+        let folds = folds.into_iter().collect::<Result<Vec<_>, Unfit>>()?;
+        let mean = |k: usize| folds.iter().map(|scores| scores[k] / folds.len() as f64).sum::<f64>();
+        let scores: Vec<Vec<f64>> = (0..self.alphas.0.len()).map(|k| vec![mean(k)]).collect();
+        let (alpha, score) = self.best(&scores, 0);
+        let fit = Ridge::fit_stats(&[&self.ridge(alpha)], stats).pop();
+        let fit = fit.unwrap_or_else(|| Err(Code::Bug.error("no fit of one candidate").into()))?;
+        let fit = FittedRegression::of_each_target(vec![fit]);
+        Ok(fit.telling(|quality| Best { quality, alpha: vec![alpha], score: vec![score] }))
+    }
+
+    /// The scores of a fold for each alpha.
+    fn scores_of_moments(
+        &self,
+        score: MomentScore,
+        cell: &Moments,
+        training: &Moments,
+        targets: usize,
+    ) -> Result<Vec<f64>, Unfit> {
+        if self.alphas.0.contains(&0.0) {
+            return Err(Unfit::Rows("`alpha` 0 is least squares: QR of the rows".into()));
+        }
+        let held_out = Quadratic::new(cell, targets, true);
+        let one = |solution: Solution| {
+            if solution.condition > GREATEST_CONDITION {
+                return Err(ordinary::too_ill(solution.condition, GREATEST_CONDITION));
+            }
+            score.of(&held_out, cell, &solution)
+        };
+        ridge(training, targets, &self.alphas.0, self.fit_intercept)?.into_iter().map(one).collect()
+    }
+
     /// Whether every target has an alpha of its own.
     fn by_target(&self, targets: usize) -> bool {
         self.alpha_per_target && targets > 1

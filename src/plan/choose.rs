@@ -3,12 +3,14 @@
 
 use std::sync::Arc;
 
-use super::Bound;
+use super::judge::{self, Judged};
+use super::products::PART_ROWS;
+use super::{Bound, Inner, Multiplied, Products};
+use crate::contract::Needs;
 use crate::contract::erased::AnyModel;
-use crate::contract::{Needs, Types};
 use crate::diag::{Code, Result};
-use crate::graph::{Graph, Pipeline, StepNode};
-use crate::table::{Data, Target};
+use crate::graph::{Graph, Pipeline};
+use crate::table::{RUN_ROWS, Target};
 
 /// How the folds are fitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,8 +53,12 @@ pub struct Plan {
     pub paths: Vec<Path>,
     /// Why this path.
     pub reason: String,
+    /// The products of columns whose moments the two-pass path collects.
+    pub products: Products,
     /// Every step and the model, in order.
     pub steps: Vec<StepPlan>,
+    /// The cells of the rows whose moments the two-pass path makes.
+    pub inner: Inner,
     /// How often the table is read, beside [`Plan::iterates`].
     pub passes: usize,
     /// Whether a model reads the rows in every iteration as well, those of all folds at once.
@@ -67,6 +73,8 @@ pub struct Plan {
 const MOST_CELLS: usize = u16::MAX as usize;
 /// Moments up to this many bytes are kept however small the table is.
 const SMALL_MOMENTS: u64 = 1 << 30;
+/// The same for the cells that one walk makes for inner folds.
+const SMALL_CELLS: u64 = 1 << 26;
 /// Below this many cell visits the whole work takes about a millisecond, and threads cost more.
 const PARALLEL_WORK: usize = 4_000_000;
 
@@ -76,17 +84,13 @@ const PARALLEL_WORK: usize = 4_000_000;
 /// `NotSupported` when the two-pass path is forced on a pipeline that it cannot run, with the reason.
 pub fn plan(bound: &Bound, forced: Option<Path>) -> Result<Plan> {
     let graph = bound.graph;
-    let types: Vec<Types> = bound.groups.iter().map(|columns| types(&bound.x, columns)).collect();
-    let steps = judged(&graph.pipeline, &types);
-    let of_folds = not_a_partition(bound).or_else(|| too_many_moments(bound));
-    let obstacle = |pipeline: &Pipeline| {
-        let slow = judged(pipeline, &types).into_iter().find(|step| step.path == Path::General);
-        slow.map(|step| format!("{}: {}", step.address, step.reason)).or_else(|| of_folds.clone())
+    let steps = judged(&graph.pipeline, bound).steps;
+    let pipelines: Vec<&Pipeline> = match &graph.search {
+        Some(search) => search.candidates.iter().map(|candidate| &candidate.pipeline).collect(),
+        None => vec![&graph.pipeline],
     };
-    let obstacles: Vec<Option<String>> = match &graph.search {
-        Some(search) => search.candidates.iter().map(|candidate| obstacle(&candidate.pipeline)).collect(),
-        None => vec![obstacle(&graph.pipeline)],
-    };
+    let (mut obstacles, mut products) = obstacles(&pipelines, bound);
+    let inner = inner(bound, &pipelines, &mut obstacles, products.products().len(), forced);
     let first = obstacles.iter().flatten().next();
     if let (Some(Path::TwoPass), Some(obstacle)) = (forced, first) {
         let message = format!("the two-pass path cannot run this pipeline: {obstacle}");
@@ -98,6 +102,9 @@ pub fn plan(bound: &Bound, forced: Option<Path>) -> Result<Plan> {
     let paths: Vec<Path> = obstacles.iter().map(chosen).collect();
     let iterates = iterates(graph, &paths);
     let slow = paths.iter().filter(|path| **path == Path::General).count();
+    if slow == paths.len() {
+        products = Products::default();
+    }
     let path = if slow == 0 { Path::TwoPass } else { Path::General };
     let reason = match (forced, first) {
         (Some(_), _) => "as `--path` says".to_owned(),
@@ -109,17 +116,25 @@ pub fn plan(bound: &Bound, forced: Option<Path>) -> Result<Plan> {
             "every step is affine in each fold, and the model reads the rows in every iteration, once for all folds"
                 .to_owned()
         }
-        (None, None) => "every step is affine in each fold, and the model is fitted from moments".to_owned(),
+        (None, None) if products.products().is_empty() => {
+            "every step is affine in each fold, and the model is fitted from moments".to_owned()
+        }
+        (None, None) => {
+            "every step is affine in each fold or multiplies columns, and the model is fitted from moments"
+                .to_owned()
+        }
     };
-    let (rows, columns) = (bound.x.rows(), bound.x.width());
+    let (rows, columns) = (bound.x.rows(), bound.x.width() + products.products().len());
     let fits = (bound.folds.len() * paths.len()).saturating_add(1);
     let passes = match path {
-        Path::TwoPass => 2,
+        Path::TwoPass => 1 + inner.walks.len(),
         Path::General => 2 * bound.folds.len() + 1,
     };
     let parallel = rows.saturating_mul(columns).saturating_mul(fits) > PARALLEL_WORK;
-    let bytes = bytes(bound, path, iterates);
-    Ok(Plan { path, paths, reason, steps, passes, iterates, bytes, parallel })
+    let products_made = products.products().len();
+    let inner_bytes = if path == Path::TwoPass { inner_bytes(bound, &inner, products_made) } else { 0 };
+    let bytes = bytes(bound, path, iterates, products_made) + inner_bytes;
+    Ok(Plan { path, paths, reason, products, steps, inner, passes, iterates, bytes, parallel })
 }
 
 /// Whether some pipeline of the two-pass path has a model that reads the rows in every iteration.
@@ -131,48 +146,92 @@ fn iterates(graph: &Graph, paths: &[Path]) -> bool {
     (0..paths.len()).any(|i| paths[i] == Path::TwoPass && model(i).needs().has(Needs::BLOCKS))
 }
 
-/// Every step and the model, with the types of features that reach them; `types` are those of each
-/// group's columns.
-fn judged(pipeline: &Pipeline, types: &[Types]) -> Vec<StepPlan> {
-    let mut plans = Vec::new();
-    let mut chain = |nodes: &[StepNode], input: Types| {
-        nodes.iter().fold(input, |input, node| {
-            plans.push(judge(node, input));
-            node.step.emits(input)
-        })
-    };
-    let mut after = Types { numbers: false, categories: false, missing: false };
-    for (group, types) in pipeline.groups.iter().zip(types) {
-        after = after.or(chain(&group.steps, *types));
+/// The cells of the inner folds of all models that may take the two-pass path; where their moments would be too many, that
+/// is an obstacle.
+fn inner(
+    bound: &Bound,
+    pipelines: &[&Pipeline],
+    obstacles: &mut [Option<String>],
+    products: usize,
+    forced: Option<Path>,
+) -> Inner {
+    let width = width(bound, products);
+    let one = moments_of_a_cell(bound, products).max(1);
+    let most = (SMALL_CELLS.max(table_bytes(bound) / 2) / one) as usize;
+    if forced == Some(Path::General) || obstacles.iter().all(Option::is_some) {
+        return Inner::none();
     }
-    chain(&pipeline.select, after);
-    plans.push(judge_model(&pipeline.model.model));
-    plans
+    let open = pipelines.iter().zip(obstacles.iter()).filter(|(_, obstacle)| obstacle.is_none());
+    let inner = Inner::of(bound, open.map(|(pipeline, _)| &pipeline.model.model), width as usize, most);
+    let bytes = inner_bytes(bound, &inner, products);
+    if bytes <= SMALL_MOMENTS.max(table_bytes(bound)) {
+        return inner;
+    }
+    let reason = format!("model: the moments of all inner folds would take {} MiB", bytes >> 20);
+    for (pipeline, obstacle) in pipelines.iter().zip(obstacles) {
+        if obstacle.is_none() && pipeline.model.model.inner_folds().is_some() {
+            *obstacle = Some(reason.clone());
+        }
+    }
+    Inner::of(bound, std::iter::empty(), width as usize, most)
 }
 
-/// The types of some columns.
-fn types(x: &Data, names: &[String]) -> Types {
-    let places = names.iter().filter_map(|name| x.schema().index(name));
-    places.fold(Types { numbers: false, categories: false, missing: false }, |types, place| {
-        types.or(match x.levels(place) {
-            None => Types { missing: x.facts()[place].missing > 0, ..Types::NUMBERS },
-            Some(_) => Types::CATEGORIES,
-        })
-    })
+/// Bytes of the moments of the cells of inner folds, also before those of the units merge, and of what a fit makes of them.
+fn inner_bytes(bound: &Bound, inner: &Inner, products: usize) -> u64 {
+    if inner.is_trivial() {
+        return 0;
+    }
+    moments_of_a_cell(bound, products)
+        .saturating_mul((inner.cells() + inner.parts + 4 * inner.most_folds()) as u64)
 }
 
-fn judge(node: &StepNode, input: Types) -> StepPlan {
-    let needs = node.step.needs();
-    let (path, reason) = if needs.has(Needs::ROWS) {
-        (Path::General, "is fitted from rows")
-    } else if !node.step.maps(input) {
-        (Path::General, "is no linear map of its features")
-    } else if needs.has(Needs::ORDER) || needs.has(Needs::COUNTS) && input.numbers {
-        (Path::TwoPass, "is fitted from the sorted values, and is a linear map")
-    } else {
-        (Path::TwoPass, "is fitted from statistics, and is a linear map")
+/// For each pipeline why the two-pass path cannot run it, if it cannot; and the products of those that it can.
+fn obstacles(pipelines: &[&Pipeline], bound: &Bound) -> (Vec<Option<String>>, Products) {
+    let of_folds = not_a_partition(bound).or_else(|| too_many_moments(bound, 0));
+    let mut multiplied: Vec<Multiplied> = Vec::new();
+    let mut products = Products::default();
+    let obstacle = |pipeline: &&Pipeline| {
+        let judged = judged(pipeline, bound);
+        if let Some(slow) = judged.steps.into_iter().find(|step| step.path == Path::General) {
+            return Some(format!("{}: {}", slow.address, slow.reason));
+        }
+        if !judged.products.is_empty() && !pipeline.model.model.needs().has(Needs::JOINT) {
+            return Some("model: needs the values of products of columns".to_owned());
+        }
+        let new = |step: &Multiplied| !multiplied.contains(step);
+        let more: Vec<Multiplied> = judged.products.into_iter().filter(new).collect();
+        if of_folds.is_some() || more.is_empty() {
+            return of_folds.clone();
+        }
+        // Each alone before they are made, and then those that all have in common once.
+        let most = more.iter().map(|step| step.monomials.products.len() - step.columns.len()).max();
+        let too_many = too_many_moments(bound, most.unwrap_or(0));
+        if too_many.is_some() {
+            return too_many;
+        }
+        let together = [&multiplied[..], &more].concat();
+        let all = Products::of(&together);
+        let too_many = too_many_moments(bound, all.products().len());
+        if too_many.is_none() {
+            (multiplied, products) = (together, all);
+        }
+        too_many
     };
-    StepPlan { address: node.address.clone(), class: node.step.name(), path, reason: reason.to_owned() }
+    let obstacles = pipelines.iter().map(obstacle).collect();
+    (obstacles, products)
+}
+
+/// Every step and the model.
+fn judged(pipeline: &Pipeline, bound: &Bound) -> Judged {
+    let mut judged = judge::steps(pipeline, bound);
+    let mut model = judge_model(&pipeline.model.model);
+    if !judged.products.is_empty() && pipeline.model.model.needs().has(Needs::BLOCKS) {
+        // Blocks are of raw columns, without their products.
+        (model.path, model.reason) =
+            (Path::General, "reads products of columns in every iteration".to_owned());
+    }
+    judged.steps.push(model);
+    judged
 }
 
 fn judge_model(model: &Arc<dyn AnyModel>) -> StepPlan {
@@ -180,6 +239,11 @@ fn judge_model(model: &Arc<dyn AnyModel>) -> StepPlan {
         (Path::General, "is fitted from rows")
     } else if model.needs().has(Needs::BLOCKS) {
         (Path::TwoPass, "reads the rows in every iteration, once for all folds and candidates")
+    } else if model.inner_folds().is_some() {
+        (
+            Path::TwoPass,
+            "is fitted from the joint moments of its inner folds, or from rows where those would lose digits",
+        )
     } else {
         (Path::TwoPass, "is fitted from joint moments, or from rows where those would lose digits")
     };
@@ -210,29 +274,41 @@ fn not_a_partition(bound: &Bound) -> Option<String> {
 
 /// Why the moments of all folds are more than is worth keeping, if they are: their number grows
 /// with the square of the columns and levels, where the rows grow with the columns alone.
-fn too_many_moments(bound: &Bound) -> Option<String> {
+fn too_many_moments(bound: &Bound, products: usize) -> Option<String> {
     if bound.folds.len() > MOST_CELLS {
         return Some(format!("{} folds are more than {MOST_CELLS}", bound.folds.len()));
     }
-    let moments = moment_bytes(bound);
+    let moments = moment_bytes(bound, products);
     (moments > SMALL_MOMENTS.max(table_bytes(bound))).then(|| {
         let mib = moments >> 20;
-        format!("the moments of all columns, levels and folds would take {mib} MiB")
+        let products = if products > 0 { ", products" } else { "" };
+        format!("the moments of all columns, levels{products} and folds would take {mib} MiB")
     })
 }
 
 /// Bytes of the moments of every fold, of all but each fold, and of every unit before they merge.
-fn moment_bytes(bound: &Bound) -> u64 {
+fn moment_bytes(bound: &Bound, products: usize) -> u64 {
+    let units = bound.x.units() as u64;
+    // With products the parts of a unit are worked on side by side.
+    let parts = if products > 0 { (RUN_ROWS / PART_ROWS) as u64 } else { 0 };
+    let moments = (bound.folds.len().max(1) as u64) * (2 + units + parts) + 1;
+    moments_of_a_cell(bound, products).saturating_mul(moments)
+}
+
+/// Bytes of the moments of some rows.
+fn moments_of_a_cell(bound: &Bound, products: usize) -> u64 {
+    let width = width(bound, products);
+    width.saturating_mul(width).saturating_mul(8 * (1 + u64::from(bound.weight.is_some())))
+}
+
+/// How many columns the moments have at most.
+fn width(bound: &Bound, products: usize) -> u64 {
     let positions = |place: usize| bound.x.levels(place).map_or(2, |levels| levels.len() as u64 + 1);
     let targets = match &bound.y {
         Target::Values(values) => values.columns() as u64,
         Target::Classes { labels, .. } => labels.len() as u64,
     };
-    let width = (0..bound.x.width()).map(positions).sum::<u64>() + targets;
-    let units = bound.x.units() as u64;
-    let moments = (bound.folds.len().max(1) as u64) * (2 + units) + 1;
-    let kinds = 1 + u64::from(bound.weight.is_some());
-    width.saturating_mul(width).saturating_mul(8 * kinds * moments)
+    (0..bound.x.width()).map(positions).sum::<u64>() + targets + products as u64
 }
 
 fn table_bytes(bound: &Bound) -> u64 {
@@ -244,18 +320,18 @@ fn streamed_bytes(bound: &Bound) -> u64 {
     const PAGE: u64 = 1 << 20;
     let threads = std::thread::available_parallelism().map_or(1, usize::from) as u64;
     let width = bound.x.width() as u64;
-    threads * width * (2 * 8 * crate::table::RUN_ROWS as u64 + 2 * PAGE)
+    threads * width * (2 * 8 * RUN_ROWS as u64 + 2 * PAGE)
 }
 
 /// Bytes held at the peak.
-fn bytes(bound: &Bound, path: Path, iterates: bool) -> u64 {
+fn bytes(bound: &Bound, path: Path, iterates: bool, products: usize) -> u64 {
     let (table, kept) = (table_bytes(bound), bound.x.rows() as u64 * 13);
     match path {
         // The units that the threads are at.
         Path::TwoPass if bound.x.is_streamed() && !iterates => {
-            streamed_bytes(bound) + moment_bytes(bound) + kept
+            streamed_bytes(bound) + moment_bytes(bound, products) + kept
         }
-        Path::TwoPass => table + moment_bytes(bound) + kept,
+        Path::TwoPass => table + moment_bytes(bound, products) + kept,
         // Each fold in flight holds its own features of all rows. Not asked of rayon, whose answer
         // starts its threads.
         Path::General => {

@@ -8,11 +8,12 @@ use super::fitted::{Fitted, FittedGroup, FittedSteps};
 use super::general::General;
 use super::two_pass::{Caveats, Fit, TwoPass, chain, compose};
 use super::view::{Training, View};
-use crate::contract::erased::{AnyFit, AnyModel};
+use crate::contract::erased::{AnyFit, AnyModel, AnySplitter};
 use crate::contract::{Frame, Needs, Stats, Unfit};
 use crate::diag::{Code, Diagnostic, Result};
 use crate::graph::{Pipeline, StepNode};
-use crate::linalg::Affine;
+use crate::linalg::{Affine, Moments};
+use crate::plan::cuts_alike;
 use crate::table::Rows;
 
 /// What comes before the model, as fitted from statistics.
@@ -79,7 +80,7 @@ impl TwoPass<'_> {
         match before.view.stats(Needs::TARGET) {
             Ok(stats) => {
                 let stats = Stats { joint: before.view.joint(), rows: rows.len(), ..stats };
-                self.models(pipelines, &on_rows, &stats)
+                self.models(pipelines, fold, &on_rows, &stats)
             }
             Err(error) => pipelines.iter().map(|_| Err(error.clone())).collect(),
         }
@@ -141,24 +142,50 @@ impl TwoPass<'_> {
         Ok(Before { steps: FittedSteps { groups, select }, view, values, caveats })
     }
 
-    /// The models on the same statistics, those of one class at once.
-    fn models(&self, pipelines: &[&Pipeline], on_rows: &OnRows, stats: &Stats) -> Vec<Result<Fit>> {
+    /// The models on the same statistics, those of one class and with the same inner folds at once.
+    fn models(
+        &self,
+        pipelines: &[&Pipeline],
+        fold: Option<usize>,
+        on_rows: &OnRows,
+        stats: &Stats,
+    ) -> Vec<Result<Fit>> {
         let mut fits: Vec<Option<Result<Fit>>> = pipelines.iter().map(|_| None).collect();
         for i in 0..pipelines.len() {
             if fits[i].is_some() {
                 continue;
             }
-            let class = pipelines[i].model.model.name();
-            let same: Vec<usize> =
-                (i..pipelines.len()).filter(|j| pipelines[*j].model.model.name() == class).collect();
-            let grid: Vec<&dyn AnyModel> = same.iter().map(|j| &*pipelines[*j].model.model).collect();
-            let mut outcomes = grid[0].fit_grid(&grid, stats).into_iter();
+            let model = |j: usize| -> &dyn AnyModel { &*pipelines[j].model.model };
+            let alike = |j: &usize| fits[*j].is_none() && alike(model(i), model(*j));
+            let same: Vec<usize> = (i..pipelines.len()).filter(alike).collect();
+            let grid: Vec<&dyn AnyModel> = same.iter().map(|j| model(*j)).collect();
+            let mut outcomes = match model(i).inner_folds() {
+                None => grid[0].fit_grid(&grid, stats),
+                Some(splitter) => match self.inner_folds(&*splitter, fold, &on_rows.before.view) {
+                    Ok(inner) => grid[0].fit_grid(&grid, &Stats { inner, ..stats.clone() }),
+                    Err(reason) => grid.iter().map(|_| Err(Unfit::Rows(reason.clone()))).collect(),
+                },
+            }
+            .into_iter();
             for j in same {
                 fits[j] = Some(on_rows.finish(pipelines[j], outcomes.next()));
             }
         }
         // Every pipeline has a class, so that every place is filled.
         fits.into_iter().flatten().collect()
+    }
+
+    /// The moments of the inner folds of a fold's training rows, or of all, as a model sees them; or why rows are needed.
+    fn inner_folds(
+        &self,
+        splitter: &dyn AnySplitter,
+        fold: Option<usize>,
+        view: &View,
+    ) -> Result<Vec<Moments>, String> {
+        let missing = || "the training rows cannot be cut into the model's inner folds".to_owned();
+        let raw = self.inner.folds(splitter, fold).ok_or_else(missing)?;
+        self.fold_far_from_shift(&raw).map_or(Ok(()), Err)?;
+        view.joint_of(&raw).ok_or_else(missing)
     }
 
     /// Everything from the rows, as the general path does it.
@@ -221,6 +248,16 @@ impl<'a> OnRows<'a> {
         let fitted = Fitted { steps, class: pipeline.model.model.name(), model, names };
         Ok(Fit { fitted, composed: None, rows_reason: Some(reason.to_owned()) })
     }
+}
+
+/// Whether two models are of one class, and have the same inner folds.
+fn alike(one: &dyn AnyModel, other: &dyn AnyModel) -> bool {
+    one.name() == other.name()
+        && match (one.inner_folds(), other.inner_folds()) {
+            (None, None) => true,
+            (Some(one), Some(other)) => cuts_alike(&*one, &*other),
+            _ => false,
+        }
 }
 
 /// Whether two pipelines differ in their models alone. Candidates share equal steps.

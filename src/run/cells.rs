@@ -1,12 +1,14 @@
 //! Pass 1: the moments of every fold's test rows, and from them those of its training rows.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::layout::{Layout, Place};
 use super::pack::{PACK, Packer, Piece};
 use crate::diag::Result;
 use crate::linalg::{self, MixedAccumulator, Moments};
-use crate::table::{RUN_ROWS, Scan, Target};
+use crate::table::{RUN_ROWS, Scan, Table, Target};
 
 /// What is known of one cell: a set of rows.
 #[derive(Clone, Debug)]
@@ -30,10 +32,12 @@ pub struct Input<'a> {
     pub target: &'a Target,
     /// The weights of all rows.
     pub weight: Option<&'a [f64]>,
-    /// The cell of each row.
+    /// The cell of each row; the number after the last cell is for rows that count for nothing.
     pub cell_of: &'a [u16],
     /// The number of cells.
     pub cells: usize,
+    /// Whether nothing but moments is wanted, and with weights only those.
+    pub joint_only: bool,
     /// Whether the work is large enough for threads.
     pub parallel: bool,
 }
@@ -105,27 +109,40 @@ fn wider(one: Option<(f64, f64)>, other: Option<(f64, f64)>) -> Option<(f64, f64
 /// A cell that takes in blocks.
 struct Growing {
     cell: Cell,
-    plain: MixedAccumulator,
+    plain: Option<MixedAccumulator>,
     weighted: Option<MixedAccumulator>,
 }
 
 impl Growing {
-    fn new(layout: &Layout, weighted: bool) -> Self {
+    fn new(layout: &Layout, input: &Input) -> Self {
         let accumulator = || MixedAccumulator::new(layout.numbers.len(), layout.indicators.len());
+        let weighted = input.weight.is_some();
         Self {
-            cell: Cell::empty(layout, weighted),
-            plain: accumulator(),
+            cell: input.no_rows(layout),
+            plain: (!weighted || !input.joint_only).then(accumulator),
             weighted: weighted.then(accumulator),
         }
     }
 
     fn finish(self, layout: &Layout) -> Cell {
         let moments = |own: MixedAccumulator| own.finish(&layout.numbers, &layout.indicators);
-        Cell { plain: moments(self.plain), weighted: self.weighted.map(moments), ..self.cell }
+        let plain = self.plain.map_or(self.cell.plain, moments);
+        Cell { plain, weighted: self.weighted.map(moments), ..self.cell }
     }
 }
 
-/// The cells of all folds. Units are worked on in parallel and merged in order; within a unit rows are packed on the
+impl Input<'_> {
+    /// A cell without rows; of moments that are not wanted it has none.
+    fn no_rows(&self, layout: &Layout) -> Cell {
+        let mut cell = Cell::empty(layout, self.weight.is_some());
+        if self.joint_only && self.weight.is_some() {
+            cell.plain = Moments::zero(0);
+        }
+        cell
+    }
+}
+
+/// The moments of all cells. Units are worked on in parallel and merged in order; within a unit rows are packed on the
 /// global row index, so no bit depends on threads.
 ///
 /// # Errors
@@ -133,45 +150,98 @@ impl Growing {
 pub fn collect(layout: &Layout, input: &Input) -> Result<Vec<Cell>> {
     let units = input.scan.units();
     let one = |unit: usize| of_unit(layout, input, unit);
-    let mut total = vec![Cell::empty(layout, input.weight.is_some()); input.cells];
-    // Some units at a time: their cells are as large as the total's.
+    let mut total: Vec<Option<Cell>> = vec![None; input.cells];
+    // Some units at a time: their cells may be as large as the total's.
     let window = if input.parallel { 2 * rayon::current_num_threads() } else { 1 };
     for from in (0..units).step_by(window) {
         let units = from..(from + window).min(units);
-        let parts: Vec<Result<Vec<Cell>>> =
+        let parts: Vec<Result<Vec<Option<Cell>>>> =
             if input.parallel { units.into_par_iter().map(one).collect() } else { units.map(one).collect() };
         for part in parts {
-            total.iter_mut().zip(part?).for_each(|(total, part)| total.merge(&part));
+            total.iter_mut().zip(part?).for_each(|(total, part)| merge_some(total, part));
         }
     }
-    Ok(total)
+    Ok(total.into_iter().map(|cell| cell.unwrap_or_else(|| input.no_rows(layout))).collect())
 }
 
-fn of_unit(layout: &Layout, input: &Input, unit: usize) -> Result<Vec<Cell>> {
+/// The cells that have rows in a unit.
+fn of_unit(layout: &Layout, input: &Input, unit: usize) -> Result<Vec<Option<Cell>>> {
     let table = input.scan.unit(unit)?;
-    let start = unit * RUN_ROWS;
-    let mut cells: Vec<_> = (0..input.cells).map(|_| Growing::new(layout, input.weight.is_some())).collect();
+    let part = |rows| of_part(layout, input, &table, unit * RUN_ROWS, rows);
+    let parts: Vec<Range<usize>> = layout.products.parts(table.rows()).collect();
+    let merge = |mut total: Vec<Option<Cell>>, part: Vec<Option<Cell>>| {
+        total.iter_mut().zip(part).for_each(|(total, part)| merge_some(total, part));
+        total
+    };
+    let total = if input.parallel && parts.len() > 1 {
+        let parts: Vec<Vec<Option<Cell>>> = parts.into_par_iter().map(part).collect();
+        parts.into_iter().reduce(merge)
+    } else {
+        parts.into_iter().map(part).reduce(merge)
+    };
+    Ok(total.unwrap_or_else(|| vec![None; input.cells]))
+}
+
+/// Merges what some rows have of a cell; most parts of a table have rows of few cells, whose moments may be large.
+fn merge_some(total: &mut Option<Cell>, part: Option<Cell>) {
+    match (total.as_mut(), part) {
+        (Some(total), Some(part)) => total.merge(&part),
+        (None, part) => *total = part,
+        (Some(_), None) => {}
+    }
+}
+
+/// Some rows of a unit that starts at global row `start`.
+fn of_part(
+    layout: &Layout,
+    input: &Input,
+    table: &Table,
+    start: usize,
+    part: Range<usize>,
+) -> Vec<Option<Cell>> {
+    let mut cells: Vec<Option<Growing>> = (0..input.cells).map(|_| None).collect();
+    let new = || Growing::new(layout, input);
     let mut packer = Packer::new(layout, input.cell_of);
-    let mut weights: Vec<Vec<f64>> = vec![Vec::new(); input.cells];
-    for from in (0..table.rows()).step_by(PACK) {
-        let rows = from..(from + PACK).min(table.rows());
-        let see = |cell: usize, j, piece: Piece| cells[cell].cell.see(j, piece);
-        let pack = packer.pack(&table, start, rows.clone(), Some(input.target), see);
+    let mut weights: Vec<Vec<f64>> = vec![Vec::new(); input.cells + 1];
+    let mut done = vec![0; input.cells];
+    for from in part.clone().step_by(PACK) {
+        let rows = from..(from + PACK).min(part.end);
+        let see = |cell: usize, j, piece: Piece| {
+            if let Some(cell) = cells.get_mut(cell).filter(|_| !input.joint_only) {
+                cell.get_or_insert_with(new).cell.see(j, piece);
+            }
+        };
+        let pack = packer.pack(table, start, rows.clone(), Some(input.target), see);
         if let Some(weight) = input.weight {
             weights.iter_mut().for_each(Vec::clear);
             let own = input.cell_of[start..].iter().zip(&weight[start..]).take(rows.end).skip(rows.start);
             own.for_each(|(cell, weight)| weights[*cell as usize].push(*weight));
         }
-        let mut done = vec![0; input.cells];
+        done.fill(0);
         pack.blocks(|cell, block| {
-            cells[cell].plain.add(&block, None);
-            if let Some(weighted) = &mut cells[cell].weighted {
+            let Some(growing) = cells.get_mut(cell) else { return };
+            let growing = growing.get_or_insert_with(new);
+            if let Some(plain) = &mut growing.plain {
+                plain.add(&block, None);
+            }
+            if let Some(weighted) = &mut growing.weighted {
                 weighted.add(&block, Some(&weights[cell][done[cell]..][..block.rows]));
                 done[cell] += block.rows;
             }
         });
     }
-    Ok(cells.into_iter().map(|cell| cell.finish(layout)).collect())
+    cells.into_iter().map(|cell| Some(cell?.finish(layout))).collect()
+}
+
+/// Cells merged, in their order, into as many as `into` has; `part_of` says into which.
+pub fn merged(cells: &[Cell], part_of: &[u16], into: usize) -> Vec<Cell> {
+    let one = |k: usize| {
+        let mut parts = cells.iter().zip(part_of).filter(|(_, part_of)| **part_of as usize == k);
+        let mut total = parts.next().map_or_else(|| cells[0].without_rows(), |(cell, _)| cell.clone());
+        parts.for_each(|(cell, _)| total.merge(cell));
+        total
+    };
+    (0..into).map(one).collect()
 }
 
 /// For each cell, all others together: the training rows of a partition's folds. By prefixes and

@@ -3,12 +3,14 @@
 //! A number column becomes `x - s` where present and 0 where missing, beside an indicator of its
 //! missing rows; a category column becomes an indicator a level. `s`, the mean of the first values
 //! present, is frozen for all folds and both passes: with 0 in its place and a mean of 1e5 standard
-//! deviations, coefficients lose nine digits.
+//! deviations, coefficients lose nine digits. Behind the raw columns come the products that steps make of numbers.
 
 use std::sync::Arc;
 
+use super::products::ProductPlaces;
 use crate::diag::Result;
-use crate::linalg::BLOCK;
+use crate::linalg::{self, BLOCK};
+use crate::plan::Products;
 use crate::table::{Column, Data, Levels, Target};
 
 /// Where a raw column lies among the positions.
@@ -34,11 +36,13 @@ pub enum Place {
     },
 }
 
-/// The positions of all raw columns, then of the targets.
+/// The positions of all raw columns, then of the products, then of the targets.
 #[derive(Clone, Debug)]
 pub struct Layout {
     /// One a column, in the table's order.
     pub places: Vec<Place>,
+    /// The products.
+    pub products: ProductPlaces,
     /// The number of positions before the targets.
     pub features: usize,
     /// What was taken from each target of a regression; 0 for the indicators of classes.
@@ -54,7 +58,7 @@ impl Layout {
     ///
     /// # Errors
     /// Whatever reading the table can meet.
-    pub fn of(data: &Data, target: &Target) -> Result<Self> {
+    pub fn of(data: &Data, target: &Target, products: &Products) -> Result<Self> {
         let columns = data.width();
         let holey: Vec<bool> = data.facts().iter().map(|facts| facts.missing > 0).collect();
         let mut levels: Vec<Option<Arc<Levels>>> = (0..columns).map(|j| data.levels(j).cloned()).collect();
@@ -87,25 +91,35 @@ impl Layout {
                 None => Place::Number { at: first, shift: shifts[j].unwrap_or(0.0), missing },
             });
         }
+        let products = match products.products().is_empty() {
+            true => ProductPlaces::default(),
+            false => ProductPlaces::new(products, &places, at, &data.scan().unit(0)?),
+        };
+        let own = at..at + products.len();
         let target_shifts = target_shifts(target);
-        let targets = at..at + target_shifts.len();
+        let targets = own.end..own.end + target_shifts.len();
         let number = |place: &Place| match place {
             Place::Number { at, .. } => Some(*at),
             Place::Category { .. } => None,
         };
-        let mut numbers: Vec<usize> = places.iter().filter_map(number).collect();
+        let mut numbers: Vec<usize> = places.iter().filter_map(number).chain(own.clone()).collect();
         if matches!(target, Target::Values(_)) {
             numbers.extend(targets.clone());
         }
         let mut is_number = vec![false; targets.end];
         numbers.iter().for_each(|at| is_number[*at] = true);
         let indicators = (0..targets.end).filter(|at| !is_number[*at]).collect();
-        Ok(Self { places, features: at, target_shifts, numbers, indicators })
+        Ok(Self { places, products, features: own.end, target_shifts, numbers, indicators })
     }
 
     /// The number of positions, targets included.
     pub fn width(&self) -> usize {
         self.features + self.target_shifts.len()
+    }
+
+    /// How many of the numbers are raw columns: the first.
+    pub fn raw_numbers(&self) -> usize {
+        self.places.iter().filter(|place| matches!(place, Place::Number { .. })).count()
     }
 
     /// What is taken from each number, in the order of [`Layout::numbers`].
@@ -115,17 +129,22 @@ impl Layout {
             Place::Category { .. } => None,
         };
         let mut shifts: Vec<f64> = self.places.iter().filter_map(shift).collect();
+        shifts.extend(&self.products.shifts);
         shifts.extend(&self.target_shifts[..self.numbers.len() - shifts.len()]);
         shifts
     }
 }
 
 /// The mean of the first block that has values present.
-fn first_mean(values: &[f64]) -> Option<f64> {
-    values.chunks(BLOCK).find_map(|block| {
-        let present = block.iter().filter(|v| !v.is_nan()).count();
-        let sum: f64 = block.iter().filter(|v| !v.is_nan()).sum();
-        (present > 0).then(|| sum / present as f64)
+pub(super) fn first_mean(values: &[f64]) -> Option<f64> {
+    values.chunks(BLOCK).find_map(|block| match linalg::extremes(block) {
+        (None, _) => None,
+        // The sum of equal numbers rounds; their mean is one of them.
+        (Some((low, high)), _) if low == high => Some(low),
+        (Some(_), missing) => {
+            let sum: f64 = block.iter().filter(|v| !v.is_nan()).sum();
+            Some(sum / (block.len() - missing) as f64)
+        }
     })
 }
 

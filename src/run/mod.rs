@@ -7,11 +7,13 @@ mod cells;
 mod fitted;
 mod folds;
 mod general;
+mod inner;
 mod layout;
 mod order;
 mod out_of_fold;
 mod outcome;
 mod pack;
+mod products;
 mod search;
 mod shared;
 mod two_pass;
@@ -54,11 +56,8 @@ pub struct Timing {
 /// if none has a score.
 pub fn run(bound: &Bound, plan: &Plan, watch: &dyn Watch) -> Result<(Outcome, Timing)> {
     let start = Instant::now();
-    let two_pass = if plan.paths.contains(&Path::TwoPass) {
-        Some(TwoPass::collect(bound, plan.parallel)?)
-    } else {
-        None
-    };
+    let two_pass =
+        if plan.paths.contains(&Path::TwoPass) { Some(TwoPass::collect(bound, plan)?) } else { None };
     let work = Work { bound, two_pass, plan };
     let mut timing = Timing::default();
     let (chosen, found) = match &bound.graph.search {
@@ -123,6 +122,14 @@ struct Work<'a> {
 /// The folds of one pipeline, with what was noted in each.
 type Folds = Vec<(FoldOutcome, Vec<Diagnostic>)>;
 
+/// What a fold's predictions are compared with.
+struct Truth {
+    target: Target,
+    weight: Option<Vec<f64>>,
+    /// Whether training and test rows have the same classes.
+    same_classes: bool,
+}
+
 /// What is known of a fold's fit: a score a metric or why there is none, and what was noted.
 struct Scored {
     scores: Vec<Result<f64>>,
@@ -138,16 +145,18 @@ impl Work<'_> {
             Some(two_pass) => {
                 let Fits { folds, whole } = self.fits(two_pass, &[chosen.pipeline], watch)?;
                 let fits: Vec<Result<Fit>> = folds.into_iter().flatten().collect();
-                let all: Vec<Vec<&Fit>> = fits.iter().map(|fit| fit.iter().collect()).collect();
-                let predictions = two_pass.predict(&all, self.plan.parallel)?;
-                let outcome = |k: usize, fit: &Result<Fit>, prediction: Option<Result<Prediction>>| {
-                    let fit = fit.as_ref().map_err(Clone::clone)?;
-                    let none = || Err(Code::Bug.error("a fit without a prediction"));
-                    self.fold(k, &fit.fitted, prediction.unwrap_or_else(none)?)
-                };
-                let folds = fits.iter().zip(predictions).enumerate().map(|(k, (fit, mut own))| {
-                    let fold = outcome(k, fit, own.pop());
+                let good: Vec<Vec<&Fit>> = fits.iter().map(|fit| fit.iter().collect()).collect();
+                let judge = |k: usize, fit: &Fit, prediction: Result<Prediction>| {
+                    let fold = prediction.and_then(|prediction| self.fold(k, &fit.fitted, prediction));
                     watch.tick(1);
+                    fold
+                };
+                let judged = two_pass.predict(&good, self.plan.parallel, judge)?;
+                // The first fold's error counts, be it of a fit or of a score.
+                let none = || Err(Code::Bug.error("a fit without a score"));
+                let folds = fits.iter().zip(judged).enumerate().map(|(k, (fit, mut judged))| {
+                    let fold = fit.as_ref().map_err(Clone::clone);
+                    let fold = fold.and_then(|_| judged.pop().unwrap_or_else(none));
                     fold.map_err(|error| in_fold(k, error))
                 });
                 Ok((folds.collect::<Result<_>>()?, whole.into_iter().flatten().next()))
@@ -212,7 +221,7 @@ impl Work<'_> {
         fitted: &Fitted,
         prediction: Prediction,
     ) -> Result<(FoldOutcome, Vec<Diagnostic>)> {
-        let Scored { scores, notes } = self.scored(k, fitted, &prediction);
+        let Scored { scores, notes } = self.scored(&self.truth(k), fitted, &prediction);
         Ok((self.outcome(k, scores, fitted.model.facts(), prediction)?, notes))
     }
 
@@ -229,16 +238,23 @@ impl Work<'_> {
         Ok(FoldOutcome { train: fold.train.len(), test: fold.test.len(), scores, facts, prediction })
     }
 
-    /// The scores of a prediction of a fold's test rows.
-    fn scored(&self, k: usize, fitted: &Fitted, prediction: &Prediction) -> Scored {
-        let mut notes = fitted.notes();
+    /// What the predictions of a fold's test rows are compared with.
+    fn truth(&self, k: usize) -> Truth {
         let fold = &self.bound.folds[k];
-        let truth = self.bound.y.gather(&fold.test);
-        let weight = self.bound.weight.as_ref().map(|weight| fold.test.gather(weight));
+        Truth {
+            target: self.bound.y.gather(&fold.test),
+            weight: self.bound.weight.as_ref().map(|weight| fold.test.gather(weight)),
+            same_classes: same_classes(&self.bound.y, fold),
+        }
+    }
+
+    /// The scores of a prediction of a fold's test rows.
+    fn scored(&self, truth: &Truth, fitted: &Fitted, prediction: &Prediction) -> Scored {
+        let mut notes = fitted.notes();
         let score = |(metric, span): (&&'static Metric, &Span)| {
             let score = match metric.reads {
-                Reads::Probabilities if !same_classes(&self.bound.y, fold) => Score::Undefined(LACKS_CLASS),
-                _ => (metric.score)(&truth, prediction, weight.as_deref()),
+                Reads::Probabilities if !truth.same_classes => Score::Undefined(LACKS_CLASS),
+                _ => (metric.score)(&truth.target, prediction, truth.weight.as_deref()),
             };
             judged(metric.name, score, &mut notes).map_err(|error| error.at(span))
         };

@@ -1,52 +1,53 @@
 //! Pass 2: the out-of-fold predictions of many fits in one walk over the rows.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::pack::{PACK, Packer};
 use super::two_pass::{Fit, TwoPass};
 use crate::contract::Prediction;
 use crate::diag::Result;
-use crate::linalg::{Affine, Block, Matrix, linear_many};
-use crate::table::RUN_ROWS;
+use crate::linalg::{Affine, Block, LinearForms, Matrix};
+use crate::table::{RUN_ROWS, Table};
 
 /// The linear forms of one fold's fits, one column an output.
 struct Forms {
-    /// Numbers x outputs.
-    numbers: Matrix,
+    /// Of the numbers.
+    numbers: LinearForms,
     /// Indicators x outputs.
     indicators: Matrix,
-    offsets: Vec<f64>,
 }
 
+/// For each fold, for each output, the values of its test rows, or of those in a unit.
+type Outputs<V> = Vec<Vec<V>>;
+
 impl TwoPass<'_> {
-    /// What each fold's fits say of its test rows, in the rows' order: `fits[k]` are those of fold `k`.
-    /// Those that are linear in the raw columns share one walk over the table, which is in storage order.
+    /// Shows `judge` what each fold's fits say of its test rows, in the rows' order: `fits[k]` are those of fold `k`. Gives
+    /// what it makes of each. Those that are linear in the raw columns share one walk over the table, which is in storage order.
     ///
     /// # Errors
-    /// For each fit, whatever its steps or its model refuse; reading fails all.
-    pub fn predict(&self, fits: &[Vec<&Fit>], parallel: bool) -> Result<Vec<Vec<Result<Prediction>>>> {
+    /// For each fit, to `judge`, whatever its steps or its model refuse; reading fails all.
+    pub fn predict<T: Send>(
+        &self,
+        fits: &[Vec<&Fit>],
+        parallel: bool,
+        judge: impl Fn(usize, &Fit, Result<Prediction>) -> T + Sync,
+    ) -> Result<Vec<Vec<T>>> {
         let forms: Vec<Forms> = fits.iter().map(|fits| self.forms(fits)).collect();
-        let sums = if forms.iter().any(|forms| !forms.offsets.is_empty()) {
-            self.sums(&forms, parallel)?
-        } else {
-            fits.iter().map(|_| Matrix::zeros(0, 0)).collect()
-        };
-        let fold = |((fits, mut sums), k): ((&Vec<&Fit>, Matrix), usize)| {
-            let mut output = 0;
-            let one = |fit: &&Fit| match &fit.composed {
-                // The only form's sums need no copy.
-                Some(forms) if forms.len() == sums.columns() => {
-                    Ok(fit.fitted.model.link(std::mem::replace(&mut sums, Matrix::zeros(0, 0))))
-                }
+        let sums = self.sums(&forms, parallel)?;
+        let fold = |((fits, sums), k): ((&Vec<&Fit>, Vec<Vec<f64>>), usize)| {
+            let mut sums = sums.into_iter();
+            let mut one = |fit: &Fit| match &fit.composed {
                 Some(forms) => {
-                    let columns = output..output + forms.len();
-                    output = columns.end;
-                    let values = columns.flat_map(|t| sums.column(t)).copied().collect();
-                    Ok(fit.fitted.model.link(Matrix::from_columns(sums.rows(), forms.len(), values)))
+                    let mut values = sums.next().unwrap_or_default();
+                    let rows = values.len();
+                    sums.by_ref().take(forms.len() - 1).for_each(|more| values.extend(more));
+                    Ok(fit.fitted.model.link(Matrix::from_columns(rows, forms.len(), values)))
                 }
                 None => fit.fitted.predict(&self.bound.frame()?.take(&self.bound.folds[k].test)),
             };
-            fits.iter().map(one).collect()
+            fits.iter().map(|fit| judge(k, fit, one(fit))).collect()
         };
         let folds = fits.iter().zip(sums).zip(0..);
         Ok(if parallel {
@@ -69,67 +70,92 @@ impl TwoPass<'_> {
                 positions.iter().copied().filter(|at| *at < self.layout.features).collect();
             Matrix::from_fn(positions.len(), all.len(), |i, t| dense[(positions[i], t)])
         };
+        let offsets = all.iter().map(|form| form.offset).collect();
         Forms {
-            numbers: of(&self.layout.numbers),
+            numbers: LinearForms::new(&of(&self.layout.numbers), offsets),
             indicators: of(&self.layout.indicators),
-            offsets: all.iter().map(|form| form.offset).collect(),
         }
     }
 
-    /// Each fold's test rows x outputs.
-    fn sums(&self, forms: &[Forms], parallel: bool) -> Result<Vec<Matrix>> {
-        let one = |unit: usize| self.sums_of_unit(forms, unit);
-        let units = self.scan().units();
+    /// The forms' values. Every unit's rows have their place among those of their fold, so that units are worked on in any
+    /// order and nothing is copied.
+    fn sums(&self, forms: &[Forms], parallel: bool) -> Result<Outputs<Vec<f64>>> {
         let rows = |k: usize| self.bound.folds[k].test.len();
-        let empty = |(k, forms): (usize, &Forms)| Matrix::zeros(rows(k), forms.offsets.len());
-        let mut sums: Vec<Matrix> = forms.iter().enumerate().map(empty).collect();
-        let mut filled = vec![0; sums.len()];
-        // Some units at a time: all of their parts beside the sums would be the predictions twice.
-        let window = if parallel { 4 * rayon::current_num_threads() } else { 1 };
-        for from in (0..units).step_by(window) {
-            let units = from..(from + window).min(units);
-            let parts: Vec<Result<Vec<Vec<Matrix>>>> =
-                if parallel { units.into_par_iter().map(one).collect() } else { units.map(one).collect() };
-            for unit in parts {
-                for ((sums, filled), part) in sums.iter_mut().zip(&mut filled).zip(unit?) {
-                    for part in part {
-                        let rows = *filled..*filled + part.rows();
-                        (0..part.columns())
-                            .for_each(|t| sums.column_mut(t)[rows.clone()].copy_from_slice(part.column(t)));
-                        *filled = rows.end;
-                    }
-                }
+        let outputs = |(k, forms): (usize, &Forms)| vec![vec![0.0; rows(k)]; forms.numbers.len()];
+        let mut sums: Outputs<Vec<f64>> = forms.iter().enumerate().map(outputs).collect();
+        if forms.iter().all(|forms| forms.numbers.is_empty()) {
+            return Ok(sums);
+        }
+        let mut rest: Outputs<&mut [f64]> =
+            sums.iter_mut().map(|outputs| outputs.iter_mut().map(Vec::as_mut_slice).collect()).collect();
+        let counts = |cells: &[u16]| {
+            let mut counts = vec![0; forms.len()];
+            cells.iter().for_each(|cell| counts[*cell as usize] += 1);
+            counts
+        };
+        let mut units = Vec::with_capacity(self.scan().units());
+        for (unit, cells) in self.cell_of.chunks(RUN_ROWS).enumerate() {
+            let part = |rows: Range<usize>| {
+                let outputs = rest.iter_mut().zip(counts(&cells[rows.clone()]));
+                (rows, outputs.map(|(rest, count)| split(rest, count)).collect())
+            };
+            units.push((unit, self.layout.products.parts(cells.len()).map(part).collect()));
+        }
+        // The parts of a streamed unit are left to its thread: one that waits for them would begin with another unit.
+        let beside = parallel && !self.bound.x.is_streamed();
+        let one = |(unit, parts): (usize, Vec<(Range<usize>, Outputs<&mut [f64]>)>)| {
+            let table = self.scan().unit(unit)?;
+            let one = |(rows, into)| self.sums_of_part(forms, &table, unit * RUN_ROWS, rows, into);
+            if beside {
+                parts.into_par_iter().for_each(one)
+            } else {
+                parts.into_iter().for_each(one)
             }
+            Ok(())
+        };
+        if parallel {
+            units.into_par_iter().map(one).collect::<Result<()>>()?;
+        } else {
+            units.into_iter().try_for_each(one)?;
         }
         Ok(sums)
     }
 
-    /// Of each fold, the parts that its rows in a unit make, in order.
-    fn sums_of_unit(&self, forms: &[Forms], unit: usize) -> Result<Vec<Vec<Matrix>>> {
-        let table = self.scan().unit(unit)?;
+    /// The values of some rows of a unit that starts at global row `start`.
+    fn sums_of_part(
+        &self,
+        forms: &[Forms],
+        table: &Table,
+        start: usize,
+        part: Range<usize>,
+        mut into: Outputs<&mut [f64]>,
+    ) {
         let mut packer = Packer::new(&self.layout, &self.cell_of);
-        let mut parts: Vec<Vec<Matrix>> = forms.iter().map(|_| Vec::new()).collect();
-        for from in (0..table.rows()).step_by(PACK) {
-            let rows = from..(from + PACK).min(table.rows());
-            let pack = packer.pack(&table, unit * RUN_ROWS, rows, None, |_, _, _| {});
-            pack.blocks(|k, block| parts[k].push(forms[k].of(&block)));
+        for from in part.clone().step_by(PACK) {
+            let rows = from..(from + PACK).min(part.end);
+            let pack = packer.pack(table, start, rows, None, |_, _, _| {});
+            pack.blocks(|k, block| forms[k].write(&block, &mut split(&mut into[k], block.rows)));
         }
-        Ok(parts)
     }
+}
+
+/// Takes the first rows off every output.
+fn split<'a>(outputs: &mut [&'a mut [f64]], rows: usize) -> Vec<&'a mut [f64]> {
+    let first = |output: &mut &'a mut [f64]| output.split_off_mut(..rows).unwrap_or_default();
+    outputs.iter_mut().map(first).collect()
 }
 
 impl Forms {
     /// The outputs for a block: the numbers first, then the indicators in their order.
-    fn of(&self, block: &Block) -> Matrix {
-        let mut sums = linear_many(block.rows, block.numbers, block.shifts, &self.numbers, &self.offsets);
+    fn write(&self, block: &Block, out: &mut [&mut [f64]]) {
+        self.numbers.write(block.numbers, block.shifts, out);
         if self.indicators.rows() > 0 {
-            for t in 0..self.offsets.len() {
+            for (t, out) in out.iter_mut().enumerate() {
                 let factors = self.indicators.column(t);
-                for (i, sum) in sums.column_mut(t).iter_mut().enumerate() {
+                for (i, sum) in out.iter_mut().enumerate() {
                     block.sets.of(block.from + i).iter().for_each(|set| *sum += factors[*set as usize]);
                 }
             }
         }
-        sums
     }
 }

@@ -27,7 +27,7 @@ pub struct Packer<'a> {
     shifts: Vec<f64>,
     /// The most indicators that a row can set.
     stride: usize,
-    /// The number of rows, and their order if they are not all of one cell.
+    /// The number of rows, and their order if they do not lie by cell already.
     rows: usize,
     order: Option<Vec<u32>>,
     /// Which packed rows are of which cell.
@@ -36,11 +36,16 @@ pub struct Packer<'a> {
     buffers: Vec<Vec<f64>>,
     codes: Vec<u32>,
     sets: Sets,
+    /// The products in a block.
+    products: Vec<f64>,
 }
 
 /// Packed rows.
 pub struct Pack<'p> {
+    layout: &'p Layout,
+    /// Raw columns, then targets.
     numbers: Vec<&'p [f64]>,
+    products: &'p mut Vec<f64>,
     shifts: &'p [f64],
     sets: &'p Sets,
     segments: &'p [(usize, Range<usize>)],
@@ -62,9 +67,10 @@ impl<'a> Packer<'a> {
             rows: 0,
             order: None,
             segments: Vec::new(),
-            buffers: vec![Vec::new(); layout.numbers.len()],
+            buffers: vec![Vec::new(); layout.numbers.len() - layout.products.len()],
             codes: Vec::new(),
             sets: Sets::default(),
+            products: Vec::new(),
         }
     }
 
@@ -119,7 +125,14 @@ impl<'a> Packer<'a> {
         }
         let numbers = numbers.into_iter().zip(&self.buffers).map(|(lies, buffer)| lies.unwrap_or(buffer));
         let numbers: Vec<&[f64]> = numbers.collect();
-        Pack { shifts: &self.shifts[..numbers.len()], numbers, sets: &self.sets, segments: &self.segments }
+        Pack {
+            layout,
+            shifts: &self.shifts[..numbers.len() + layout.products.len()],
+            numbers,
+            products: &mut self.products,
+            sets: &self.sets,
+            segments: &self.segments,
+        }
     }
 
     /// Puts the rows of each cell side by side: a counting sort.
@@ -127,8 +140,12 @@ impl<'a> Packer<'a> {
         let cell_of = &self.cell_of[global];
         self.rows = cell_of.len();
         self.segments.clear();
-        if cell_of.iter().all(|cell| *cell == cell_of[0]) {
-            self.segments.push((cell_of[0] as usize, 0..self.rows));
+        if cell_of.is_sorted() {
+            let mut start = 0;
+            for alike in cell_of.chunk_by(|one, next| one == next) {
+                self.segments.push((alike[0] as usize, start..start + alike.len()));
+                start += alike.len();
+            }
             self.order = None;
             return;
         }
@@ -198,13 +215,19 @@ fn gather<T: Copy>(into: &mut Vec<T>, values: &[T], order: Option<&[u32]>) {
 }
 
 impl Pack<'_> {
-    /// The rows cell by cell, in blocks.
-    pub fn blocks(&self, mut each: impl FnMut(usize, Block)) {
+    /// The rows cell by cell, in blocks: raw columns, products, targets.
+    pub fn blocks(self, mut each: impl FnMut(usize, Block)) {
+        let places = &self.layout.products;
+        let raw = self.layout.raw_numbers();
         for (cell, segment) in self.segments {
             for from in segment.clone().step_by(BLOCK) {
                 let rows = BLOCK.min(segment.end - from);
-                let numbers: Vec<&[f64]> =
+                let mut numbers: Vec<&[f64]> =
                     self.numbers.iter().map(|column| &column[from..from + rows]).collect();
+                places.fill(&numbers, rows, self.products);
+                let targets = numbers.split_off(raw);
+                numbers.extend(places.columns(self.products, rows));
+                numbers.extend(targets);
                 each(*cell, Block { numbers: &numbers, shifts: self.shifts, sets: self.sets, from, rows });
             }
         }

@@ -7,7 +7,7 @@ use super::folds::Fits;
 use super::general::General;
 use super::outcome::{mean, std};
 use super::two_pass::Fit;
-use super::{Folds, Scored, Searched, Tried, Work, stopped, warnings};
+use super::{Folds, Scored, Searched, Tried, Truth, Work, stopped, warnings};
 use crate::contract::{Facts, Frame, Prediction};
 use crate::diag::{Code, Diagnostic, Result, Watch};
 use crate::graph::{Candidate, Pipeline, Search};
@@ -125,26 +125,29 @@ impl Trial<'_> {
             return Ok(((0..folds).map(|_| Vec::new()).collect(), Vec::new()));
         };
         let Fits { folds: fits, whole } = self.work.fits(two_pass, pipelines, self.watch)?;
+        let truths = self.work.each_fold(self.watch, |k| Ok(self.work.truth(k)))?;
         let mut judged: Vec<Vec<Judged>> = (0..folds).map(|_| Vec::with_capacity(pipelines.len())).collect();
         let together = self.work.bound.x.width().max(8);
         for from in (0..pipelines.len()).step_by(together) {
             let some = from..(from + together).min(pipelines.len());
             let good: Vec<Vec<&Fit>> =
                 fits.iter().map(|fits| fits[some.clone()].iter().flatten().collect()).collect();
-            let predictions = two_pass.predict(&good, self.work.plan.parallel)?;
-            let one = self.work.each_fold(self.watch, |k| {
-                let mut predictions = predictions[k].iter();
-                let judge = |fit: &Result<Fit>| {
-                    let prediction = fit.is_ok().then(|| predictions.next()).flatten();
-                    self.judge(k, || match (fit, prediction) {
-                        (Ok(fit), Some(prediction)) => Ok((&fit.fitted, prediction.clone()?)),
-                        (Err(error), _) => Err(error.clone()),
-                        (Ok(_), None) => Err(Code::Bug.error("a fit without a prediction")),
-                    })
-                };
-                Ok(fits[k][some.clone()].iter().map(judge).collect::<Vec<_>>())
-            })?;
-            judged.iter_mut().zip(one).for_each(|(judged, one)| judged.extend(one));
+            let judge = |k: usize, fit: &Fit, prediction: Result<Prediction>| {
+                self.judge(&truths[k], || Ok((&fit.fitted, prediction?)))
+            };
+            let good = two_pass.predict(&good, self.work.plan.parallel, judge)?;
+            for ((judged, fits), good) in judged.iter_mut().zip(&fits).zip(good) {
+                let mut good = good.into_iter();
+                for fit in &fits[some.clone()] {
+                    judged.push(match fit {
+                        Ok(_) => good.next().unwrap_or_else(|| Err(Code::Bug.error("a fit without a score"))),
+                        Err(error) => {
+                            self.watch.tick(1);
+                            Err(error.clone())
+                        }
+                    });
+                }
+            }
         }
         Ok((judged, whole))
     }
@@ -155,8 +158,9 @@ impl Trial<'_> {
         }
         let fold = &self.work.bound.folds[k];
         let general = General::new(self.work.bound, self.work.bound.frame()?);
+        let truth = self.work.truth(k);
         let judge = |_, fitted: Result<(Fitted, &Frame)>| {
-            self.judge(k, || {
+            self.judge(&truth, || {
                 let (fitted, features) = fitted?;
                 let prediction = general.predict(&fitted, features, &fold.test)?;
                 Ok((fitted, prediction))
@@ -168,7 +172,7 @@ impl Trial<'_> {
     /// Scores what a candidate says of a fold's test rows.
     fn judge<F: Borrow<Fitted>>(
         &self,
-        k: usize,
+        truth: &Truth,
         predicted: impl FnOnce() -> Result<(F, Prediction)>,
     ) -> Judged {
         if self.watch.stopped() {
@@ -176,7 +180,7 @@ impl Trial<'_> {
         }
         let judged = predicted().map(|(fitted, prediction)| {
             let fitted = fitted.borrow();
-            let scored = self.work.scored(k, fitted, &prediction);
+            let scored = self.work.scored(truth, fitted, &prediction);
             Kept { scored, fit: self.keep.then(|| (fitted.model.facts(), prediction)) }
         });
         self.watch.tick(1);

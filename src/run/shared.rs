@@ -96,7 +96,8 @@ mod tests {
         ];
         let table = Table::new(schema, columns).unwrap();
         let target = Target::Values(crate::linalg::Matrix::zeros(3, 1));
-        let layout = Layout::of(&Data::from(table.clone()), &target).unwrap();
+        let layout =
+            Layout::of(&Data::from(table.clone()), &target, &crate::plan::Products::default()).unwrap();
         assert_eq!(layout.features, 6);
         let read = |positions: &[u32], start: usize, rows: usize| {
             let mut into = vec![f64::NAN; rows * positions.len()];

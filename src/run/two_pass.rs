@@ -8,14 +8,15 @@ use std::sync::Arc;
 
 use super::cells::{self, Cell, Input};
 use super::fitted::{Fitted, FittedNode};
+use super::inner::Inner;
 use super::layout::{Layout, Place};
 use super::order::Orders;
 use super::view::View;
 use crate::contract::Linear;
-use crate::diag::Result;
+use crate::diag::{Code, Result};
 use crate::graph::StepNode;
-use crate::linalg::Affine;
-use crate::plan::Bound;
+use crate::linalg::{Affine, Moments};
+use crate::plan::{Bound, Plan};
 use crate::table::{Rows, Scan};
 
 /// Pass 1's outcome: the cells of all folds.
@@ -27,6 +28,8 @@ pub struct TwoPass<'a> {
     pub(super) cells: Vec<Cell>,
     pub(super) others: Vec<Cell>,
     pub(super) whole: Cell,
+    /// The inner folds of models that have some.
+    pub(super) inner: Inner<'a>,
     /// The features in order, for steps that need them so.
     pub(super) orders: Orders<'a>,
 }
@@ -43,12 +46,14 @@ pub struct Fit {
 }
 
 impl<'a> TwoPass<'a> {
-    /// Reads the table once.
+    /// Reads the table once, and once more for each further walk of the plan.
     ///
     /// # Errors
     /// Whatever reading can meet.
-    pub fn collect(bound: &'a Bound<'a>, parallel: bool) -> Result<Self> {
-        let layout = Layout::of(&bound.x, &bound.y)?;
+    pub fn collect(bound: &'a Bound<'a>, plan: &'a Plan) -> Result<Self> {
+        let none = || Code::Bug.error("a plan of two passes without the first");
+        let walk = plan.inner.walks.first().ok_or_else(none)?;
+        let layout = Layout::of(&bound.x, &bound.y, &plan.products)?;
         let mut cell_of = vec![0; bound.x.rows()];
         for (k, fold) in bound.folds.iter().enumerate() {
             fold.test.each(|row| cell_of[row as usize] = k as u16);
@@ -58,29 +63,51 @@ impl<'a> TwoPass<'a> {
             scan: bound.x.scan(),
             target: &bound.y,
             weight: bound.weight.as_deref(),
-            cell_of: &cell_of,
-            cells: bound.folds.len().max(1),
-            parallel,
+            cell_of: &walk.cell_of,
+            cells: walk.cells,
+            joint_only: false,
+            parallel: plan.parallel,
         };
-        let cells = cells::collect(&layout, &input)?;
+        let parts = cells::collect(&layout, &input)?;
+        let (cells, inner) = if plan.inner.is_trivial() {
+            (parts, Inner::none(&plan.inner))
+        } else {
+            let cells = cells::merged(&parts, &walk.outer, bound.folds.len().max(1));
+            (cells, Inner::collect(&plan.inner, parts, &layout, &input)?)
+        };
         let others = if bound.folds.is_empty() { Vec::new() } else { cells::others(&cells) };
         let whole = cells::whole(&cells);
         let orders = Orders::new(&bound.x, Arc::clone(&cell_of));
-        Ok(Self { bound, layout, cell_of, cells, others, whole, orders })
+        Ok(Self { bound, layout, cell_of, cells, others, whole, inner, orders })
     }
 
     /// The column whose training values lie so far from the frozen shift that their moments have lost
     /// digits: its mean is more than 100 standard deviations away.
     pub(super) fn far_from_shift(&self, cell: &Cell) -> Option<String> {
-        let moments = &cell.plain;
-        let far = |place: &Place| match place {
-            Place::Number { at, .. } => {
-                let variance = moments.gram[(*at, *at)] / moments.weight;
-                variance > 0.0 && moments.mean[*at].powi(2) > 1e4 * variance
-            }
-            Place::Category { .. } => false,
+        self.far(|at| Spread::of(&cell.plain, at))
+    }
+
+    /// The same in an inner fold, or in all others together.
+    pub(super) fn fold_far_from_shift(&self, folds: &[Moments]) -> Option<String> {
+        let others = |left_out: usize, at: usize| {
+            let others = folds.iter().enumerate().filter(|(k, _)| *k != left_out);
+            others.fold(Spread::default(), |all, (_, fold)| all.and(Spread::of(fold, at)))
         };
-        let j = self.layout.places.iter().position(far)?;
+        let far =
+            |k: usize| self.far(|at| Spread::of(&folds[k], at)).or_else(|| self.far(|at| others(k, at)));
+        (0..folds.len()).find_map(far)
+    }
+
+    fn far(&self, spread: impl Fn(usize) -> Spread) -> Option<String> {
+        let far = |at: usize| spread(at).is_far();
+        let products = &self.layout.products;
+        if (products.at..products.at + products.len()).any(far) {
+            return Some(
+                "the products of the training values are far from those of the first rows".to_owned(),
+            );
+        }
+        let number = |place: &Place| matches!(place, Place::Number { at, .. } if far(*at));
+        let j = self.layout.places.iter().position(number)?;
         let name = &self.bound.x.schema().fields()[j].name;
         Some(format!("the training values of `{name}` are far from those of the first rows"))
     }
@@ -92,6 +119,37 @@ impl<'a> TwoPass<'a> {
     /// The feature columns.
     pub(super) fn scan(&self) -> &dyn Scan {
         self.bound.x.scan()
+    }
+}
+
+/// Weight, mean and squared deviations of a position.
+#[derive(Clone, Copy, Default)]
+struct Spread {
+    weight: f64,
+    mean: f64,
+    squares: f64,
+}
+
+impl Spread {
+    fn of(moments: &Moments, at: usize) -> Self {
+        Self { weight: moments.weight, mean: moments.mean[at], squares: moments.gram[(at, at)] }
+    }
+
+    /// Of both.
+    fn and(self, other: Self) -> Self {
+        let weight = self.weight + other.weight;
+        if weight == 0.0 {
+            return self;
+        }
+        let (share, away) = (other.weight / weight, other.mean - self.mean);
+        let between = self.weight * share * away * away;
+        Self { weight, mean: self.mean + share * away, squares: self.squares + other.squares + between }
+    }
+
+    /// Whether the mean is more than 100 standard deviations from 0.
+    fn is_far(self) -> bool {
+        let variance = self.squares / self.weight;
+        variance > 0.0 && self.mean.powi(2) > 1e4 * variance
     }
 }
 
@@ -134,7 +192,7 @@ pub(super) fn chain<'v>(
         let place = |error: crate::diag::Diagnostic| {
             error.prefixed(&format!("step `{}`", node.name)).or_at(&node.span)
         };
-        if let Some(name) = view.without_order(node.step.needs()) {
+        if let Some(name) = view.without_values(node.step.needs()) {
             caveats
                 .doubts
                 .push(format!("{}: the values of `{name}` are no column of the data", node.address));
@@ -142,13 +200,24 @@ pub(super) fn chain<'v>(
         }
         let stats = view.stats(node.step.needs())?;
         let step = node.step.fit_stats(&stats).map_err(place)?;
-        let Some(map) = step.map() else {
-            let message = format!("step `{}` promised to be a map and is none", node.name);
-            return Err(crate::diag::Code::Bug.error(message));
-        };
-        caveats.refused.extend(view.refused(&map));
         caveats.doubts.extend(step.doubt().map(|doubt| format!("{}: {doubt}", node.address)));
-        view = view.through(&map);
+        view = match (step.map(), step.products()) {
+            (Some(map), _) => {
+                caveats.refused.extend(view.refused(&map));
+                view.through(&map)
+            }
+            (None, Some(products)) => match view.multiplied(&products) {
+                Ok(view) => view,
+                Err(doubt) => {
+                    caveats.doubts.push(format!("{}: {doubt}", node.address));
+                    break;
+                }
+            },
+            (None, None) => {
+                let message = format!("step `{}` promised to be a map and is none", node.name);
+                return Err(Code::Bug.error(message));
+            }
+        };
         fitted.push(FittedNode { class: node.step.name(), name: node.name.clone(), step: step.into() });
     }
     Ok((fitted, view))

@@ -6,12 +6,16 @@ use std::sync::Arc;
 use super::cells::Cell;
 use super::layout::{Layout, Place};
 use super::order::Orders;
+use super::products::Scaled;
 use crate::contract::{
-    FeatureStats, Joint, Map, MapColumn, Needs, NumberStats, Stats, Summary, TargetStats, Term,
+    FeatureStats, Joint, Map, MapColumn, Needs, NumberStats, PowerColumn, Stats, Summary, TargetStats, Term,
 };
 use crate::diag::Result;
 use crate::linalg::{Affine, Moments};
 use crate::table::{Levels, Schema, Target};
+
+/// A product's spread is at least this share of what it is added up from, or moments leave too few digits of it.
+const LEFT: f64 = 0.01;
 
 /// One feature.
 #[derive(Clone, Debug)]
@@ -118,6 +122,54 @@ impl<'a> View<'a> {
         View { features, ..self.clone_empty() }
     }
 
+    /// The features after a fitted step that multiplies these.
+    ///
+    /// # Errors
+    /// Why the products cannot be had from those of raw columns with digits to spare.
+    pub fn multiplied(&self, columns: &[PowerColumn]) -> Result<View<'a>, String> {
+        let scaled = |(name, seen): &(Arc<str>, Seen)| match seen {
+            Seen::Number { holes: None, source: Some(source), .. } if source.fill.is_none() => {
+                let scaled = self.layout.products.scaled(source.raw, source.scale, source.offset);
+                scaled.ok_or_else(|| format!("products of `{name}` would lose digits"))
+            }
+            _ => Err(format!("`{name}` is not made of one column without missing values")),
+        };
+        let factors: Vec<Scaled> = self.features.iter().map(scaled).collect::<Result<_, _>>()?;
+        let feature = |column: &PowerColumn| Ok((Arc::clone(&column.name), self.product(column, &factors)?));
+        let features = columns.iter().map(feature).collect::<Result<_, String>>()?;
+        Ok(View { features, ..self.clone_empty() })
+    }
+
+    fn product(&self, column: &PowerColumn, factors: &[Scaled]) -> Result<Seen, String> {
+        match &column.powers[..] {
+            [] => {
+                let value = Affine::constant(1.0);
+                Ok(Seen::Number { value, holes: None, extremes: Some((1.0, 1.0)), source: None })
+            }
+            [(feature, 1)] => Ok(self.features[*feature as usize].1.clone()),
+            powers => {
+                let lost = || format!("moments leave too few digits of `{}`", column.name);
+                let value = self.layout.products.expanded(powers, factors).ok_or_else(lost)?;
+                if !self.keeps_digits(&value) {
+                    return Err(lost());
+                }
+                Ok(Seen::Number { value, holes: None, extremes: None, source: None })
+            }
+        }
+    }
+
+    /// Whether the spread of a sum is not much less than that of what is added: then it has most of the digits that they
+    /// have, and it is no constant unless all of them are.
+    fn keeps_digits(&self, value: &Affine) -> bool {
+        let cells = [Some(&self.cell.plain), self.cell.weighted.as_ref()];
+        cells.into_iter().flatten().all(|moments| {
+            let own =
+                |(at, factor): &(u32, f64)| factor * factor * moments.gram[(*at as usize, *at as usize)];
+            let parts: f64 = value.terms.iter().map(own).sum();
+            parts.is_finite() && squares(value, moments) >= LEFT * parts
+        })
+    }
+
     /// The positions that must be 0 in every row that the step is to accept.
     pub fn refused(&self, map: &Map) -> Vec<usize> {
         map.refused.iter().filter_map(|term| self.position(*term)).collect()
@@ -214,12 +266,17 @@ impl<'a> View<'a> {
         Ok(values.into())
     }
 
-    /// The first feature whose values cannot be had in order though a step needs them so.
-    pub fn without_order(&self, needs: Needs) -> Option<&str> {
-        let orderless = |seen: &Seen| matches!(seen, Seen::Number { source: None, .. });
-        let needed = needs.has(Needs::ORDER) || needs.has(Needs::COUNTS);
-        let first = self.features.iter().find(|(_, seen)| needed && orderless(seen));
-        first.map(|(name, _)| &**name)
+    /// The first feature whose values cannot be had in order, or its extremes at all, though a step needs them.
+    pub fn without_values(&self, needs: Needs) -> Option<&str> {
+        let order = needs.has(Needs::ORDER) || needs.has(Needs::COUNTS);
+        let lacks = |seen: &Seen| match seen {
+            Seen::Number { holes, extremes, source, .. } => {
+                let present = self.cell.plain.rows > holes.map_or(0, |holes| holes.count);
+                order && source.is_none() || needs.has(Needs::EXTREMES) && present && extremes.is_none()
+            }
+            Seen::Category { .. } => false,
+        };
+        self.features.iter().find(|(_, seen)| lacks(seen)).map(|(name, _)| &**name)
     }
 
     /// Least and greatest value of an output feature, where its terms let them be known: one number
@@ -278,7 +335,7 @@ impl<'a> View<'a> {
         let features = self.features.iter().map(stats).collect::<Result<_>>()?;
         let target = needs.has(Needs::TARGET).then(|| self.target_stats());
         let joint = if needs.has(Needs::JOINT) { self.joint_of_features() } else { None };
-        Ok(Stats { rows: self.cell.plain.rows as usize, features, target, joint })
+        Ok(Stats { rows: self.cell.plain.rows as usize, features, target, joint, inner: Vec::new() })
     }
 
     /// The joint moments of all features without weights, as steps take them, if none is a category or has a
@@ -331,11 +388,7 @@ impl<'a> View<'a> {
     fn spread(&self, value: &Affine, rows: u64, present: u64) -> (f64, f64) {
         let moments = &self.cell.plain;
         let sum: f64 = value.terms.iter().map(|(at, factor)| factor * moments.mean[*at as usize]).sum();
-        let square = |(at, factor): &(u32, f64)| -> f64 {
-            let row = |(other, own): &(u32, f64)| own * moments.gram[(*at as usize, *other as usize)];
-            factor * value.terms.iter().map(row).sum::<f64>()
-        };
-        let squares: f64 = value.terms.iter().map(square).sum();
+        let squares = squares(value, moments);
         if present == rows {
             return (value.offset + sum, squares.max(0.0));
         }
@@ -374,12 +427,18 @@ impl<'a> View<'a> {
 
     /// The joint moments of all features and targets, if every feature is a number without a hole.
     pub fn joint(&self) -> Option<Joint> {
+        let moments: &Moments = self.cell.weighted.as_ref().unwrap_or(&self.cell.plain);
+        let joint = self.joint_of(std::slice::from_ref(moments))?.pop()?;
+        Some(Joint { moments: joint, targets: self.layout.target_shifts.len() })
+    }
+
+    /// The same of other rows, from the moments of their positions.
+    pub fn joint_of(&self, rows: &[Moments]) -> Option<Vec<Moments>> {
         let mut columns = self.values()?;
         for (t, shift) in self.layout.target_shifts.iter().enumerate() {
             columns.push(Affine { offset: *shift, terms: vec![((self.layout.features + t) as u32, 1.0)] });
         }
-        let moments: &Moments = self.cell.weighted.as_ref().unwrap_or(&self.cell.plain);
-        Some(Joint { moments: moments.map(&columns), targets: self.layout.target_shifts.len() })
+        Some(rows.iter().map(|moments| moments.map(&columns)).collect())
     }
 
     /// Every feature as a sum over positions, if every one is a number without a hole.
@@ -391,6 +450,15 @@ impl<'a> View<'a> {
         };
         self.features.iter().map(value).collect()
     }
+}
+
+/// The sum of squared deviations of a sum over positions.
+fn squares(value: &Affine, moments: &Moments) -> f64 {
+    let square = |(at, factor): &(u32, f64)| -> f64 {
+        let row = |(other, own): &(u32, f64)| own * moments.gram[(*at as usize, *other as usize)];
+        factor * value.terms.iter().map(row).sum::<f64>()
+    };
+    value.terms.iter().map(square).sum()
 }
 
 /// Terms sorted by position, those of the same position added up.

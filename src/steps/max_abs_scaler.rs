@@ -48,6 +48,10 @@ impl Step for MaxAbsScaler {
         !self.clip
     }
 
+    fn rescales(&self) -> bool {
+        !self.clip
+    }
+
     fn fit_stats(&self, stats: &Stats) -> Result<FittedMaxAbsScaler> {
         features::some_rows(stats, Self::NAME)?;
         let mut fitted = FittedMaxAbsScaler { names: Vec::new(), scale: Vec::new(), clip: self.clip };

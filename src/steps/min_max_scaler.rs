@@ -60,6 +60,10 @@ impl Step for MinMaxScaler {
         !self.clip
     }
 
+    fn rescales(&self) -> bool {
+        !self.clip
+    }
+
     fn fit_stats(&self, stats: &Stats) -> Result<FittedMinMaxScaler> {
         features::some_rows(stats, Self::NAME)?;
         let clip = self.clip.then_some(self.feature_range);

@@ -6,7 +6,6 @@ pub mod categories;
 mod features;
 pub mod max_abs_scaler;
 pub mod min_max_scaler;
-pub mod monomials;
 pub mod one_hot_encoder;
 pub mod ordinal_encoder;
 pub mod pca;

@@ -140,9 +140,9 @@ impl Step for PCA {
         Types::NUMBERS
     }
 
-    /// The spread and the extremes tell a constant feature.
+    /// The spread tells a constant feature.
     fn needs(&self) -> Needs {
-        Needs::JOINT.and(Needs::SPREAD).and(Needs::EXTREMES)
+        Needs::JOINT.and(Needs::SPREAD)
     }
 
     fn maps(&self, _input: Types) -> bool {
@@ -175,7 +175,7 @@ impl Step for PCA {
     /// From moments too, and from the rows where those would lose digits.
     fn fit(&self, train: &Train, _rng: &mut Rng) -> Result<FittedPCA> {
         // Before the joint moments, which would blame the model for a missing value.
-        let stats = Stats::of(train, Needs::SPREAD.and(Needs::EXTREMES))?;
+        let stats = Stats::of(train, Needs::SPREAD)?;
         let centres = Centres::of(&stats)?;
         let joint = Stats::of(&Train { y: None, ..*train }, Needs::JOINT)?.joint;
         let fitted = self.fit_stats(&Stats { joint, ..stats })?;

@@ -6,10 +6,9 @@ use arrow_buffer::ScalarBuffer;
 use rayon::prelude::*;
 
 use super::features;
-use super::monomials::{Monomials, Product};
 use crate::contract::{
-    Block, Checks, Fault, FittedStep, Frame, Loader, Needs, ParamValue, Params, Saver, State, Stats, Step,
-    Types, Value, choice, params,
+    Block, Checks, Fault, FittedStep, Frame, Loader, Monomials, Needs, ParamValue, Params, Power,
+    PowerColumn, Product, Saver, State, Stats, Step, Types, Value, choice, params,
 };
 use crate::diag::{Code, Result};
 use crate::linalg::multiply;
@@ -131,8 +130,8 @@ impl FittedPolynomialFeatures {
     }
 
     /// As scikit-learn's `get_feature_names_out`: `1`, `a`, `a^2 b`.
-    fn name(&self, powers: &[(u32, u32)]) -> Arc<str> {
-        let factor = |(feature, exponent): &(u32, u32)| {
+    fn name(&self, powers: &[Power]) -> Arc<str> {
+        let factor = |(feature, exponent): &Power| {
             let name = &self.names[*feature as usize];
             if *exponent == 1 { name.to_string() } else { format!("{name}^{exponent}") }
         };
@@ -158,6 +157,10 @@ impl Step for PolynomialFeatures {
         Needs::NOTHING
     }
 
+    fn products(&self, features: usize) -> Option<Monomials> {
+        self.monomials(features).ok()
+    }
+
     fn fit_stats(&self, stats: &Stats) -> Result<FittedPolynomialFeatures> {
         features::some_rows(stats, Self::NAME)?;
         let numbers = features::numbers(stats, Self::NAME)?;
@@ -175,11 +178,16 @@ impl FittedStep for FittedPolynomialFeatures {
         let made = products_of(&columns, products, frame.rows());
         let ones = bias.then(|| vec![1.0; frame.rows()].into());
         let values = ones.into_iter().chain(made.into_iter().skip(wanted.start));
-        let block = |(powers, values): (Vec<(u32, u32)>, ScalarBuffer<f64>)| Block::Number {
+        let block = |(powers, values): (Vec<Power>, ScalarBuffer<f64>)| Block::Number {
             name: self.name(&powers),
             values,
         };
         Ok(Frame::new(frame.rows(), self.monomials.exponents().zip(values).map(block).collect()))
+    }
+
+    fn products(&self) -> Option<Vec<PowerColumn>> {
+        let column = |powers: Vec<Power>| PowerColumn { name: self.name(&powers), powers };
+        Some(self.monomials.exponents().map(column).collect())
     }
 }
 

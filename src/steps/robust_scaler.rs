@@ -73,6 +73,10 @@ impl Step for RobustScaler {
         true
     }
 
+    fn rescales(&self) -> bool {
+        true
+    }
+
     fn fit_stats(&self, stats: &Stats) -> Result<FittedRobustScaler> {
         features::some_rows(stats, Self::NAME)?;
         let mut fitted = FittedRobustScaler { names: Vec::new(), center: Vec::new(), scale: Vec::new() };

@@ -88,9 +88,9 @@ impl Step for SelectKBest {
         Types::NUMBERS
     }
 
-    /// The extremes tell a constant feature.
+    /// The spread tells a constant feature.
     fn needs(&self) -> Needs {
-        Needs::TARGET.and(Needs::SPREAD).and(Needs::EXTREMES)
+        Needs::TARGET.and(Needs::SPREAD)
     }
 
     fn maps(&self, _input: Types) -> bool {

@@ -124,6 +124,11 @@ impl Step for SimpleImputer {
         !input.categories
     }
 
+    /// Where nothing is missing, features stay as they are.
+    fn rescales(&self) -> bool {
+        true
+    }
+
     fn fit_stats(&self, stats: &Stats) -> Result<FittedSimpleImputer> {
         features::some_rows(stats, Self::NAME)?;
         let mut fitted = FittedSimpleImputer {

@@ -42,12 +42,15 @@ impl Step for StandardScaler {
         input
     }
 
-    /// The extremes tell a constant feature.
     fn needs(&self) -> Needs {
-        Needs::SPREAD.and(Needs::EXTREMES)
+        Needs::SPREAD
     }
 
     fn maps(&self, _input: Types) -> bool {
+        true
+    }
+
+    fn rescales(&self) -> bool {
         true
     }
 

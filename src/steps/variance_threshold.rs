@@ -37,9 +37,9 @@ impl Step for VarianceThreshold {
         input
     }
 
-    /// The extremes tell a constant feature.
+    /// At 0 the extremes tell a constant feature.
     fn needs(&self) -> Needs {
-        Needs::SPREAD.and(Needs::EXTREMES)
+        if self.threshold == 0.0 { Needs::SPREAD.and(Needs::EXTREMES) } else { Needs::SPREAD }
     }
 
     fn maps(&self, _input: Types) -> bool {
@@ -76,11 +76,8 @@ impl VarianceThreshold {
 
     /// At 0 the extremes decide, which are exact.
     fn doubt(&self, name: &str, number: &NumberStats) -> Option<String> {
-        let near = if self.threshold > 0.0 {
-            (number.variance() - self.threshold).abs() <= 1e-9 * self.threshold
-        } else {
-            number.present > 0 && number.extremes.is_none()
-        };
+        let near =
+            self.threshold > 0.0 && (number.variance() - self.threshold).abs() <= 1e-9 * self.threshold;
         near.then(|| format!("the variance of feature `{name}` is the threshold to 9 digits"))
     }
 

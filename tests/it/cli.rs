@@ -356,6 +356,8 @@ fn models_and_runs_are_listed_shown_and_verified() {
         let shown = place.run(&["models", "show", "diabetes", "--json"]).json();
         assert_eq!((&shown["name"], &shown["class"]), (&json!("diabetes"), &json!("LinearRegression")));
         assert_eq!(shown["versions"], json!([1, 2]));
+        assert_eq!(shown["facts"]["rank"], json!(10));
+        assert!(place.run(&["models", "show", "diabetes"]).ok().out.contains("    rank      10\n"));
 
         let verified = place.run(&["models", "verify", "diabetes"]).ok().out;
         assert!(verified.contains("2 versions") && verified.contains("whole"), "{verified}");
@@ -419,7 +421,7 @@ fn every_shipped_pipeline_gives_the_scores_that_it_promises() {
 fn list_and_explain_tell_of_every_component_and_code() {
     let place = Place::new();
     let mut parameters = 0;
-    for what in ["steps", "models", "splitters", "metrics"] {
+    for what in ["steps", "models", "splitters", "searches", "metrics"] {
         let text = place.run(&["list", what]).ok().out;
         let list = place.run(&["list", what, "--json"]).json();
         let items = list["items"].as_array().unwrap();

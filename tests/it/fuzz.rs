@@ -28,7 +28,7 @@ fn pipelines() {
     let seeds = [&["it/invalid", "golden/pipelines", "corpus/pipeline"][..], &["../pipelines"]].concat();
     let seeds = samples(&seeds, &["yaml"]);
     let (accepted, refused) = explore("pipeline", pipeline, &seeds, PIPELINES, |dice, input, other| {
-        mutation::bytes(dice, input, other, YAML)
+        mutation::bytes(dice, input, other, &YAML)
     });
     assert!(accepted * 50 > refused && refused > accepted, "{accepted} accepted, {refused} refused");
 }

@@ -1,7 +1,29 @@
 //! Pieces that inputs are made of: chance hardly ever writes one of them.
 
-/// What YAML and pipeline files are made of.
-pub const YAML: &[&str] = &[
+use std::sync::LazyLock;
+
+use pipefit::contract::erased::Declared;
+use pipefit::{metrics, models, splitters, steps};
+
+/// What YAML and pipeline files are made of: pieces of syntax, every component and every metric.
+pub static YAML: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    let steps = steps::ALL.iter().flat_map(|kind| component(*kind));
+    let models = models::ALL.iter().flat_map(|kind| component(*kind));
+    let splitters = splitters::ALL.iter().flat_map(|kind| component(*kind));
+    let names = metrics::ALL.iter().map(|metric| metric.name);
+    SYNTAX.iter().copied().chain(steps).chain(models).chain(splitters).chain(names).collect()
+});
+
+/// A component by its name, and with all of its defaults.
+fn component(kind: &dyn Declared) -> [&'static str; 2] {
+    let defaults: Vec<String> =
+        kind.parameters().iter().map(|param| format!("{}: {}", param.name, param.default)).collect();
+    // Made once in a program.
+    [kind.name(), format!("{}: {{{}}}", kind.name(), defaults.join(", ")).leak()]
+}
+
+/// Pieces of syntax, and what a default does not say.
+const SYNTAX: &[&str] = &[
     ": ",
     ":",
     "- ",
@@ -53,18 +75,11 @@ pub const YAML: &[&str] = &[
     "seed: 3\n",
     "cv: null\n",
     "roles: {weight: w}\n",
-    "OneHotEncoder",
     "OrdinalEncoder: {categories: [[a, b]]}",
     "SimpleImputer: {strategy: constant, fill_value: 1}",
-    "StandardScaler",
     "MinMaxScaler: {clip: true}",
-    "VarianceThreshold",
     "SelectKBest: {k: 2}",
-    "LogisticRegression",
     "Ridge: {alpha: 0}",
-    "LinearRegression",
-    "DummyClassifier",
-    "DummyRegressor",
     "KFold: {n_splits: 3}",
     "select: [SelectKBest]\n",
     "schema: {a: number}\n",

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::Power;
+
 /// Monomials of more factors than this, all together, are refused: their names alone would fill the memory.
 const MOST: usize = 5_000_000;
 
@@ -82,13 +84,13 @@ impl Monomials {
     }
 
     /// The wanted monomials, each as its features, ascending, with their exponents; 1 is the empty list.
-    pub fn exponents(&self) -> impl Iterator<Item = Vec<(u32, u32)>> {
+    pub fn exponents(&self) -> impl Iterator<Item = Vec<Power>> {
         let bias = self.bias.then(Vec::new);
         bias.into_iter().chain(self.wanted.clone().map(|k| self.powers(k)))
     }
 
-    fn powers(&self, place: usize) -> Vec<(u32, u32)> {
-        let mut powers: Vec<(u32, u32)> = Vec::new();
+    fn powers(&self, place: usize) -> Vec<Power> {
+        let mut powers: Vec<Power> = Vec::new();
         let mut at = Some(place as u32);
         while let Some(k) = at {
             let product = self.products[k as usize];
