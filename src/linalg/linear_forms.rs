@@ -71,7 +71,8 @@ impl LinearForms {
     pub fn write(&self, columns: &[&[f64]], shifts: &[f64], out: &mut [&mut [f64]], room: &mut Vec<f64>) {
         assert!(columns.len() == self.columns && columns.len() == shifts.len(), "one shift a column");
         assert_eq!(out.len(), self.len(), "one output a model");
-        let rows = out.first().map_or(0, |out| out.len());
+        // A block says nothing to no model, however long it is.
+        let Some(rows) = out.first().map(|out| out.len()) else { return };
         let all = columns.iter().copied().map(<[f64]>::len).chain(out.iter().map(|out| out.len()));
         assert!(all.into_iter().all(|length| length == rows), "{rows} rows everywhere");
         let whole = self.len() / MODELS * MODELS;

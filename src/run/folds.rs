@@ -127,6 +127,9 @@ impl AtOnce<'_> {
     }
 
     fn prepared(&self, fold: Option<usize>) -> Prepared<'_> {
+        if self.watch.stopped() {
+            return Prepared::Failed(stopped());
+        }
         let cell = fold.map_or(&self.two_pass.whole, |k| &self.two_pass.others[k]);
         match self.two_pass.far_from_shift(cell) {
             Some(reason) => Prepared::Rows(None, reason),
@@ -166,8 +169,11 @@ impl AtOnce<'_> {
         outcomes: Vec<AnyFit>,
         lazy: bool,
     ) -> Vec<Option<Result<Fit>>> {
-        let rows = self.two_pass.training_rows(fold);
         let pipelines = self.pipelines.iter();
+        if self.watch.stopped() {
+            return pipelines.map(|_| Some(Err(stopped()))).collect();
+        }
+        let rows = self.two_pass.training_rows(fold);
         match prepared {
             Prepared::Ready(before) => {
                 let on_rows = OnRows::new(self.two_pass, &before, &rows);

@@ -144,17 +144,22 @@ impl Work<'_> {
         match self.two_pass.as_ref().filter(|_| chosen.path == Path::TwoPass) {
             Some(two_pass) => {
                 let Fits { folds, whole } = self.fits(two_pass, &[chosen.pipeline], watch)?;
-                let fits = folds.into_iter().flatten().enumerate();
-                let fits = fits.map(|(k, fit)| fit.map_err(|error| in_fold(k, error)));
-                let fits: Vec<Fit> = fits.collect::<Result<_>>()?;
-                let all: Vec<Vec<_>> = fits.iter().map(|fit| vec![fit]).collect();
+                let fits: Vec<Result<Fit>> = folds.into_iter().flatten().collect();
+                let good: Vec<Vec<&Fit>> = fits.iter().map(|fit| fit.iter().collect()).collect();
                 let judge = |k: usize, fit: &Fit, prediction: Result<Prediction>| {
                     let fold = prediction.and_then(|prediction| self.fold(k, &fit.fitted, prediction));
                     watch.tick(1);
-                    fold.map_err(|error| in_fold(k, error))
+                    fold
                 };
-                let folds = two_pass.predict(&all, self.plan.parallel, judge)?;
-                Ok((folds.into_iter().flatten().collect::<Result<_>>()?, whole.into_iter().flatten().next()))
+                let judged = two_pass.predict(&good, self.plan.parallel, judge)?;
+                // The first fold's error counts, be it of a fit or of a score.
+                let none = || Err(Code::Bug.error("a fit without a score"));
+                let folds = fits.iter().zip(judged).enumerate().map(|(k, (fit, mut judged))| {
+                    let fold = fit.as_ref().map_err(Clone::clone);
+                    let fold = fold.and_then(|_| judged.pop().unwrap_or_else(none));
+                    fold.map_err(|error| in_fold(k, error))
+                });
+                Ok((folds.collect::<Result<_>>()?, whole.into_iter().flatten().next()))
             }
             None => Ok((
                 self.each_fold(watch, |k| {
@@ -187,7 +192,8 @@ impl Work<'_> {
         folds.into_iter().collect()
     }
 
-    /// The fit on all rows, made now unless it is there; with why the model was fitted on rows though the path is two-pass, if it was.
+    /// The fit on all rows, made now unless it is there; with why the model was fitted on rows though the path is
+    /// two-pass, if it was.
     fn refit(
         &self,
         chosen: &Chosen,

@@ -33,6 +33,9 @@ pub struct Found {
 /// A candidate in a fold, or why it could not be fitted.
 type Judged = Result<Kept>;
 
+/// For each fold the candidates, and each one's fit on all rows, where that came with the folds'.
+type Trials = (Vec<Vec<Judged>>, Vec<Option<Fit>>);
+
 /// A candidate that was fitted in a fold.
 struct Kept {
     scored: Scored,
@@ -85,8 +88,8 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    /// Every candidate in every fold, in their order; and each one's fit on all rows, where that came with them.
-    fn folds(&self) -> Result<(Vec<Vec<Judged>>, Vec<Option<Fit>>)> {
+    /// Every candidate in every fold, in their order.
+    fn folds(&self) -> Result<Trials> {
         let of_path = |path: Path| -> (Vec<usize>, Vec<&Pipeline>) {
             let own = (0..self.candidates.len()).filter(|i| self.work.plan.paths[*i] == path);
             own.map(|i| (i, &self.candidates[i].pipeline)).unzip()
@@ -116,7 +119,7 @@ impl Trial<'_> {
 
     /// The candidates of the two-pass path in every fold. They are fitted together and predicted so many at a time that
     /// the predictions are no more than the table.
-    fn two_pass(&self, pipelines: &[&Pipeline]) -> Result<(Vec<Vec<Judged>>, Vec<Option<Fit>>)> {
+    fn two_pass(&self, pipelines: &[&Pipeline]) -> Result<Trials> {
         let folds = self.work.bound.folds.len();
         let Some(two_pass) = self.work.two_pass.as_ref().filter(|_| !pipelines.is_empty()) else {
             return Ok(((0..folds).map(|_| Vec::new()).collect(), Vec::new()));

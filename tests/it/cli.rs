@@ -182,7 +182,15 @@ fn plan_has_four_forms_and_leaves_no_version() {
         shipped(place);
         let file = "pipelines/penguins.yaml";
         let text = place.run(&["plan", file]).ok().out;
-        for word in ["344 rows", "general", "StratifiedKFold", "num", "SimpleImputer", "OneHotEncoder"] {
+        for word in [
+            "344 rows",
+            "two-pass",
+            "in every iteration",
+            "StratifiedKFold",
+            "num",
+            "SimpleImputer",
+            "OneHotEncoder",
+        ] {
             assert!(text.contains(word), "{word}: {text}");
         }
         let plan = place.run(&["plan", file, "--format", "json"]).json();
