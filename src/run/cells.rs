@@ -5,7 +5,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::layout::{Layout, Place};
-use super::pack::{PACK, Packer, Piece};
+use super::pack::{Packer, Piece, pack_rows};
 use crate::diag::Result;
 use crate::linalg::{self, MixedAccumulator, Moments};
 use crate::plan::{part_rows, parts};
@@ -208,8 +208,9 @@ fn of_part(
     let mut packer = Packer::new(layout, input.cell_of);
     let mut weights: Vec<Vec<f64>> = vec![Vec::new(); input.cells + 1];
     let mut done = vec![0; input.cells];
-    for from in part.clone().step_by(PACK) {
-        let rows = from..(from + PACK).min(part.end);
+    let pack = pack_rows(input.cells);
+    for from in part.clone().step_by(pack) {
+        let rows = from..(from + pack).min(part.end);
         let see = |cell: usize, j, piece: Piece| {
             if let Some(cell) = cells.get_mut(cell).filter(|_| !input.joint_only) {
                 cell.get_or_insert_with(new).cell.see(j, piece);

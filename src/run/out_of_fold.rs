@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::pack::{PACK, Packer};
+use super::pack::{Packer, pack_rows};
 use super::two_pass::{Fit, TwoPass};
 use crate::contract::Prediction;
 use crate::diag::Result;
@@ -22,6 +22,9 @@ struct Forms {
 
 /// For each fold, for each output, the values of its test rows, or of those in a unit.
 type Outputs<V> = Vec<Vec<V>>;
+
+/// A unit, with the outputs of each of its parts.
+type UnitOutputs<'a> = (usize, Vec<(Range<usize>, Outputs<&'a mut [f64]>)>);
 
 impl TwoPass<'_> {
     /// Shows `judge` what each fold's fits say of its test rows, in the rows' order: `fits[k]` are those of fold `k`. Gives
@@ -94,17 +97,18 @@ impl TwoPass<'_> {
             cells.iter().for_each(|cell| counts[*cell as usize] += 1);
             counts
         };
-        let mut units = Vec::with_capacity(self.scan().units());
+        let pack = pack_rows(forms.len());
+        let mut units: Vec<UnitOutputs> = Vec::with_capacity(self.scan().units());
         for (unit, cells) in self.cell_of.chunks(RUN_ROWS).enumerate() {
             let part = |rows: Range<usize>| {
                 let outputs = rest.iter_mut().zip(counts(&cells[rows.clone()]));
                 (rows, outputs.map(|(rest, count)| split(rest, count)).collect())
             };
-            units.push((unit, parts(cells.len(), PACK).map(part).collect()));
+            units.push((unit, parts(cells.len(), pack).map(part).collect()));
         }
         // The parts of a streamed unit are left to its thread: one that waits for them would begin with another unit.
         let beside = parallel && !self.bound.x.is_streamed();
-        let one = |(unit, parts): (usize, Vec<(Range<usize>, Outputs<&mut [f64]>)>)| {
+        let one = |(unit, parts): UnitOutputs| {
             let table = self.scan().unit(unit)?;
             let one = |(rows, into)| self.sums_of_part(forms, &table, unit * RUN_ROWS, rows, into);
             if beside {

@@ -9,8 +9,15 @@ use super::layout::{Layout, Place};
 use crate::linalg::{BLOCK, Block, Sets};
 use crate::table::{Column, MISSING, Table, Target};
 
-/// Rows that are packed together, cut on the global row index.
-pub const PACK: usize = 4 * BLOCK;
+/// Rows that are packed together where there are so many cells, cut on the global row index: few, so that they stay in a cache,
+/// but enough for some hundred of each cell.
+pub fn pack_rows(cells: usize) -> usize {
+    match cells {
+        0..=5 => BLOCK,
+        6..=10 => 2 * BLOCK,
+        _ => 4 * BLOCK,
+    }
+}
 
 /// A piece of a raw column that is being packed: rows of one cell.
 pub enum Piece<'a> {
