@@ -57,6 +57,12 @@ const WORKLOADS: &[Workload] = &[
         pipeline: "preprocess: [StandardScaler, PolynomialFeatures]\nmodel: Ridge\ncv: 5",
     },
     Workload {
+        name: "logistic-grid",
+        table: || classes(200_000, 50),
+        pipeline: "preprocess: [StandardScaler]\nmodel: LogisticRegression\ntask: classification\ncv: 5\nsearch: {GridSearchCV: {param_grid: \
+                   {model__C: {logspace: [-3, 2, 10]}}}}",
+    },
+    Workload {
         name: "lasso-cv",
         table: || numbers(100_000, 200, 0.0),
         pipeline: "preprocess: [StandardScaler]\nmodel: {LassoCV: {cv: 10}}\ncv: null",
@@ -100,6 +106,28 @@ fn numbers(rows: usize, columns: usize, missing: f64) -> Table {
     fields.push(Field { name: "y".to_owned(), kind: Kind::Number });
     all.push(Column::Number(y.into()));
     Table::new(Schema::new(fields), all).expect("columns of one length under their own names")
+}
+
+/// Numbers, and whether their weighted sum exceeds its mean, with some doubt.
+fn classes(rows: usize, columns: usize) -> Table {
+    let table = numbers(rows, columns, 0.0);
+    let y = table
+        .columns()
+        .last()
+        .and_then(|y| match y {
+            Column::Number(values) => Some(values),
+            Column::Codes { .. } => None,
+        })
+        .expect("the target is a number");
+    let mean = y.iter().sum::<f64>() / rows as f64;
+    let codes: Vec<u32> = y.iter().map(|y| u32::from(*y > mean)).collect();
+    let labels = Levels::new(vec!["no".to_owned(), "yes".to_owned()], false);
+    let fields = table.schema().fields()[..columns].iter().cloned();
+    let fields = fields.chain([Field { name: "y".to_owned(), kind: Kind::Category }]);
+    let target = Column::Codes { codes: codes.into(), levels: labels.into() };
+    let columns = table.columns()[..columns].iter().cloned().chain([target]);
+    Table::new(Schema::new(fields.collect()), columns.collect())
+        .expect("columns of one length under their own names")
 }
 
 /// Twenty numbers, a tenth of them missing, and categories of 5, 12, 40 and 100 levels.

@@ -155,16 +155,6 @@ fn logistic_path(bencher: Bencher, p: usize) {
     let codes: Vec<u32> = table.column(p).iter().map(|y| u32::from(*y > 0.0)).collect();
     let maps = [(0..p as u32).map(Affine::column).collect()];
     let c: Vec<f64> = (0..10).map(|k| 10f64.powf(f64::from(k) * 2.0 / 3.0 - 3.0)).collect();
-    let grid = LogisticGrid {
-        blocks: &x,
-        codes: &codes,
-        classes: 2,
-        weight: None,
-        fold_of: None,
-        maps: &maps,
-        c: &c,
-        fit_intercept: true,
-        max_iter: 100,
-    };
+    let grid = LogisticGrid::new(&x, &codes, 2, &maps, &c);
     bencher.counter(ItemsCount::new(rows * c.len())).bench_local(|| logistic_grid(&grid));
 }

@@ -64,5 +64,6 @@ pub use predict::{linear, linear_into};
 pub use principal::Principal;
 pub use ridge::{Solution, ridge};
 pub use ridge_rows::ridge_rows;
+pub(crate) use sums::vectorised;
 pub use sums::{dot, extremes, multiply, product_sum, sum, two_prod, two_sum};
 pub use univariate::Univariate;

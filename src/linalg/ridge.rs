@@ -10,7 +10,7 @@ use super::{Matrix, Moments, sums};
 use crate::diag::{Code, Result};
 
 /// Up to this many columns the condition comes from all eigenvalues, beyond it from an estimate.
-const EXACT_CONDITION: usize = 500;
+const EXACT_CONDITION: usize = 200;
 
 /// Where the Gram matrix, as it stands, is worse than this, its small eigenvalues have too few digits for
 /// a whole path, and every penalty gets a factorization of its own.

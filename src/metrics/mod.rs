@@ -3,7 +3,7 @@
 
 use crate::contract::{Metric, Reads, Task};
 use crate::diag::{Code, Diagnostic};
-use crate::linalg::BLOCK;
+use crate::linalg::{BLOCK, vectorised};
 use crate::table::Levels;
 
 mod accuracy;
@@ -102,6 +102,42 @@ fn sum(rows: usize, value: impl Fn(usize) -> f64) -> f64 {
         lanes.iter().sum::<f64>() + (whole..end).map(&value).sum::<f64>()
     };
     (0..rows).step_by(BLOCK).map(block).sum()
+}
+
+/// The sum of `value(a, b)` times the weight over pairs, as [`sum`] has it, in the widest registers.
+fn sum_of_pairs(a: &[f64], b: &[f64], weight: Option<&[f64]>, value: impl Fn(f64, f64) -> f64) -> f64 {
+    let block = |start: usize| {
+        let rows = start..(start + BLOCK).min(a.len());
+        let (a, b) = (a[rows.clone()].as_chunks::<LANES>(), b[rows.clone()].as_chunks::<LANES>());
+        let weight = weight.map(|weight| weight[rows].as_chunks::<LANES>());
+        vectorised(
+            #[inline(always)]
+            || {
+                let (mut lanes, mut rest) = ([0.0; LANES], 0.0);
+                match weight {
+                    None => {
+                        for (a, b) in a.0.iter().zip(b.0) {
+                            for i in 0..LANES {
+                                lanes[i] += value(a[i], b[i]);
+                            }
+                        }
+                        a.1.iter().zip(b.1).for_each(|(a, b)| rest += value(*a, *b));
+                    }
+                    Some(weight) => {
+                        for ((a, b), weight) in a.0.iter().zip(b.0).zip(weight.0) {
+                            for i in 0..LANES {
+                                lanes[i] += weight[i] * value(a[i], b[i]);
+                            }
+                        }
+                        let pairs = a.1.iter().zip(b.1).zip(weight.1);
+                        pairs.for_each(|((a, b), weight)| rest += weight * value(*a, *b));
+                    }
+                }
+                lanes.iter().sum::<f64>() + rest
+            },
+        )
+    };
+    (0..a.len()).step_by(BLOCK).map(block).sum()
 }
 
 /// The sum of the weights.

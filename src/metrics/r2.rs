@@ -1,6 +1,6 @@
 //! `sklearn.metrics.r2_score`.
 
-use super::{NO_WEIGHT, NOT_FOR, sum, total_weight, weight_of};
+use super::{NO_WEIGHT, NOT_FOR, sum_of_pairs, total_weight, weight_of};
 use crate::contract::{Metric, Prediction, Reads, Score, Task};
 use crate::table::Target;
 
@@ -38,18 +38,17 @@ fn score(truth: &Target, prediction: &Prediction, weight: Option<&[f64]>) -> Sco
 /// R2 of one target, and whether it is one by convention: a target that is constant where it has
 /// weight is found by its values, since its mean may be off by a rounding.
 fn one(truth: &[f64], predicted: &[f64], weight: Option<&[f64]>) -> (f64, bool) {
-    let rows = truth.len();
-    let total = total_weight(rows, weight);
-    let residual = sum(rows, |i| weight_of(weight, i) * (truth[i] - predicted[i]).powi(2));
-    let mut weighed = (0..rows).filter(|i| weight_of(weight, *i) > 0.0).map(|i| truth[i]);
+    let total = total_weight(truth.len(), weight);
+    let residual = sum_of_pairs(truth, predicted, weight, |truth, predicted| (truth - predicted).powi(2));
+    let mut weighed = (0..truth.len()).filter(|i| weight_of(weight, *i) > 0.0).map(|i| truth[i]);
     let first = weighed.next();
     if weighed.all(|value| Some(value) == first) {
         return by_convention(residual);
     }
-    let mean = sum(rows, |i| weight_of(weight, i) * truth[i]) / total;
+    let mean = sum_of_pairs(truth, truth, weight, |truth, _| truth) / total;
     // The mean's own rounding, which far from 0 can exceed the spread, is taken back.
-    let off = sum(rows, |i| weight_of(weight, i) * (truth[i] - mean));
-    let spread = sum(rows, |i| weight_of(weight, i) * (truth[i] - mean).powi(2)) - off * off / total;
+    let off = sum_of_pairs(truth, truth, weight, |truth, _| truth - mean);
+    let spread = sum_of_pairs(truth, truth, weight, |truth, _| (truth - mean).powi(2)) - off * off / total;
     if spread <= 0.0 {
         // Differences whose squares are too small for a number.
         return by_convention(residual);
