@@ -59,7 +59,7 @@ const WORKLOADS: &[Workload] = &[
     Workload {
         name: "logistic-grid",
         table: || classes(200_000, 50),
-        pipeline: "preprocess: [StandardScaler]\nmodel: LogisticRegression\ntask: classification\ncv: 5\nsearch: {GridSearchCV: {param_grid: \
+        pipeline: "preprocess: [StandardScaler]\nmodel: LogisticRegression\ncv: 5\nsearch: {GridSearchCV: {param_grid: \
                    {model__C: {logspace: [-3, 2, 10]}}}}",
     },
     Workload {

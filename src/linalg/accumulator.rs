@@ -1,8 +1,15 @@
 //! Moments of many blocks of rows.
 
+use std::cell::RefCell;
+
 use super::centred::{CHUNK, Centred};
 use super::moments::mirror_lower;
 use super::{Moments, sums};
+
+thread_local! {
+    /// Where a thread centres its chunks: accumulators come and go, and fresh memory is dear.
+    static ROOM: RefCell<Centred> = RefCell::default();
+}
 
 /// Adds up the [`Moments`] of blocks of rows, in the order in which they are given, without allocating
 /// for each block.
@@ -10,9 +17,8 @@ use super::{Moments, sums};
 pub struct Accumulator {
     /// Only the lower triangle of its Gram matrix is kept up.
     moments: Moments,
-    /// Of the last block: a chunk of sqrt(w) (x - centre), the centres and then the means, what the former were off
-    /// in sum, and sqrt(w) where there are weights.
-    centred: Centred,
+    /// Of the last block: the centres and then the means, what the former were off in sum, and sqrt(w) where there are
+    /// weights.
     means: Vec<f64>,
     off: Vec<f64>,
     roots: Vec<f64>,
@@ -21,13 +27,7 @@ pub struct Accumulator {
 impl Accumulator {
     /// An accumulator of `p` columns that has seen nothing.
     pub fn new(p: usize) -> Self {
-        Self {
-            moments: Moments::zero(p),
-            centred: Centred::default(),
-            means: vec![0.0; p],
-            off: vec![0.0; p],
-            roots: Vec::new(),
-        }
+        Self { moments: Moments::zero(p), means: vec![0.0; p], off: vec![0.0; p], roots: Vec::new() }
     }
 
     /// Adds a block of equally long columns (at most [`BLOCK`](super::BLOCK) rows, so that the sums are those of
@@ -63,12 +63,14 @@ impl Accumulator {
         self.off.fill(0.0);
         for from in (0..rows).step_by(CHUNK) {
             let to = (from + CHUNK).min(rows);
-            self.centred.clear(p, to - from);
             let roots = weight.map(|_| &self.roots[from..to]);
-            for (j, (column, shift)) in columns.iter().zip(shifts).enumerate() {
-                self.off[j] += self.centred.write(j, &column[from..to], *shift, self.means[j], roots);
-            }
-            self.centred.add_products(&mut self.moments.gram);
+            ROOM.with_borrow_mut(|centred| {
+                centred.clear(p, to - from);
+                for (j, (column, shift)) in columns.iter().zip(shifts).enumerate() {
+                    self.off[j] += centred.write(j, &column[from..to], *shift, self.means[j], roots);
+                }
+                centred.add_products(&mut self.moments.gram);
+            });
         }
         for (j, &off) in self.off.iter().enumerate() {
             self.means[j] += off / total;

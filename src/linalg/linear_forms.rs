@@ -1,5 +1,7 @@
 //! Many linear models of the same columns at once.
 
+use std::cell::RefCell;
+
 use pulp::{Arch, Simd, WithSimd};
 
 use super::Matrix;
@@ -17,6 +19,11 @@ const LINE: usize = 8;
 
 /// Models of a tile: their sums for one or two vectors of rows stay in registers.
 const MODELS: usize = 8;
+
+thread_local! {
+    /// Where a thread has its panels: fresh memory is dear.
+    static ROOM: RefCell<Vec<f64>> = RefCell::default();
+}
 
 /// Linear models, packed for being evaluated side by side.
 ///
@@ -63,12 +70,12 @@ impl LinearForms {
         self.intercepts.is_empty()
     }
 
-    /// Writes what each model says of rows given by columns, after `shifts` were taken from them. `room` is memory to work in.
+    /// Writes what each model says of rows given by columns, after `shifts` were taken from them.
     ///
     /// # Panics
     /// When there is not one shift a column and one output a model, or a column or an output has another length than the
     /// first output.
-    pub fn write(&self, columns: &[&[f64]], shifts: &[f64], out: &mut [&mut [f64]], room: &mut Vec<f64>) {
+    pub fn write(&self, columns: &[&[f64]], shifts: &[f64], out: &mut [&mut [f64]]) {
         assert!(columns.len() == self.columns && columns.len() == shifts.len(), "one shift a column");
         assert_eq!(out.len(), self.len(), "one output a model");
         // A block says nothing to no model, however long it is.
@@ -80,8 +87,10 @@ impl LinearForms {
         let (tile, rest) = out.split_at_mut(whole);
         if tiled > 0 {
             let (factors, intercepts) = (&self.tiles[..], &self.intercepts[..whole]);
-            let tiles = Tiles { columns, shifts, factors, intercepts, tiled, out: &mut *tile, room };
-            Arch::new().dispatch(tiles);
+            ROOM.with_borrow_mut(|room| {
+                let out = &mut *tile;
+                Arch::new().dispatch(Tiles { columns, shifts, factors, intercepts, tiled, out, room });
+            });
         }
         let one = |out: &mut [f64], coef: &[f64], intercept: f64, from: usize| {
             for from in (from..rows).step_by(BLOCK) {
@@ -119,7 +128,7 @@ pub fn linear_many(
     let mut out = Matrix::zeros(rows, coef.columns());
     let mut outputs: Vec<&mut [f64]> = out.values_mut().chunks_mut(rows.max(1)).collect();
     outputs.resize_with(coef.columns(), Default::default);
-    LinearForms::new(coef, intercepts.to_vec()).write(columns, shifts, &mut outputs, &mut Vec::new());
+    LinearForms::new(coef, intercepts.to_vec()).write(columns, shifts, &mut outputs);
     out
 }
 

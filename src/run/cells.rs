@@ -5,7 +5,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::layout::{Layout, Place};
-use super::pack::{Packer, Piece, pack_rows};
+use super::pack::{Packer, Packers, Piece, pack_rows};
 use crate::diag::Result;
 use crate::linalg::{self, MixedAccumulator, Moments};
 use crate::plan::{part_rows, parts};
@@ -153,7 +153,8 @@ impl Input<'_> {
 /// Whatever reading can meet.
 pub fn collect(layout: &Layout, input: &Input) -> Result<Vec<Cell>> {
     let units = input.scan.units();
-    let one = |unit: usize| of_unit(layout, input, unit);
+    let packers = Packers::new(layout, input.cell_of);
+    let one = |unit: usize| of_unit(layout, input, &packers, unit);
     let mut total: Vec<Option<Cell>> = vec![None; input.cells];
     // Some units at a time: their cells may be as large as the total's.
     let window = if input.parallel { 2 * rayon::current_num_threads() } else { 1 };
@@ -169,9 +170,9 @@ pub fn collect(layout: &Layout, input: &Input) -> Result<Vec<Cell>> {
 }
 
 /// The cells that have rows in a unit.
-fn of_unit(layout: &Layout, input: &Input, unit: usize) -> Result<Vec<Option<Cell>>> {
+fn of_unit(layout: &Layout, input: &Input, packers: &Packers, unit: usize) -> Result<Vec<Option<Cell>>> {
     let table = input.scan.unit(unit)?;
-    let part = |rows| of_part(layout, input, &table, unit * RUN_ROWS, rows);
+    let part = |rows| packers.with(|packer| of_part(layout, input, packer, &table, unit * RUN_ROWS, rows));
     let parts: Vec<Range<usize>> = parts(table.rows(), part_rows(layout.width(), input.cells)).collect();
     let merge = |mut total: Vec<Option<Cell>>, part: Vec<Option<Cell>>| {
         total.iter_mut().zip(part).for_each(|(total, part)| merge_some(total, part));
@@ -199,13 +200,13 @@ fn merge_some(total: &mut Option<Cell>, part: Option<Cell>) {
 fn of_part(
     layout: &Layout,
     input: &Input,
+    packer: &mut Packer,
     table: &Table,
     start: usize,
     part: Range<usize>,
 ) -> Vec<Option<Cell>> {
     let mut cells: Vec<Option<Growing>> = (0..input.cells).map(|_| None).collect();
     let new = || Growing::new(layout, input);
-    let mut packer = Packer::new(layout, input.cell_of);
     let mut weights: Vec<Vec<f64>> = vec![Vec::new(); input.cells + 1];
     let mut done = vec![0; input.cells];
     let pack = pack_rows(input.cells);

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::pack::{Packer, pack_rows};
+use super::pack::{Packer, Packers, pack_rows};
 use super::two_pass::{Fit, TwoPass};
 use crate::contract::Prediction;
 use crate::diag::Result;
@@ -98,6 +98,7 @@ impl TwoPass<'_> {
             counts
         };
         let pack = pack_rows(forms.len());
+        let packers = Packers::new(&self.layout, &self.cell_of);
         let mut units: Vec<UnitOutputs> = Vec::with_capacity(self.scan().units());
         for (unit, cells) in self.cell_of.chunks(RUN_ROWS).enumerate() {
             let part = |rows: Range<usize>| {
@@ -110,7 +111,9 @@ impl TwoPass<'_> {
         let beside = parallel && !self.bound.x.is_streamed();
         let one = |(unit, parts): UnitOutputs| {
             let table = self.scan().unit(unit)?;
-            let one = |(rows, into)| self.sums_of_part(forms, &table, unit * RUN_ROWS, rows, into);
+            let one = |(rows, into)| {
+                packers.with(|packer| sums_of_part(forms, packer, &table, unit * RUN_ROWS, rows, into))
+            };
             if beside {
                 parts.into_par_iter().for_each(one)
             } else {
@@ -125,21 +128,19 @@ impl TwoPass<'_> {
         }
         Ok(sums)
     }
+}
 
-    /// The values of some rows of a unit that starts at global row `start`.
-    fn sums_of_part(
-        &self,
-        forms: &[Forms],
-        table: &Table,
-        start: usize,
-        part: Range<usize>,
-        mut into: Outputs<&mut [f64]>,
-    ) {
-        let mut packer = Packer::new(&self.layout, &self.cell_of);
-        let pack = packer.pack(table, start, part, None, |_, _, _| {});
-        let mut room = Vec::new();
-        pack.blocks(|k, block| forms[k].write(&block, &mut split(&mut into[k], block.rows), &mut room));
-    }
+/// The values of some rows of a unit that starts at global row `start`.
+fn sums_of_part(
+    forms: &[Forms],
+    packer: &mut Packer,
+    table: &Table,
+    start: usize,
+    part: Range<usize>,
+    mut into: Outputs<&mut [f64]>,
+) {
+    let pack = packer.pack(table, start, part, None, |_, _, _| {});
+    pack.blocks(|k, block| forms[k].write(&block, &mut split(&mut into[k], block.rows)));
 }
 
 /// Takes the first rows off every output.
@@ -150,8 +151,8 @@ fn split<'a>(outputs: &mut [&'a mut [f64]], rows: usize) -> Vec<&'a mut [f64]> {
 
 impl Forms {
     /// The outputs for a block: the numbers first, then the indicators in their order.
-    fn write(&self, block: &Block, out: &mut [&mut [f64]], room: &mut Vec<f64>) {
-        self.numbers.write(block.numbers, block.shifts, out, room);
+    fn write(&self, block: &Block, out: &mut [&mut [f64]]) {
+        self.numbers.write(block.numbers, block.shifts, out);
         if self.indicators.rows() > 0 {
             for (t, out) in out.iter_mut().enumerate() {
                 let factors = self.indicators.column(t);

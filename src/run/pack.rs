@@ -4,6 +4,7 @@
 //! in the nearest cache: shuffled folds cost little more than contiguous ones.
 
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use super::layout::{Layout, Place};
 use crate::linalg::{BLOCK, Block, Sets};
@@ -47,6 +48,30 @@ pub struct Packer<'a> {
     products: Vec<f64>,
 }
 
+/// Packers for parts of a table that are worked on side by side: as many as work at once, each used again.
+pub struct Packers<'a> {
+    layout: &'a Layout,
+    cell_of: &'a [u16],
+    idle: Mutex<Vec<Packer<'a>>>,
+}
+
+impl<'a> Packers<'a> {
+    /// Packers for rows of these cells.
+    pub fn new(layout: &'a Layout, cell_of: &'a [u16]) -> Self {
+        Self { layout, cell_of, idle: Mutex::default() }
+    }
+
+    /// Works with one.
+    pub fn with<T>(&self, work: impl FnOnce(&mut Packer<'a>) -> T) -> T {
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = idle().pop();
+        let mut packer = taken.unwrap_or_else(|| Packer::new(self.layout, self.cell_of));
+        let made = work(&mut packer);
+        idle().push(packer);
+        made
+    }
+}
+
 /// Packed rows.
 pub struct Pack<'p> {
     layout: &'p Layout,
@@ -60,7 +85,7 @@ pub struct Pack<'p> {
 
 impl<'a> Packer<'a> {
     /// A packer for rows of these cells.
-    pub fn new(layout: &'a Layout, cell_of: &'a [u16]) -> Self {
+    fn new(layout: &'a Layout, cell_of: &'a [u16]) -> Self {
         let sets_one = |place: &&Place| match place {
             Place::Number { missing, .. } => missing.is_some(),
             Place::Category { .. } => true,

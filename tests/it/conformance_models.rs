@@ -180,7 +180,7 @@ fn the_linear_form_and_its_link_are_the_prediction() {
             return;
         };
         let sum = |i: usize, k: usize| {
-            (0..3).fold(form.intercept[k] + 0.0, |sum, j| sum + data.columns[j][i] * form.coef[(j, k)])
+            (0..3).fold(form.intercept[k] + 0.0, |sum, j| data.columns[j][i].mul_add(form.coef[(j, k)], sum))
         };
         let values = Matrix::from_fn(60, form.intercept.len(), sum);
         assert_eq!(
