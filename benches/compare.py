@@ -12,11 +12,9 @@ FILE that `--save` wrote, and says so in the table.
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -41,17 +39,13 @@ class Machine:
 
     def run(self, command):
         """Runs a command; gives its output, wall seconds and peak MiB."""
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as problems:
-            start = time.perf_counter()
-            process = subprocess.Popen(command, stdout=out, stderr=problems, cwd=self.folder)
-            _, status, usage = os.wait4(process.pid, 0)
-            wall = time.perf_counter() - start
-            process.returncode = os.waitstatus_to_exitcode(status)
-            if process.returncode:
-                problems.seek(0)
-                sys.exit(f"{command} ended with {process.returncode}:\n{problems.read().decode()[-3000:]}")
-            out.seek(0)
-            return out.read(), wall, usage.ru_maxrss / 1024
+        measured = self.folder / "measured.json"
+        start = [sys.executable, "-S", "-E", Path(__file__).parent / "measured.py", measured]
+        done = subprocess.run([*start, *command], cwd=self.folder, capture_output=True)
+        if done.returncode:
+            sys.exit(f"{command} ended with {done.returncode}:\n{done.stderr.decode()[-3000:]}")
+        usage = json.loads(measured.read_text())
+        return done.stdout, usage["wall_s"], usage["peak_mib"]
 
     def ours(self, name, *options):
         """A run of pipefit: the whole process, and what is neither reading nor publishing as the job."""
