@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::order::Unordered;
 use super::{Block, FeatureStats, Joint, Needs, NumberStats, Stats, Summary, TargetStats, Train};
 use crate::diag::{Code, Result};
 use crate::linalg::{Accumulator, BLOCK, Matrix, Moments, RUN};
 use crate::table::{MISSING, Rows, Target};
 
 /// Below this many cells a thread pool costs more than it saves.
-const PARALLEL_CELLS: usize = 1_000_000;
+pub(super) const PARALLEL_CELLS: usize = 1_000_000;
 
 impl Stats {
     /// The statistics of the training rows that `needs` names. Sums run over fixed blocks in row
@@ -113,7 +114,7 @@ fn number(values: Vec<f64>, needs: Needs, targets: &[Vec<f64>]) -> NumberStats {
         mean: f64::NAN,
         squares: f64::NAN,
         extremes: None,
-        sorted: None,
+        order: None,
         with_target: Vec::new(),
     };
     if needs.has(Needs::SPREAD) || needs.has(Needs::TARGET) {
@@ -132,9 +133,7 @@ fn number(values: Vec<f64>, needs: Needs, targets: &[Vec<f64>]) -> NumberStats {
         stats.extremes = present.iter().fold(None, widen);
     }
     if needs.has(Needs::ORDER) || needs.has(Needs::COUNTS) {
-        let mut sorted = present;
-        sorted.sort_unstable_by(f64::total_cmp);
-        stats.sorted = Some(sorted.into());
+        stats.order = Some(Arc::new(Unordered(present)));
     }
     stats
 }

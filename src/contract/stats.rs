@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Order;
 use crate::linalg::Moments;
 use crate::table::Levels;
 
@@ -21,7 +22,7 @@ impl Needs {
     pub const EXTREMES: Needs = Needs(4);
     /// How often every level occurs, and for number features every value.
     pub const COUNTS: Needs = Needs(8);
-    /// All present values of every number feature, sorted.
+    /// The present values of every number feature in order, of which a step asks for few: [`Stats::ranked`].
     pub const ORDER: Needs = Needs(16);
     /// The co-moment of every feature with every target, and the target's own statistics.
     pub const TARGET: Needs = Needs(32);
@@ -98,8 +99,8 @@ pub struct NumberStats {
     pub squares: f64,
     /// The least and greatest of them.
     pub extremes: Option<(f64, f64)>,
-    /// All of them, ascending.
-    pub sorted: Option<Arc<[f64]>>,
+    /// All of them, ascending, as far as they are asked for; with [`Needs::ORDER`] and [`Needs::COUNTS`].
+    pub order: Option<Arc<dyn Order>>,
     /// The sum of products of deviations with each target: one number a target of a regression, one
     /// a class (its indicator) of a classification. Only for features without missing values.
     pub with_target: Vec<f64>,

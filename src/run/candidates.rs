@@ -77,13 +77,9 @@ impl TwoPass<'_> {
             Prepared::Failed(error) => return pipelines.iter().map(|_| Err(error.clone())).collect(),
         };
         let on_rows = OnRows::new(self, &before, rows);
-        match before.view.stats(Needs::TARGET) {
-            Ok(stats) => {
-                let stats = Stats { joint: before.view.joint(), rows: rows.len(), ..stats };
-                self.models(pipelines, fold, &on_rows, &stats)
-            }
-            Err(error) => pipelines.iter().map(|_| Err(error.clone())).collect(),
-        }
+        let stats = before.view.stats(Needs::TARGET);
+        let stats = Stats { joint: before.view.joint(), rows: rows.len(), ..stats };
+        self.models(pipelines, fold, &on_rows, &stats)
     }
 
     /// Fits the steps of a pipeline on the training rows of a fold, or on all rows.

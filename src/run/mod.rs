@@ -1,6 +1,7 @@
 //! Carries out a plan: candidates and folds in parallel, then a refit on all rows. Pure: no clock,
 //! no store.
 
+mod brackets;
 mod branches;
 mod candidates;
 mod cells;

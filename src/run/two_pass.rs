@@ -31,7 +31,7 @@ pub struct TwoPass<'a> {
     /// The inner folds of models that have some.
     pub(super) inner: Inner<'a>,
     /// The features in order, for steps that need them so.
-    pub(super) orders: Orders<'a>,
+    pub(super) orders: Orders,
 }
 
 /// A fitted pipeline with its linear form over the raw positions, where it has one.
@@ -78,7 +78,7 @@ impl<'a> TwoPass<'a> {
         };
         let others = if bound.folds.is_empty() { Vec::new() } else { cells::others(&cells) };
         let whole = cells::whole(&cells);
-        let orders = Orders::new(&bound.x, Arc::clone(&cell_of));
+        let orders = Orders::new(&bound.x, &cell_of);
         Ok(Self { bound, layout, cell_of, cells, others, whole, inner, orders })
     }
 
@@ -199,7 +199,7 @@ pub(super) fn chain<'v>(
                 .push(format!("{}: the values of `{name}` are no column of the data", node.address));
             break;
         }
-        let stats = view.stats(node.step.needs())?;
+        let stats = view.stats(node.step.needs());
         let step = node.step.fit_stats(&stats).map_err(place)?;
         caveats.doubts.extend(step.doubt().map(|doubt| format!("{}: {doubt}", node.address)));
         view = match (step.map(), step.products()) {

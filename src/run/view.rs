@@ -8,9 +8,9 @@ use super::layout::{Layout, Place};
 use super::order::Orders;
 use super::products::Scaled;
 use crate::contract::{
-    FeatureStats, Joint, Map, MapColumn, Needs, NumberStats, PowerColumn, Stats, Summary, TargetStats, Term,
+    FeatureStats, Joint, Map, MapColumn, Needs, NumberStats, Order, PowerColumn, Stats, Summary, TargetStats,
+    Term,
 };
-use crate::diag::Result;
 use crate::linalg::{Affine, Moments};
 use crate::table::{Levels, Schema, Target};
 
@@ -51,7 +51,7 @@ pub struct View<'a> {
     layout: &'a Layout,
     cell: &'a Cell,
     target: &'a Target,
-    orders: &'a Orders<'a>,
+    orders: &'a Orders,
     /// The cell whose rows are not among the training rows.
     except: Option<u16>,
     features: Vec<(Arc<str>, Seen)>,
@@ -65,7 +65,7 @@ pub struct Training<'a> {
     /// The fold, none for all rows.
     pub fold: Option<usize>,
     /// The order of all values.
-    pub orders: &'a Orders<'a>,
+    pub orders: &'a Orders,
 }
 
 impl<'a> View<'a> {
@@ -251,19 +251,11 @@ impl<'a> View<'a> {
         Some(Source { scale: factor * source.scale, offset, fill, ..*source })
     }
 
-    /// The present values of a feature, ascending, where they come from one raw number column.
-    fn sorted(&self, source: &Source) -> Result<Arc<[f64]>> {
-        let mut values = self.orders.sorted(source.raw, self.except)?;
-        values.iter_mut().for_each(|value| *value = source.scale * *value + source.offset);
-        if source.scale < 0.0 {
-            values.reverse();
-        }
-        if let Some(fill) = source.fill {
-            let at = values.partition_point(|value| *value < fill);
-            let missing = self.cell.counts[source.raw][1] as usize;
-            values.splice(at..at, std::iter::repeat_n(fill, missing));
-        }
-        Ok(values.into())
+    /// The order of a feature's values, where they come from one raw number column.
+    fn order(&self, source: &Source) -> Arc<dyn Order> {
+        let [present, missing] = [0, 1].map(|place| self.cell.counts[source.raw][place] as usize);
+        let raw = self.orders.of(source.raw, self.except, present);
+        Arc::new(raw.mapped(source.scale, source.offset, source.fill.map(|fill| (fill, missing))))
     }
 
     /// The first feature whose values cannot be had in order, or its extremes at all, though a step needs them.
@@ -325,17 +317,15 @@ impl<'a> View<'a> {
     }
 
     /// The statistics that a step asks for.
-    ///
-    /// # Errors
-    /// Whatever reading a column meets whose values are needed in order.
-    pub fn stats(&self, needs: Needs) -> Result<Stats> {
-        let stats = |(name, seen): &(Arc<str>, Seen)| {
-            Ok(FeatureStats { name: Arc::clone(name), summary: self.summary(seen, needs)? })
+    pub fn stats(&self, needs: Needs) -> Stats {
+        let stats = |(name, seen): &(Arc<str>, Seen)| FeatureStats {
+            name: Arc::clone(name),
+            summary: self.summary(seen, needs),
         };
-        let features = self.features.iter().map(stats).collect::<Result<_>>()?;
+        let features = self.features.iter().map(stats).collect();
         let target = needs.has(Needs::TARGET).then(|| self.target_stats());
         let joint = if needs.has(Needs::JOINT) { self.joint_of_features() } else { None };
-        Ok(Stats { rows: self.cell.plain.rows as usize, features, target, joint, inner: Vec::new() })
+        Stats { rows: self.cell.plain.rows as usize, features, target, joint, inner: Vec::new() }
     }
 
     /// The joint moments of all features without weights, as steps take them, if none is a category or has a
@@ -351,8 +341,8 @@ impl<'a> View<'a> {
         Some(Joint { moments: self.cell.plain.map(&values), targets: 0 })
     }
 
-    fn summary(&self, seen: &Seen, needs: Needs) -> Result<Summary> {
-        Ok(match seen {
+    fn summary(&self, seen: &Seen, needs: Needs) -> Summary {
+        match seen {
             Seen::Category { raw, levels, .. } => {
                 let counts = &self.cell.counts[*raw];
                 Summary::Category {
@@ -372,15 +362,14 @@ impl<'a> View<'a> {
                     mean,
                     squares,
                     extremes: *extremes,
-                    sorted: source
+                    order: source
                         .as_ref()
                         .filter(|_| needs.has(Needs::ORDER) || needs.has(Needs::COUNTS))
-                        .map(|source| self.sorted(source))
-                        .transpose()?,
+                        .map(|source| self.order(source)),
                     with_target,
                 })
             }
-        })
+        }
     }
 
     /// Mean and sum of squared deviations of the present values. The terms are 0 in missing rows, so

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::features;
 use crate::contract::{
-    Block, Checks, Fault, FittedStep, Frame, Loader, Map, MapColumn, Needs, NumberStats, Params, Saver,
-    State, Stats, Step, Types, params,
+    Block, Checks, Fault, FittedStep, Frame, Loader, Map, MapColumn, Needs, Params, Saver, State, Stats,
+    Step, Types, params,
 };
 use crate::diag::Result;
 use crate::linalg::normal_quantile;
@@ -80,8 +80,10 @@ impl Step for RobustScaler {
     fn fit_stats(&self, stats: &Stats) -> Result<FittedRobustScaler> {
         features::some_rows(stats, Self::NAME)?;
         let mut fitted = FittedRobustScaler { names: Vec::new(), center: Vec::new(), scale: Vec::new() };
-        for (name, number) in features::numbers(stats, Self::NAME)? {
-            let (center, scale) = self.center_and_scale(number);
+        let numbers = features::numbers(stats, Self::NAME)?;
+        let ranked = stats.ranked(|present| self.ranks(present))?;
+        for ((name, number), values) in numbers.into_iter().zip(&ranked) {
+            let (center, scale) = self.center_and_scale(number.present as usize, values);
             if !(center.is_finite() && scale.is_finite()) {
                 return Err(features::too_large(name, "range"));
             }
@@ -94,17 +96,39 @@ impl Step for RobustScaler {
 }
 
 impl RobustScaler {
-    fn center_and_scale(&self, number: &NumberStats) -> (f64, f64) {
-        let sorted = number.sorted.as_deref().unwrap_or_default();
-        if sorted.is_empty() {
+    /// The two ranks in the middle, then those beside each of the two quantiles.
+    fn ranks(&self, present: usize) -> Vec<usize> {
+        let mut ranks = Vec::new();
+        if self.with_centering {
+            ranks.extend([(present - 1) / 2, present / 2]);
+        }
+        if self.with_scaling {
+            let (low, high) = self.shares();
+            ranks.extend([low, high].map(|q| Between::of(q, present)).iter().flat_map(Between::ranks));
+        }
+        ranks
+    }
+
+    /// The quantiles of the range as shares of 1.
+    fn shares(&self) -> (f64, f64) {
+        (self.quantile_range.0 / 100.0, self.quantile_range.1 / 100.0)
+    }
+
+    /// From the values of [`RobustScaler::ranks`].
+    fn center_and_scale(&self, present: usize, values: &[f64]) -> (f64, f64) {
+        if present == 0 {
             return (0.0, 1.0);
         }
-        let center = if self.with_centering { median(sorted) } else { 0.0 };
+        let mut pairs = values.chunks_exact(2).map(|pair| (pair[0], pair[1]));
+        let mut next = || pairs.next().unwrap_or_default();
+        let center = if self.with_centering { median(next()) } else { 0.0 };
         if !self.with_scaling {
             return (center, 1.0);
         }
-        let (low, high) = (self.quantile_range.0 / 100.0, self.quantile_range.1 / 100.0);
-        let range = quantile(sorted, high) - quantile(sorted, low);
+        let (low, high) = self.shares();
+        let (below, above) =
+            (Between::of(low, present).value(next()), Between::of(high, present).value(next()));
+        let range = above - below;
         // As scikit-learn's `_handle_zeros_in_scale`.
         let range = if range < 10.0 * f64::EPSILON { 1.0 } else { range };
         let normal = if self.unit_variance { normal_quantile(high) - normal_quantile(low) } else { 1.0 };
@@ -112,21 +136,39 @@ impl RobustScaler {
     }
 }
 
-/// The middle of ascending values, or the mean of the two in the middle.
-fn median(sorted: &[f64]) -> f64 {
-    let half = sorted.len() / 2;
-    if sorted.len() % 2 == 1 { sorted[half] } else { (sorted[half - 1] + sorted[half]) / 2.0 }
+/// The mean of the two values in the middle.
+fn median((low, high): (f64, f64)) -> f64 {
+    if low.to_bits() == high.to_bits() { low } else { (low + high) / 2.0 }
 }
 
-/// `numpy.nanpercentile(sorted, 100 * q)` with its default method `linear`, rounded as there: from
-/// the nearer of the two values.
-fn quantile(sorted: &[f64], q: f64) -> f64 {
-    let last = sorted.len() - 1;
-    let place = q * last as f64;
-    let below = (place.floor() as usize).min(last);
-    let (a, b) = (sorted[below], sorted[(below + 1).min(last)]);
-    let (share, distance) = (place - below as f64, b - a);
-    if share >= 0.5 { b - distance * (1.0 - share) } else { a + distance * share }
+/// Where a quantile lies among ascending values: `numpy.nanpercentile` with its default method `linear`.
+struct Between {
+    /// The rank of the value below.
+    below: usize,
+    /// The rank of the next, or of the last.
+    above: usize,
+    /// Its share of the way from one to the other.
+    share: f64,
+}
+
+impl Between {
+    /// Quantile `q` of so many values, at least one.
+    fn of(q: f64, present: usize) -> Self {
+        let last = present - 1;
+        let place = q * last as f64;
+        let below = (place.floor() as usize).min(last);
+        Self { below, above: (below + 1).min(last), share: place - below as f64 }
+    }
+
+    fn ranks(&self) -> [usize; 2] {
+        [self.below, self.above]
+    }
+
+    /// Its value, rounded as numpy does: from the nearer of the two.
+    fn value(&self, (a, b): (f64, f64)) -> f64 {
+        let distance = b - a;
+        if self.share >= 0.5 { b - distance * (1.0 - self.share) } else { a + distance * self.share }
+    }
 }
 
 impl FittedStep for FittedRobustScaler {
@@ -170,9 +212,13 @@ mod tests {
     fn quantiles_are_interpolated() {
         let sorted = [1.0, 2.0, 4.0, 8.0, 16.5];
         for (q, value) in [(0.0, 1.0), (0.1, 1.4), (0.25, 2.0), (0.6, 5.6), (0.9, 13.1), (1.0, 16.5)] {
-            assert!((quantile(&sorted, q) - value).abs() < 1e-14, "{q}");
+            let between = Between::of(q, sorted.len());
+            let [a, b] = between.ranks().map(|rank| sorted[rank]);
+            assert!((between.value((a, b)) - value).abs() < 1e-14, "{q}");
         }
-        assert_eq!((quantile(&[3.0], 0.75), median(&[3.0]), median(&[3.0, 4.0])), (3.0, 3.0, 3.5));
+        let one = Between::of(0.75, 1);
+        assert_eq!((one.ranks(), one.value((3.0, 3.0))), ([0, 0], 3.0));
+        assert_eq!((median((3.0, 3.0)), median((3.0, 4.0))), (3.0, 3.5));
     }
 
     #[test]

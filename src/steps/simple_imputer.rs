@@ -137,10 +137,14 @@ impl Step for SimpleImputer {
             indicators: Vec::new(),
             notes: Vec::new(),
         };
-        for (j, feature) in (0..).zip(&stats.features) {
+        let middles = match self.strategy {
+            Strategy::Median => stats.ranked(middle)?,
+            _ => vec![Vec::new(); stats.features.len()],
+        };
+        for ((j, feature), middle) in (0..).zip(&stats.features).zip(&middles) {
             let (fill, missing, empty) = match &feature.summary {
                 Summary::Number(number) => {
-                    (self.number(&feature.name, number)?, number.missing, number.present == 0)
+                    (self.number(&feature.name, number, middle)?, number.missing, number.present == 0)
                 }
                 Summary::Category { levels, counts, missing } => {
                     (self.label(&feature.name, levels, counts)?, *missing, *missing == stats.rows as u64)
@@ -160,16 +164,15 @@ impl Step for SimpleImputer {
 }
 
 impl SimpleImputer {
-    fn number(&self, name: &str, number: &NumberStats) -> Result<Fill> {
-        let fill = match (self.strategy, number.sorted.as_deref()) {
-            (Strategy::Constant, _) => self.constant_number(name)?,
+    /// `middle` holds the values of the ranks of [`middle`] for a median.
+    fn number(&self, name: &str, number: &NumberStats, middle: &[f64]) -> Result<Fill> {
+        let none = || Code::Bug.error(format!("SimpleImputer got no values of feature `{name}`"));
+        let fill = match self.strategy {
+            Strategy::Constant => self.constant_number(name)?,
             _ if number.present == 0 => 0.0,
-            (Strategy::Mean, _) => number.mean,
-            (Strategy::Median, Some(sorted)) => median(sorted),
-            (Strategy::MostFrequent, Some(sorted)) => most_frequent(sorted),
-            (Strategy::Median | Strategy::MostFrequent, None) => {
-                return Err(Code::Bug.error(format!("SimpleImputer got no values of feature `{name}`")));
-            }
+            Strategy::Mean => number.mean,
+            Strategy::Median => median(middle).ok_or_else(none)?,
+            Strategy::MostFrequent => most_frequent(&number.order.as_ref().ok_or_else(none)?.counts()?),
         };
         if fill.is_finite() { Ok(Fill::Number(fill)) } else { Err(features::too_large(name, "mean")) }
     }
@@ -206,22 +209,22 @@ impl SimpleImputer {
     }
 }
 
-/// The middle of sorted values, the mean of two where their number is even.
-fn median(sorted: &[f64]) -> f64 {
-    let (low, high) = (sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
-    let mean = (low + high) / 2.0;
-    if mean.is_finite() { mean } else { low / 2.0 + high / 2.0 }
+/// The ranks of the two values in the middle, the same where their number is odd.
+fn middle(present: usize) -> Vec<usize> {
+    vec![(present - 1) / 2, present / 2]
 }
 
-/// The value with the longest run in sorted values, the first of several.
-fn most_frequent(sorted: &[f64]) -> f64 {
-    let mut best: &[f64] = &[];
-    for run in sorted.chunk_by(|a, b| a == b) {
-        if run.len() > best.len() {
-            best = run;
-        }
-    }
-    best.first().copied().unwrap_or(0.0)
+/// The mean of the two values in the middle.
+fn median(middle: &[f64]) -> Option<f64> {
+    let (low, high) = (middle.first()?, middle.last()?);
+    let mean = (low + high) / 2.0;
+    Some(if mean.is_finite() { mean } else { low / 2.0 + high / 2.0 })
+}
+
+/// The value that most rows have, the first of several.
+fn most_frequent(counts: &[(f64, u64)]) -> f64 {
+    let best = counts.iter().reduce(|best, next| if next.1 > best.1 { next } else { best });
+    best.map_or(0.0, |(value, _)| *value)
 }
 
 fn dropped(name: &str) -> Diagnostic {
@@ -372,9 +375,10 @@ mod tests {
 
     #[test]
     fn median_and_most_frequent_of_sorted_values() {
-        assert_eq!([median(&[1.0]), median(&[1.0, 2.0]), median(&[1.0, 2.0, 9.0])], [1.0, 1.5, 2.0]);
-        assert_eq!(median(&[1.7e308, 1.7e308]), 1.7e308);
-        assert_eq!(most_frequent(&[1.0, 2.0, 2.0, 3.0, 3.0]), 2.0);
+        assert_eq!([middle(1), middle(2), middle(3)], [[0, 0], [0, 1], [1, 1]]);
+        assert_eq!([median(&[1.0, 1.0]), median(&[1.0, 2.0]), median(&[])], [Some(1.0), Some(1.5), None]);
+        assert_eq!(median(&[1.7e308, 1.7e308]), Some(1.7e308));
+        assert_eq!(most_frequent(&[(1.0, 1), (2.0, 2), (3.0, 2)]), 2.0);
     }
 
     #[test]

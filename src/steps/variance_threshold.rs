@@ -123,7 +123,7 @@ mod tests {
             mean: low,
             squares: variance,
             extremes: Some((low, high)),
-            sorted: None,
+            order: None,
             with_target: Vec::new(),
         }
     }

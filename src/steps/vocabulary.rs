@@ -88,11 +88,11 @@ fn found(feature: &FeatureStats, step: &str) -> Result<Vocabulary> {
 }
 
 fn distinct(name: &str, number: &NumberStats, step: &str) -> Result<Vec<f64>> {
-    let Some(sorted) = &number.sorted else {
+    let Some(order) = &number.order else {
         return Err(Code::Bug.error(format!("{step} got no values of feature `{name}`")));
     };
     // By value, so that 0 and -0 are one category.
-    Ok(sorted.chunk_by(|a, b| a == b).map(|run| run[0]).collect())
+    Ok(order.counts()?.into_iter().map(|(value, _)| value).collect())
 }
 
 /// The categories that the file lists.
