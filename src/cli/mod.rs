@@ -6,6 +6,7 @@ mod check;
 mod data;
 mod explain;
 mod list;
+mod memory;
 mod models;
 mod output;
 mod plan;

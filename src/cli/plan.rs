@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::output::Output;
 use super::signals::Interrupt;
-use super::{Done, Global, bars::Bars, run};
+use super::{Done, Global, bars::Bars, memory, run};
 use crate::graph::{Drawing, Graph};
 use crate::job::{self, Loaded};
 use crate::plan::{Bound, Plan};
@@ -30,6 +30,9 @@ pub struct Arguments {
     /// Force the path: `two-pass` or `general`
     #[arg(long, value_name = "PATH", value_parser = ["two-pass", "general"])]
     path: Option<String>,
+    /// How much memory the run may take, e.g. `4GiB` or `500MB`; 60 % of what there is by default
+    #[arg(long, value_name = "SIZE", value_parser = memory::size)]
+    memory: Option<u64>,
 }
 
 /// Tells how the file would be run. A drawing needs the file alone; the rest reads the data.
@@ -40,7 +43,7 @@ pub fn run(arguments: &Arguments, global: &Global, output: &Output) -> Done {
         "mermaid" => output.answer(&Drawing::of(&graph).mermaid()),
         format => {
             let bars = Bars::new(Interrupt::catch());
-            let options = run::options(global, arguments.path.as_deref(), false);
+            let options = run::options(global, arguments.path.as_deref(), arguments.memory);
             let as_json = format == "json" || output.json;
             let tell = |bound: &Bound, plan: &Plan, loaded: &Loaded| {
                 if as_json {
@@ -71,13 +74,30 @@ fn object(graph: &Graph, bound: &Bound, plan: &Plan, loaded: &Loaded) -> serde_j
         "candidates": crate::report::candidates(plan, graph),
         "passes": plan.passes,
         "iterates": plan.iterates,
-        "bytes": plan.bytes,
+        "bytes": plan.memory.bytes,
+        "memory": crate::report::memory(plan),
         "splitter": graph.splitter.as_ref().map(|splitter| splitter.name()),
         "splitter_reason": graph.splitter_reason,
         "folds": folds.collect::<Vec<_>>(),
         "steps": steps.collect::<Vec<_>>(),
         "graph": Drawing::of(graph).json(),
     })
+}
+
+/// What the run takes, what it may take, and how much is at work at a time.
+fn memory_line(plan: &Plan) -> String {
+    let mib = |bytes: u64| format!("{:.1} MiB", bytes as f64 / 1_048_576.0);
+    let memory = &plan.memory;
+    let mut line = mib(memory.bytes);
+    if memory.bound < u64::MAX {
+        line.push_str(&format!(" of {}", mib(memory.bound)));
+    }
+    line.push_str(&format!("; the most is {}: {}", memory.most.0, mib(memory.most.1)));
+    if plan.paths.contains(&crate::plan::Path::General) {
+        let folds = if memory.folds == 1 { "one fold".to_owned() } else { format!("{} folds", memory.folds) };
+        line.push_str(&format!("; {folds} at a time"));
+    }
+    line
 }
 
 fn text(graph: &Graph, bound: &Bound, plan: &Plan, loaded: &Loaded) -> String {
@@ -90,7 +110,7 @@ fn text(graph: &Graph, bound: &Bound, plan: &Plan, loaded: &Loaded) -> String {
     }
     let more = if plan.iterates { ", and one in every iteration of the model" } else { "" };
     text.push_str(&format!("passes    {} over the table{more}\n", plan.passes));
-    text.push_str(&format!("memory    {:.1} MiB\n", plan.bytes as f64 / 1048576.0));
+    text.push_str(&format!("memory    {}\n", memory_line(plan)));
     text.push_str(&format!("folds     {}\n", graph.splitter_reason));
     for (k, fold) in bound.folds.iter().take(FOLDS_SHOWN).enumerate() {
         let (train, test) = (fold.train.len(), fold.test.len());

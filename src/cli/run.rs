@@ -6,10 +6,10 @@ use std::time::Instant;
 use clap::Args;
 use serde_json::Value;
 
-use super::Global;
 use super::bars::Bars;
 use super::output::{Output, exit_code, failure};
 use super::signals::Interrupt;
+use super::{Global, memory};
 use crate::diag::{Code, Diagnostic, Severity};
 use crate::graph::{self, Graph};
 use crate::job::{self, Finished};
@@ -32,6 +32,9 @@ pub struct Arguments {
     /// Force the path: `two-pass` or `general`
     #[arg(long, value_name = "PATH", value_parser = ["two-pass", "general"])]
     path: Option<String>,
+    /// How much memory the run may take, e.g. `4GiB` or `500MB`; 60 % of what there is by default
+    #[arg(long, value_name = "SIZE", value_parser = memory::size)]
+    memory: Option<u64>,
 }
 
 /// Runs every file in turn and gives the exit code of the first that failed.
@@ -77,7 +80,11 @@ fn one(
 ) -> Result<Finished, Vec<Diagnostic>> {
     let graph = checked(file, &arguments.overrides, output)?;
     let overrides = arguments.overrides.clone();
-    let options = job::Options { overrides, ..options(global, arguments.path.as_deref(), arguments.locked) };
+    let options = job::Options {
+        overrides,
+        locked: arguments.locked,
+        ..options(global, arguments.path.as_deref(), arguments.memory)
+    };
     let bars = Bars::new(interrupt.clone());
     let done = job::run(file, &graph, &options, start, &bars);
     bars.clear();
@@ -87,11 +94,11 @@ fn one(
 }
 
 /// The job's options from the command line.
-pub fn options(global: &Global, path: Option<&str>, locked: bool) -> job::Options {
+pub fn options(global: &Global, path: Option<&str>, memory: Option<u64>) -> job::Options {
     let path = path
         .map(|path| if path == "general" { crate::plan::Path::General } else { crate::plan::Path::TwoPass });
     let (store, threads) = (global.store.clone(), global.threads.map(usize::from));
-    job::Options { store, threads, path, locked, ..job::Options::default() }
+    job::Options { store, threads, path, memory: memory::bound(memory), ..job::Options::default() }
 }
 
 /// The checked file; its warnings are told at once.

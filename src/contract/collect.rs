@@ -5,9 +5,9 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::order::Unordered;
-use super::{Block, FeatureStats, Joint, Needs, NumberStats, Stats, Summary, TargetStats, Train};
-use crate::diag::{Code, Result};
-use crate::linalg::{Accumulator, BLOCK, Matrix, Moments, RUN};
+use super::{Block, FeatureStats, Frame, Joint, Needs, NumberStats, Stats, Summary, TargetStats, Train};
+use crate::diag::{Code, Diagnostic, Result};
+use crate::linalg::{Accumulator, BLOCK, Moments, RUN};
 use crate::table::{MISSING, Rows, Target};
 
 /// Below this many cells a thread pool costs more than it saves.
@@ -24,18 +24,48 @@ impl Stats {
         let indicators =
             if needs.has(Needs::TARGET) { train.y.map(|y| columns(y, train.rows)) } else { None };
         let indicators = indicators.unwrap_or_default();
-        let frame = train.x.unpacked();
-        let one = |block: &Block| feature(block, train.rows, needs, &indicators);
-        let blocks = frame.blocks();
-        let features: Vec<Result<FeatureStats>> = if train.rows.len() * blocks.len() > PARALLEL_CELLS {
-            blocks.par_iter().map(one).collect()
+        let one = |part: &Part| part.stats(train.rows, needs, &indicators);
+        let parts: Vec<Part> = train.x.blocks().iter().flat_map(Part::all).collect();
+        let features: Vec<Result<FeatureStats>> = if train.rows.len() * parts.len() > PARALLEL_CELLS {
+            parts.par_iter().map(one).collect()
         } else {
-            blocks.iter().map(one).collect()
+            parts.iter().map(one).collect()
         };
         let target = needs.has(Needs::TARGET).then(|| train.y.map(|y| target(y, train.rows))).flatten();
         let joint = if needs.has(Needs::JOINT) { Some(joint(train)?) } else { None };
         let features = features.into_iter().collect::<Result<_>>()?;
         Ok(Stats { rows: train.rows.len(), features, target, joint, inner: Vec::new() })
+    }
+}
+
+/// One feature.
+enum Part<'a> {
+    /// A block that is one.
+    Block(&'a Block),
+    /// An indicator, which is written out for as long as it is looked at.
+    Indicator(&'a Arc<str>, &'a [u32], u32),
+}
+
+impl<'a> Part<'a> {
+    /// The features of a block.
+    fn all(block: &'a Block) -> Vec<Self> {
+        match block {
+            Block::OneHot { names, codes } => {
+                (0..).zip(names.iter()).map(|(k, name)| Self::Indicator(name, codes, k)).collect()
+            }
+            block => vec![Self::Block(block)],
+        }
+    }
+
+    fn stats(&self, rows: &Rows, needs: Needs, targets: &[Vec<f64>]) -> Result<FeatureStats> {
+        match *self {
+            Part::Block(block) => feature(block, rows, needs, targets),
+            Part::Indicator(name, codes, k) => {
+                let values = rows.iter().map(|row| f64::from(u8::from(codes[row as usize] == k))).collect();
+                let summary = Summary::Number(number(values, needs, targets));
+                Ok(FeatureStats { name: Arc::clone(name), summary })
+            }
+        }
     }
 }
 
@@ -98,7 +128,7 @@ fn feature(block: &Block, rows: &Rows, needs: Needs, targets: &[Vec<f64>]) -> Re
             let summary = Summary::Category { levels: Arc::clone(levels), counts, missing };
             Ok(FeatureStats { name: Arc::clone(name), summary })
         }
-        // `Frame::unpacked` left none.
+        // [`Part::all`] took it apart.
         Block::OneHot { .. } => Err(Code::Bug.error("an indicator block among unpacked features")),
     }
 }
@@ -157,44 +187,62 @@ fn products(a: &[f64], mean_a: f64, b: &[f64], mean_b: f64) -> f64 {
     a.chunks(BLOCK).zip(b.chunks(BLOCK)).map(block).sum()
 }
 
-/// Joint moments of the features and the targets; every block is centred on its own means.
+/// Joint moments of the features and the targets; every block is centred on its own means. The design matrix is never
+/// there as a whole.
 fn joint(train: &Train) -> Result<Joint> {
-    let design = train.x.design(train.rows)?;
     let targets = train.y.map(|y| columns(y, train.rows)).unwrap_or_default();
     let weight = train.weight.map(|weight| train.rows.gather(weight));
-    let moments = weighted(&design, &targets, weight.as_deref());
-    Ok(Joint { moments, targets: targets.len() })
+    match weighted(train, &targets, weight.as_deref()) {
+        Ok(moments) => Ok(Joint { moments, targets: targets.len() }),
+        // The first in the order of the features is told, as everywhere.
+        Err(error) => Err(first_unusable(train).unwrap_or(error)),
+    }
 }
 
-/// The moments of runs of blocks, merged in order.
-fn weighted(design: &Matrix, targets: &[Vec<f64>], weight: Option<&[f64]>) -> Moments {
-    let features = (0..design.columns()).map(|j| design.column(j));
-    let all: Vec<&[f64]> = features.chain(targets.iter().map(Vec::as_slice)).collect();
-    let rows = design.rows();
-    let run = |start: usize| {
-        let mut moments = Accumulator::new(all.len());
+/// What the first feature that cannot be used is refused for.
+fn first_unusable(train: &Train) -> Option<Diagnostic> {
+    let one = |block: &Block| Frame::new(train.x.rows(), vec![block.clone()]).design(train.rows).err();
+    let numbers = train.x.blocks().iter().filter(|block| !matches!(block, Block::OneHot { .. }));
+    numbers.map(one).find_map(|error| error)
+}
+
+/// The moments of runs of blocks, merged in order, of so many runs at a time as there are threads.
+fn weighted(train: &Train, targets: &[Vec<f64>], weight: Option<&[f64]>) -> Result<Moments> {
+    let all: Vec<u32> = train.rows.iter().collect();
+    let (rows, features) = (all.len(), train.x.features());
+    let width = features + targets.len();
+    let run = |start: usize| -> Result<Moments> {
+        let mut moments = Accumulator::new(width);
         let end = (start + BLOCK * RUN).min(rows);
         for block in (start..end).step_by(BLOCK) {
             let range = block..(block + BLOCK).min(end);
-            let columns: Vec<&[f64]> = all.iter().map(|column| &column[range.clone()]).collect();
+            let design = train.x.design(&Rows::List(all[range.clone()].into()))?;
+            let columns = (0..features).map(|j| design.column(j));
+            let columns: Vec<&[f64]> =
+                columns.chain(targets.iter().map(|target| &target[range.clone()])).collect();
             moments.add(&columns, weight.map(|weight| &weight[range]));
         }
-        moments.finish()
+        Ok(moments.finish())
     };
     let starts: Vec<usize> = (0..rows).step_by(BLOCK * RUN).collect();
-    let runs: Vec<Moments> = if rows * all.len() > PARALLEL_CELLS {
-        starts.into_par_iter().map(run).collect()
-    } else {
-        starts.into_iter().map(run).collect()
-    };
-    let mut total = Moments::zero(all.len());
-    runs.iter().for_each(|run| total.merge(run));
-    total
+    let parallel = rows * width > PARALLEL_CELLS;
+    let together = if parallel { rayon::current_num_threads() } else { 1 };
+    let mut total = Moments::zero(width);
+    for starts in starts.chunks(together) {
+        let runs: Vec<Result<Moments>> = if parallel {
+            starts.par_iter().map(|start| run(*start)).collect()
+        } else {
+            starts.iter().map(|start| run(*start)).collect()
+        };
+        for run in runs {
+            total.merge(&run?);
+        }
+    }
+    Ok(total)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Frame;
     use super::*;
 
     fn frame(values: &[f64]) -> Frame {

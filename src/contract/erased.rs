@@ -10,7 +10,7 @@ use super::params::Checks;
 use super::{
     Exception, Facts, Fault, FittedModel, FittedStep, Fold, Frame, Linear, Loader, Map, Model, Monomials,
     Needs, Param, Params, PowerColumn, Prediction, Rng, Saver, SharedRows, Split, Splitter, State, Stats,
-    Step, Task, Train, Types, Unfit, Value,
+    Step, Task, Train, Types, Unfit, Value, Width,
 };
 use crate::diag::{Diagnostic, Result};
 use crate::linalg::Matrix;
@@ -60,6 +60,8 @@ pub trait AnyStep: AnyParams {
     fn accepts(&self) -> Types;
     /// As [`Step::emits`].
     fn emits(&self, input: Types) -> Types;
+    /// As [`Step::width`].
+    fn width(&self, input: Width) -> Width;
     /// As [`Step::needs`].
     fn needs(&self) -> Needs;
     /// As [`Step::maps`].
@@ -94,6 +96,10 @@ impl<T: Step> AnyStep for T {
 
     fn emits(&self, input: Types) -> Types {
         Step::emits(self, input)
+    }
+
+    fn width(&self, input: Width) -> Width {
+        Step::width(self, input)
     }
 
     fn needs(&self) -> Needs {
@@ -188,6 +194,8 @@ pub trait AnyModel: AnyParams {
     /// # Errors
     /// As there.
     fn fit(&self, train: &Train, rng: &mut Rng) -> Result<Box<dyn AnyFittedModel>>;
+    /// As [`Model::gathers`].
+    fn gathers(&self, rows: usize, features: usize) -> bool;
     /// As [`Model::inner_folds`].
     fn inner_folds(&self) -> Option<Box<dyn AnySplitter>>;
     /// As [`Model::fit_stats`]. All of `grid` must be of this model's own type; others are a bug
@@ -214,6 +222,10 @@ impl<T: Model> AnyModel for T {
 
     fn fit(&self, train: &Train, rng: &mut Rng) -> Result<Box<dyn AnyFittedModel>> {
         Ok(Box::new(Model::fit(self, train, rng)?))
+    }
+
+    fn gathers(&self, rows: usize, features: usize) -> bool {
+        Model::gathers(self, rows, features)
     }
 
     fn inner_folds(&self) -> Option<Box<dyn AnySplitter>> {

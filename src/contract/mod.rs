@@ -25,6 +25,7 @@ mod state;
 mod stats;
 mod step;
 mod value;
+mod width;
 
 pub use frame::{Block, Frame};
 pub use map::{Map, MapColumn, Power, PowerColumn, Term};
@@ -42,6 +43,7 @@ pub use state::{Loader, Saver, State, Tensor};
 pub use stats::{FeatureStats, Joint, Needs, NumberStats, Stats, Summary, TargetStats};
 pub use step::{FittedStep, Step, Train, Types};
 pub use value::Value;
+pub use width::Width;
 
 /// A conformance check that a component is excused from, and why; listed in the docs.
 pub type Exception = (&'static str, &'static str);

@@ -43,6 +43,12 @@ pub trait Model: Params + Checks {
     /// A diagnostic that names the feature, and the row where one is to blame.
     fn fit(&self, train: &Train, rng: &mut Rng) -> Result<Self::Fitted>;
 
+    /// Whether a fit of so many rows and features, though statistics would do, takes the rows as a matrix: those of a
+    /// small case cost nothing and have more digits.
+    fn gathers(&self, _rows: usize, _features: usize) -> bool {
+        false
+    }
+
     /// What cuts the positions of its training rows into inner folds, if it is fitted from the joint moments of each of
     /// those folds' own rows: [`Stats::inner`].
     fn inner_folds(&self) -> Option<Box<dyn AnySplitter>> {

@@ -1,7 +1,7 @@
 //! What a step is.
 
 use super::params::Checks;
-use super::{Frame, Map, Monomials, Needs, Params, PowerColumn, Rng, State, Stats};
+use super::{Frame, Map, Monomials, Needs, Params, PowerColumn, Rng, State, Stats, Width};
 use crate::diag::{Diagnostic, Result};
 use crate::table::{Rows, Target};
 
@@ -60,6 +60,11 @@ pub trait Step: Params + Checks {
 
     /// The types of features it gives, for types that it accepts.
     fn emits(&self, input: Types) -> Types;
+
+    /// How large the features that it gives are at most, for such features.
+    fn width(&self, input: Width) -> Width {
+        input.unpacked()
+    }
 
     /// What it is fitted from; [`Needs::ROWS`] when statistics will not do.
     fn needs(&self) -> Needs;

@@ -28,6 +28,19 @@ pub struct Loaded {
 /// # Errors
 /// `MissingKeyOrFile`, whatever the reader refuses, or what the store has to say.
 pub fn load(graph: &Graph, keys: &dyn Keys, watch: &dyn Watch) -> Result<Loaded> {
+    load_within(graph, keys, watch, MOST_IN_MEMORY)
+}
+
+/// As [`load`]; Parquet files of more bytes than `in_memory` are read in units.
+///
+/// # Errors
+/// As there.
+pub(super) fn load_within(
+    graph: &Graph,
+    keys: &dyn Keys,
+    watch: &dyn Watch,
+    in_memory: u64,
+) -> Result<Loaded> {
     let source = &graph.source;
     let options = options(source);
     let mut warnings = Vec::new();
@@ -39,7 +52,7 @@ pub fn load(graph: &Graph, keys: &dyn Keys, watch: &dyn Watch) -> Result<Loaded>
         Origin::File(pattern) => {
             watch.stage("reading", 1);
             let files = files_matching(pattern).map_err(|error| error.at(&source.span))?;
-            let loaded = read_files(source, &files, &options)?;
+            let loaded = read_files(source, &files, &options, in_memory)?;
             watch.tick(1);
             return Ok(loaded);
         }
@@ -48,17 +61,22 @@ pub fn load(graph: &Graph, keys: &dyn Keys, watch: &dyn Watch) -> Result<Loaded>
 }
 
 /// Tables up to this many bytes are read into memory; larger ones are read in units, pass after pass.
-const MOST_IN_MEMORY: u64 = 1 << 30;
+pub(super) const MOST_IN_MEMORY: u64 = 1 << 30;
 
 /// Reads files: Parquet together, in their order, and of other formats one.
-fn read_files(source: &SourceNode, files: &[PathBuf], options: &ReadOptions) -> Result<Loaded> {
+fn read_files(
+    source: &SourceNode,
+    files: &[PathBuf],
+    options: &ReadOptions,
+    in_memory: u64,
+) -> Result<Loaded> {
     let mut parquet = source.format == "parquet";
     if source.format == "auto" {
         parquet = is_parquet(&files[0])?;
     }
     if parquet {
         let scan = open_parquet(files, options)?;
-        return if scan.decoded_bytes() > MOST_IN_MEMORY {
+        return if scan.decoded_bytes() > in_memory {
             Loaded::streamed(scan)
         } else {
             Ok(Loaded::whole(scan.gather()?, Vec::new()))

@@ -36,6 +36,8 @@ pub struct Options {
     pub path: Option<plan::Path>,
     /// The overrides that the file was read with: the report tells them.
     pub overrides: Vec<String>,
+    /// How much memory a run may take, in bytes; any amount when `None`.
+    pub memory: Option<u64>,
     /// Whether to compare with the lock instead of writing it.
     pub locked: bool,
 }
@@ -79,12 +81,14 @@ fn carry_out(
 ) -> Result<Finished> {
     let threads = threads(options);
     let reading = Instant::now();
-    let mut loaded = within(threads, reads_files(graph), || load(graph, &*opened.keys, watch))?;
+    let mut loaded = within(threads, reads_files(graph), || {
+        data::load_within(graph, &*opened.keys, watch, in_memory(options))
+    })?;
     opened.cover(&mut loaded.warnings);
     let read_s = reading.elapsed().as_secs_f64();
     let bound = within(threads, reads_files(graph), || plan::bind(graph, &loaded.table))?;
     loaded.refuse_suspects(&bound)?;
-    let plan = plan::plan(&bound, options.path)?;
+    let plan = plan::plan_within(&bound, options.path, &limits(options))?;
     let (mut outcome, timing) = within(threads, plan.parallel, || run::run(&bound, &plan, watch))?;
     opened.cover(&mut outcome.warnings);
     if loaded.table.is_streamed() && !bound.x.is_streamed() {
@@ -148,10 +152,12 @@ pub fn plan<T>(
     let opened = Opened::new(options, graph)?;
     let threads = threads(options);
     let planned = || {
-        let loaded = within(threads, reads_files(graph), || load(graph, &*opened.keys, watch))?;
+        let loaded = within(threads, reads_files(graph), || {
+            data::load_within(graph, &*opened.keys, watch, in_memory(options))
+        })?;
         let bound = within(threads, reads_files(graph), || plan::bind(graph, &loaded.table))?;
         loaded.refuse_suspects(&bound)?;
-        let plan = plan::plan(&bound, options.path)?;
+        let plan = plan::plan_within(&bound, options.path, &limits(options))?;
         Ok(tell(&bound, &plan, &loaded))
     };
     planned().map_err(|error: Diagnostic| opened.veil.diagnostic(error))
@@ -159,6 +165,15 @@ pub fn plan<T>(
 
 fn threads(options: &Options) -> usize {
     options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+}
+
+fn limits(options: &Options) -> plan::Limits {
+    plan::Limits { memory: options.memory.unwrap_or(u64::MAX), threads: threads(options) }
+}
+
+/// Parquet files of more bytes than this are read in units: a table is to leave room for the work on it.
+fn in_memory(options: &Options) -> u64 {
+    data::MOST_IN_MEMORY.min(options.memory.map_or(u64::MAX, |memory| memory / 2))
 }
 
 /// Whether reading may be large enough for threads.

@@ -1,5 +1,7 @@
 //! Weight, means and centred second moments of many columns.
 
+use std::borrow::Borrow;
+
 use faer::linalg::matmul::triangular::{BlockStructure, matmul};
 use faer::{Accum, MatMut, MatRef, Par};
 
@@ -89,22 +91,23 @@ impl Moments {
     ///
     /// # Panics
     /// When the numbers of columns differ.
-    pub fn prefix_suffix(cells: &[Self]) -> Vec<Self> {
+    pub fn prefix_suffix<M: Borrow<Self>>(cells: &[M]) -> Vec<Self> {
         let Some(first) = cells.first() else { return Vec::new() };
-        let zero = Self::zero(first.columns());
+        let zero = Self::zero(first.borrow().columns());
         let mut after = vec![zero.clone()];
         for cell in cells[1..].iter().rev() {
-            let mut merged = cell.clone();
+            let mut merged = cell.borrow().clone();
             merged.merge(&after[after.len() - 1]);
             after.push(merged);
         }
         let mut before = zero;
         let mut others = Vec::with_capacity(cells.len());
-        for (cell, after) in cells.iter().zip(after.iter().rev()) {
+        // A suffix is let go where its cell is done: all of them may be large.
+        for (cell, after) in cells.iter().zip(std::iter::from_fn(|| after.pop())) {
             let mut merged = before.clone();
-            merged.merge(after);
+            merged.merge(&after);
             others.push(merged);
-            before.merge(cell);
+            before.merge(cell.borrow());
         }
         others
     }
@@ -334,7 +337,7 @@ mod tests {
             close(others, &by_definition(&slices(&kept, 0, kept[0].len())), 1e-14);
         }
         assert_eq!(Moments::prefix_suffix(&cells[..1]), vec![Moments::zero(4)]);
-        assert!(Moments::prefix_suffix(&[]).is_empty());
+        assert!(Moments::prefix_suffix::<Moments>(&[]).is_empty());
     }
 
     #[test]

@@ -46,6 +46,10 @@ impl Model for LinearRegression {
         }
     }
 
+    fn gathers(&self, rows: usize, features: usize) -> bool {
+        ordinary::is_small(rows, features)
+    }
+
     fn fit(&self, train: &Train, _rng: &mut Rng) -> Result<FittedRegression> {
         let from_rows = |rows: &Gathered| ordinary::from_rows(rows, self.fit_intercept, train.x, Self::NAME);
         if self.solver == LeastSquaresSolver::Linfa {

@@ -80,6 +80,10 @@ impl Model for Ridge {
         Needs::JOINT
     }
 
+    fn gathers(&self, rows: usize, features: usize) -> bool {
+        self.alpha == 0.0 && ordinary::is_small(rows, features)
+    }
+
     fn fit(&self, train: &Train, _rng: &mut Rng) -> Result<FittedRegression> {
         let from_rows = |rows: &Gathered| self.fit_rows(rows, train);
         if self.alpha == 0.0 && ordinary::is_small(train.rows.len(), train.x.features()) {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::judge::{self, Judged};
+use super::memory::{Limits, Memory, Run};
 use super::parts::part_rows;
 use super::{Bound, Inner, Multiplied, Products};
 use crate::contract::Needs;
@@ -63,8 +64,8 @@ pub struct Plan {
     pub passes: usize,
     /// Whether a model reads the rows in every iteration as well, those of all folds at once.
     pub iterates: bool,
-    /// What the run holds at its peak beside the process, in bytes: the table and the working sets.
-    pub bytes: u64,
+    /// What the run holds at its peak beside the process, and how much of it at a time.
+    pub memory: Memory,
     /// Whether the work is large enough for threads to pay.
     pub parallel: bool,
 }
@@ -78,11 +79,19 @@ const SMALL_CELLS: u64 = 1 << 26;
 /// Below this many cell visits the whole work takes about a millisecond, and threads cost more.
 const PARALLEL_WORK: usize = 4_000_000;
 
-/// Decides how to run a bound graph. `forced` is `--path`.
+/// Decides how to run a bound graph, with any memory. `forced` is `--path`.
 ///
 /// # Errors
 /// `NotSupported` when the two-pass path is forced on a pipeline that it cannot run, with the reason.
 pub fn plan(bound: &Bound, forced: Option<Path>) -> Result<Plan> {
+    plan_within(bound, forced, &Limits::default())
+}
+
+/// As [`plan`], within limits.
+///
+/// # Errors
+/// As there; `NoMemory` where one fold at a time takes more.
+pub fn plan_within(bound: &Bound, forced: Option<Path>, limits: &Limits) -> Result<Plan> {
     let graph = bound.graph;
     let steps = judged(&graph.pipeline, bound).steps;
     let pipelines: Vec<&Pipeline> = match &graph.search {
@@ -132,9 +141,16 @@ pub fn plan(bound: &Bound, forced: Option<Path>) -> Result<Plan> {
     };
     let parallel = rows.saturating_mul(columns).saturating_mul(fits) > PARALLEL_WORK;
     let products_made = products.products().len();
-    let inner_bytes = if path == Path::TwoPass { inner_bytes(bound, &inner, products_made) } else { 0 };
-    let bytes = bytes(bound, path, iterates, products_made) + inner_bytes;
-    Ok(Plan { path, paths, reason, products, steps, inner, passes, iterates, bytes, parallel })
+    let run = Run {
+        bound,
+        pipelines: pipelines.iter().copied().zip(paths.iter().copied()).collect(),
+        inner: &inner,
+        positions: width(bound, products_made),
+        cell: moments_of_a_cell(bound, products_made),
+        parallel,
+    };
+    let memory = run.memory(limits)?;
+    Ok(Plan { path, paths, reason, products, steps, inner, passes, iterates, memory, parallel })
 }
 
 /// Whether some pipeline of the two-pass path has a model that reads the rows in every iteration.
@@ -313,30 +329,4 @@ fn width(bound: &Bound, products: usize) -> u64 {
 
 fn table_bytes(bound: &Bound) -> u64 {
     bound.x.rows() as u64 * 8 * bound.x.width() as u64
-}
-
-/// Bytes of the units that are read at a time: a thread holds its own, and a page of each column.
-fn streamed_bytes(bound: &Bound) -> u64 {
-    const PAGE: u64 = 1 << 20;
-    let threads = std::thread::available_parallelism().map_or(1, usize::from) as u64;
-    let width = bound.x.width() as u64;
-    threads * width * (2 * 8 * RUN_ROWS as u64 + 2 * PAGE)
-}
-
-/// Bytes held at the peak.
-fn bytes(bound: &Bound, path: Path, iterates: bool, products: usize) -> u64 {
-    let (table, kept) = (table_bytes(bound), bound.x.rows() as u64 * 13);
-    match path {
-        // The units that the threads are at.
-        Path::TwoPass if bound.x.is_streamed() && !iterates => {
-            streamed_bytes(bound) + moment_bytes(bound, products) + kept
-        }
-        Path::TwoPass => table + moment_bytes(bound, products) + kept,
-        // Each fold in flight holds its own features of all rows. Not asked of rayon, whose answer
-        // starts its threads.
-        Path::General => {
-            let threads = std::thread::available_parallelism().map_or(1, usize::from);
-            table * (1 + bound.folds.len().min(threads) as u64) + kept
-        }
-    }
 }

@@ -4,11 +4,14 @@ mod bind;
 mod choose;
 mod inner;
 mod judge;
+mod memory;
+mod needed;
 mod parts;
 mod products;
 
 pub use bind::{Bound, bind};
-pub use choose::{Path, Plan, StepPlan, plan};
+pub use choose::{Path, Plan, StepPlan, plan, plan_within};
 pub use inner::{Inner, Merges, Walk, cuts_alike};
+pub use memory::{KEPT_PREDICTIONS, Limits, Memory};
 pub use parts::{part_rows, parts};
 pub use products::{Multiplied, Products};

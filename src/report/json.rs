@@ -89,8 +89,21 @@ fn plan(report: &Report) -> Value {
         "model_rows": report.outcome.rows_reason,
         "passes": plan.passes,
         "iterates": plan.iterates,
-        "bytes": plan.bytes,
+        "bytes": plan.memory.bytes,
         "steps": steps,
+    })
+}
+
+/// What a run may take, what the most of its memory is, and what is fitted at a time on the general path. It hangs on the
+/// machine, so that it is no part of a report.
+pub fn memory(plan: &Plan) -> Value {
+    let memory = &plan.memory;
+    json!({
+        "bound": Some(memory.bound).filter(|bound| *bound < u64::MAX),
+        "bytes": memory.bytes,
+        "most": {"what": memory.most.0, "bytes": memory.most.1},
+        "folds_at_once": memory.folds,
+        "candidates_at_once": memory.candidates,
     })
 }
 

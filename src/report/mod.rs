@@ -16,7 +16,7 @@ use crate::table::{Data, Digest};
 
 pub use command::Given;
 pub use html::html;
-pub use json::{candidates, json, labels};
+pub use json::{candidates, json, labels, memory};
 pub use markdown::markdown;
 pub use search::params;
 

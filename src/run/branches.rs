@@ -31,15 +31,15 @@ type End<'a, T> = dyn Fn(&[usize], Result<Chain>) -> Vec<T> + Sync + 'a;
 impl General<'_> {
     /// Fits pipelines of the same groups on the training rows. `judge` gets each, by its place,
     /// fitted with the features of all rows as its model saw them, or what a step or the model
-    /// refused; its answers come back in the order of the pipelines.
+    /// refused; its answers come back in the order of the pipelines. Where these branch, `at_once` are worked on at a time.
     pub fn each<T: Send>(
         &self,
         pipelines: &[&Pipeline],
         rows: &Rows,
-        parallel: bool,
+        at_once: usize,
         judge: &Judge<T>,
     ) -> Vec<T> {
-        let walk = Walk { general: self, pipelines, rows, parallel };
+        let walk = Walk { general: self, pipelines, rows, at_once };
         let mut answers = walk.groups(judge);
         answers.sort_by_key(|(i, _)| *i);
         answers.into_iter().map(|(_, answer)| answer).collect()
@@ -50,7 +50,7 @@ struct Walk<'a> {
     general: &'a General<'a>,
     pipelines: &'a [&'a Pipeline],
     rows: &'a Rows,
-    parallel: bool,
+    at_once: usize,
 }
 
 /// A group whose frames are held.
@@ -197,13 +197,20 @@ impl Walk<'_> {
         Ok(Chain { steps, frame })
     }
 
-    /// Works on parts side by side where that pays; the answers keep the order of the parts.
+    /// Works on parts, as many at a time as there may be; the answers keep the order of the parts.
     fn over<P: Send, T: Send>(&self, parts: Vec<P>, work: impl Fn(P) -> Vec<T> + Sync + Send) -> Vec<T> {
-        if self.parallel && parts.len() > 1 {
-            let answers: Vec<Vec<T>> = parts.into_par_iter().map(work).collect();
-            answers.into_iter().flatten().collect()
-        } else {
-            parts.into_iter().flat_map(work).collect()
+        if self.at_once <= 1 || parts.len() <= 1 {
+            return parts.into_iter().flat_map(work).collect();
+        }
+        let mut parts = parts.into_iter();
+        let mut answers: Vec<T> = Vec::new();
+        loop {
+            let together: Vec<P> = parts.by_ref().take(self.at_once).collect();
+            if together.is_empty() {
+                return answers;
+            }
+            let own: Vec<Vec<T>> = together.into_par_iter().map(&work).collect();
+            answers.extend(own.into_iter().flatten());
         }
     }
 }

@@ -191,7 +191,7 @@ impl TwoPass<'_> {
             Ok(Fit { fitted, composed: None, rows_reason: Some(reason.to_owned()) })
         };
         match self.bound.frame() {
-            Ok(frame) => General::new(self.bound, frame).each(pipelines, rows, false, &fit),
+            Ok(frame) => General::new(self.bound, frame).each(pipelines, rows, 1, &fit),
             Err(error) => pipelines.iter().map(|_| Err(error.clone())).collect(),
         }
     }

@@ -253,8 +253,8 @@ pub fn merged(cells: &[Cell], part_of: &[u16], into: usize) -> Vec<Cell> {
 /// For each cell, all others together: the training rows of a partition's folds. By prefixes and
 /// suffixes, without a subtraction.
 pub fn others(cells: &[Cell]) -> Vec<Cell> {
-    let plain = Moments::prefix_suffix(&cells.iter().map(|cell| cell.plain.clone()).collect::<Vec<_>>());
-    let weighted: Option<Vec<Moments>> = cells.iter().map(|cell| cell.weighted.clone()).collect();
+    let plain = Moments::prefix_suffix(&cells.iter().map(|cell| &cell.plain).collect::<Vec<_>>());
+    let weighted: Option<Vec<&Moments>> = cells.iter().map(|cell| cell.weighted.as_ref()).collect();
     let mut weighted = weighted.map(|cells| Moments::prefix_suffix(&cells).into_iter());
     let with = |plain: Moments| Cell {
         plain,

@@ -163,7 +163,7 @@ impl Work<'_> {
                 Ok((folds.collect::<Result<_>>()?, whole.into_iter().flatten().next()))
             }
             None => Ok((
-                self.each_fold(watch, |k| {
+                self.folds_at_once(self.plan.memory.folds, watch, |k| {
                     let general = General::new(self.bound, self.bound.frame()?);
                     let rows = &self.bound.folds[k];
                     let fold = general.fit(chosen.pipeline, &rows.train).and_then(|(fitted, features)| {
@@ -184,12 +184,26 @@ impl Work<'_> {
         watch: &dyn Watch,
         work: impl Fn(usize) -> Result<T> + Sync + Send,
     ) -> Result<Vec<T>> {
+        self.folds_at_once(self.bound.folds.len(), watch, work)
+    }
+
+    /// The same with no more than so many folds at a time.
+    fn folds_at_once<T: Send>(
+        &self,
+        most: usize,
+        watch: &dyn Watch,
+        work: impl Fn(usize) -> Result<T> + Sync + Send,
+    ) -> Result<Vec<T>> {
         let work = |k: usize| if watch.stopped() { Err(stopped()) } else { work(k) };
-        let folds: Vec<_> = if self.plan.parallel {
-            (0..self.bound.folds.len()).into_par_iter().map(work).collect()
-        } else {
-            (0..self.bound.folds.len()).map(work).collect()
-        };
+        let all: Vec<usize> = (0..self.bound.folds.len()).collect();
+        let mut folds: Vec<Result<T>> = Vec::with_capacity(all.len());
+        for together in all.chunks(most.max(1)) {
+            if self.plan.parallel {
+                folds.par_extend(together.par_iter().map(|k| work(*k)));
+            } else {
+                folds.extend(together.iter().map(|k| work(*k)));
+            }
+        }
         folds.into_iter().collect()
     }
 

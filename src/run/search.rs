@@ -11,12 +11,8 @@ use super::{Folds, Scored, Searched, Tried, Truth, Work, stopped, warnings};
 use crate::contract::{Facts, Frame, Prediction};
 use crate::diag::{Code, Diagnostic, Result, Watch};
 use crate::graph::{Candidate, Pipeline, Search};
-use crate::plan::Path;
+use crate::plan::{KEPT_PREDICTIONS, Path};
 use crate::table::Target;
-
-/// Predictions of all candidates up to this many bytes are kept until the winner is known; of more
-/// than that the winner's folds are run again.
-const KEPT: usize = 256 << 20;
 
 /// What a search came to.
 pub struct Found {
@@ -76,7 +72,7 @@ fn worth_keeping(work: &Work, search: &Search) -> bool {
         Target::Classes { labels, .. } => 2 * labels.len() + 1,
     };
     let one = work.bound.x.rows().saturating_mul(8 * outputs);
-    one.saturating_mul(search.candidates.len()) <= KEPT
+    one.saturating_mul(search.candidates.len()) as u64 <= KEPT_PREDICTIONS
 }
 
 /// The trial of all candidates.
@@ -99,7 +95,9 @@ impl Trial<'_> {
         let (two_pass, of_fast) = self.two_pass(&fast_pipelines)?;
         let mut whole: Vec<Option<Fit>> = self.candidates.iter().map(|_| None).collect();
         fast.iter().zip(of_fast).for_each(|(i, fit)| whole[*i] = fit);
-        let general = self.work.each_fold(self.watch, |k| self.general(k, &slow_pipelines))?;
+        let general = self
+            .work
+            .folds_at_once(self.work.plan.memory.folds, self.watch, |k| self.general(k, &slow_pipelines))?;
         let together = |(two_pass, general): (Vec<Judged>, Vec<Judged>)| {
             let own = fast.iter().zip(two_pass).chain(slow.iter().zip(general));
             let mut judged: Vec<(&usize, Judged)> = own.collect();
@@ -166,7 +164,8 @@ impl Trial<'_> {
                 Ok((fitted, prediction))
             })
         };
-        Ok(general.each(pipelines, &fold.train, self.work.plan.parallel, &judge))
+        let at_once = if self.work.plan.parallel { self.work.plan.memory.candidates } else { 1 };
+        Ok(general.each(pipelines, &fold.train, at_once, &judge))
     }
 
     /// Scores what a candidate says of a fold's test rows.

@@ -5,7 +5,7 @@ use super::features;
 use super::vocabulary::{self, UNKNOWN, Vocabulary};
 use crate::contract::{
     Block, Checks, Fault, FittedStep, Frame, Loader, Map, MapColumn, Needs, ParamValue, Params, Saver, State,
-    Stats, Step, Term, Types, Value, choice, params,
+    Stats, Step, Term, Types, Value, Width, choice, params,
 };
 use crate::diag::{Code, Result};
 use crate::table::MISSING;
@@ -114,6 +114,17 @@ impl Step for OneHotEncoder {
 
     fn emits(&self, _input: Types) -> Types {
         Types::NUMBERS
+    }
+
+    /// Of a number only the data know how many values it has.
+    fn width(&self, input: Width) -> Width {
+        const VALUES: usize = 16;
+        let input = input.unpacked();
+        Width {
+            indicators: input.levels + VALUES * input.numbers,
+            groups: input.categories + input.numbers,
+            ..Width::default()
+        }
     }
 
     fn needs(&self) -> Needs {

@@ -7,7 +7,7 @@ use super::features;
 use super::vocabulary::{self, UNKNOWN, Vocabulary};
 use crate::contract::{
     Block, Checks, Fault, FittedStep, Frame, Loader, Map, MapColumn, Needs, ParamValue, Params, Saver, State,
-    Stats, Step, Term, Types, Value, choice, params,
+    Stats, Step, Term, Types, Value, Width, choice, params,
 };
 use crate::diag::{Code, Result};
 
@@ -126,6 +126,10 @@ impl Step for OrdinalEncoder {
             missing: self.encoded_missing_value == nan || self.unknown_value == Some(nan),
             ..Types::NUMBERS
         }
+    }
+
+    fn width(&self, input: Width) -> Width {
+        Width { holey: input.features(), ..Width::of_numbers(input.features()) }
     }
 
     fn needs(&self) -> Needs {

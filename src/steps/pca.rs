@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::features;
 use crate::contract::{
     Block, Checks, Fault, FittedStep, Frame, Loader, Map, MapColumn, Needs, NumberStats, ParamValue, Params,
-    Rng, Saver, State, Stats, Step, Term, Train, Types, Value, choice, params,
+    Rng, Saver, State, Stats, Step, Term, Train, Types, Value, Width, choice, params,
 };
 use crate::diag::{Code, Result};
 use crate::linalg::{BLOCK, Matrix, Principal, linear_many, minka_rank};
@@ -138,6 +138,14 @@ impl Step for PCA {
 
     fn emits(&self, _input: Types) -> Types {
         Types::NUMBERS
+    }
+
+    fn width(&self, input: Width) -> Width {
+        let features = input.features();
+        Width::of_numbers(match self.n_components {
+            Components::Count(count) => count.min(features),
+            Components::All | Components::Share(_) | Components::Mle => features,
+        })
     }
 
     /// The spread tells a constant feature.

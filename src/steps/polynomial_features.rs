@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::features;
 use crate::contract::{
     Block, Checks, Fault, FittedStep, Frame, Loader, Monomials, Needs, ParamValue, Params, Power,
-    PowerColumn, Product, Saver, State, Stats, Step, Types, Value, choice, params,
+    PowerColumn, Product, Saver, State, Stats, Step, Types, Value, Width, choice, params,
 };
 use crate::diag::{Code, Result};
 use crate::linalg::multiply;
@@ -151,6 +151,11 @@ impl Step for PolynomialFeatures {
 
     fn emits(&self, _input: Types) -> Types {
         Types::NUMBERS
+    }
+
+    fn width(&self, input: Width) -> Width {
+        let features = input.features();
+        Width::of_numbers(self.monomials(features).map_or(features, |monomials| monomials.len()))
     }
 
     fn needs(&self) -> Needs {

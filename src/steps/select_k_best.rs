@@ -6,7 +6,7 @@ use super::features;
 use super::selection::{Holes, Selection};
 use crate::contract::{
     Checks, Fault, FittedStep, Frame, Loader, Map, Needs, NumberStats, ParamValue, Params, Saver, State,
-    Stats, Step, TargetStats, Types, Value, choice, params,
+    Stats, Step, TargetStats, Types, Value, Width, choice, params,
 };
 use crate::diag::{Code, Result};
 
@@ -86,6 +86,14 @@ impl Step for SelectKBest {
 
     fn emits(&self, _input: Types) -> Types {
         Types::NUMBERS
+    }
+
+    fn width(&self, input: Width) -> Width {
+        let features = input.features();
+        Width::of_numbers(match self.k {
+            Count::Best(k) => k.min(features),
+            Count::All => features,
+        })
     }
 
     /// The spread tells a constant feature.

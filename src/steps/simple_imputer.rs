@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::features;
 use crate::contract::{
     Block, Checks, Fault, FittedStep, Frame, Loader, Map, MapColumn, Needs, NumberStats, ParamValue, Params,
-    Saver, State, Stats, Step, Summary, Term, Types, Value, choice, params,
+    Saver, State, Stats, Step, Summary, Term, Types, Value, Width, choice, params,
 };
 use crate::diag::{Code, Diagnostic, Result};
 use crate::table::{Levels, MISSING};
@@ -109,6 +109,12 @@ impl Step for SimpleImputer {
 
     fn emits(&self, input: Types) -> Types {
         Types { numbers: input.numbers || self.add_indicator, missing: false, ..input }
+    }
+
+    fn width(&self, input: Width) -> Width {
+        let indicators = if self.add_indicator { input.holey } else { 0 };
+        let input = input.unpacked();
+        Width { numbers: input.numbers + indicators, holey: 0, ..input }
     }
 
     fn needs(&self) -> Needs {

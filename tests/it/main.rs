@@ -21,6 +21,7 @@ mod fuzz;
 mod inner_folds;
 mod kills;
 mod layouts;
+mod memory;
 mod metrics;
 mod models;
 mod nist;

@@ -17,7 +17,7 @@ pub fn section(report: &Report) -> String {
     }
     let more = if plan.iterates { " and one in every iteration of the model" } else { "" };
     let passes = counted_passes(plan.passes);
-    pairs.push(("Work", format!("{passes} over the table{more}, about {}", bytes(plan.bytes))));
+    pairs.push(("Work", format!("{passes} over the table{more}, about {}", bytes(plan.memory.bytes))));
     let row = |step: &crate::plan::StepPlan| {
         format!(
             "<tr><th scope=\"row\" class=\"name\"><code>{}</code></th><td>{}</td><td class=\"nowrap\">{}</td><td>{}</td></tr>\n",
