@@ -214,7 +214,8 @@ mod tests {
 
     /// 20,000 values in 5 contiguous cells, every seventh missing.
     fn column() -> (Vec<f64>, Vec<u16>) {
-        let value = |i: usize| if i.is_multiple_of(7) { f64::NAN } else { ((i * 7919) % 20_011) as f64 - 9_000.0 };
+        let value =
+            |i: usize| if i.is_multiple_of(7) { f64::NAN } else { ((i * 7919) % 20_011) as f64 - 9_000.0 };
         ((0..20_000).map(value).collect(), (0..20_000).map(|i| (i / 4_000) as u16).collect())
     }
 
