@@ -51,7 +51,7 @@ fn json_tables() {
 
 #[test]
 fn artifacts() {
-    let seeds = samples(&["corpus/artifact", "formats/artifact-1"], &["safetensors"]);
+    let seeds = samples(&["corpus/artifact", "formats/artifact-1", "formats/artifact-2"], &["safetensors"]);
     let (accepted, refused) =
         explore("artifact", artifact, &seeds, ARTIFACTS, |dice, input, _| mutation::artifact(dice, &input));
     assert!(accepted * 50 > refused && refused > accepted, "{accepted} accepted, {refused} refused");
