@@ -25,7 +25,11 @@ const ARTIFACTS: u64 = 20_000;
 
 #[test]
 fn pipelines() {
-    let seeds = [&["it/invalid", "golden/pipelines", "corpus/pipeline"][..], &["../pipelines"]].concat();
+    let seeds = [
+        &["it/invalid", "it/invalid/components", "golden/pipelines", "corpus/pipeline"][..],
+        &["../pipelines"],
+    ]
+    .concat();
     let seeds = samples(&seeds, &["yaml"]);
     let (accepted, refused) = explore("pipeline", pipeline, &seeds, PIPELINES, |dice, input, other| {
         mutation::bytes(dice, input, other, &YAML)
