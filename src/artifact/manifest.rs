@@ -29,6 +29,9 @@ pub struct Manifest {
     pub classes: Option<Labels>,
     /// Steps and model by class.
     pub structure: Structure,
+    /// What a search chose, where there was one; since format 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<Search>,
     /// The features as the model sees them.
     pub features: Vec<String>,
     /// The mean score of every metric over the folds.
@@ -53,6 +56,20 @@ pub struct Category {
 pub struct Labels {
     /// The sorted labels.
     pub levels: Levels,
+}
+
+/// What a search chose: the parameters of the pipeline that was published.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Search {
+    /// The class of the search.
+    pub class: String,
+    /// How many candidates there were.
+    pub candidates: usize,
+    /// What the best one sets, by address.
+    pub best_params: serde_json::Map<String, serde_json::Value>,
+    /// Its mean score by the first metric.
+    pub best_score: f64,
 }
 
 /// Steps and model by class, in order.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use safetensors::Dtype;
 use safetensors::tensor::{TensorView, serialize};
 
-use super::manifest::{Category, GroupStructure, Labels, Manifest, NodeStructure, Structure};
+use super::manifest::{Category, GroupStructure, Labels, Manifest, NodeStructure, Search, Structure};
 use crate::contract::{Saver, Tensor};
 use crate::diag::{Code, Result};
 use crate::plan::Bound;
@@ -92,10 +92,23 @@ fn manifest(bound: &Bound, outcome: &Outcome, state: BTreeMap<String, serde_json
         target: bound.graph.target.shown.clone(),
         classes,
         structure: structure(&outcome.fitted),
+        search: search(bound, outcome),
         features: outcome.fitted.names.clone(),
         scores: scores.collect(),
         state,
     }
+}
+
+/// What the search chose, if there was one.
+fn search(bound: &Bound, outcome: &Outcome) -> Option<Search> {
+    let (search, found) = (bound.graph.search.as_ref()?, outcome.search.as_ref()?);
+    let best = search.candidates.get(found.best)?;
+    Some(Search {
+        class: search.class.to_owned(),
+        candidates: search.candidates.len(),
+        best_params: best.params_json(),
+        best_score: found.tried.get(found.best)?.mean?,
+    })
 }
 
 fn structure(fitted: &Fitted) -> Structure {
