@@ -3,6 +3,7 @@
 
 mod data;
 mod lock;
+mod prepared;
 mod publish;
 mod verify;
 
@@ -14,6 +15,7 @@ use serde_json::Value;
 
 pub use data::{Loaded, load};
 pub use lock::Lock;
+pub use prepared::{Prepared, prepare};
 pub use verify::parse_part;
 
 use crate::diag::{Code, Diagnostic, Result, Veil, Watch};
@@ -86,11 +88,13 @@ fn carry_out(
     })?;
     opened.cover(&mut loaded.warnings);
     let read_s = reading.elapsed().as_secs_f64();
-    let bound = within(threads, reads_files(graph), || plan::bind(graph, &loaded.table))?;
-    loaded.refuse_suspects(&bound)?;
+    let mut prepared = within(threads, reads_files(graph), || prepare(graph, loaded))?;
+    let bound = within(threads, reads_files(graph), || prepared.bind(graph))?;
     let plan = plan::plan_within(&bound, options.path, &limits(options))?;
-    let (mut outcome, timing) = within(threads, plan.parallel, || run::run(&bound, &plan, watch))?;
+    let (mut outcome, timing) = within(threads, plan.parallel, || run::run(&bound, &plan, watch))
+        .map_err(|error| prepared.retold(error))?;
     opened.cover(&mut outcome.warnings);
+    let loaded = &mut prepared.loaded;
     if loaded.table.is_streamed() && !bound.x.is_streamed() {
         let mib = bound.x.bytes() >> 20;
         let message =
@@ -107,7 +111,7 @@ fn carry_out(
         total: None,
     };
     let artifact = crate::artifact::write(&bound, &outcome)?;
-    let lock = Lock::of(&bound, &loaded, &outcome, &artifact);
+    let lock = Lock::of(&bound, &prepared, &outcome, &artifact);
     if options.locked {
         lock.compare(&Lock::read(&lock::path(file))?)?;
     }
@@ -123,7 +127,7 @@ fn carry_out(
         bound: &bound,
         plan: &plan,
         outcome: &outcome,
-        loaded: &loaded,
+        prepared: &prepared,
         artifact: &artifact,
         veil: &opened.veil,
         timing,
@@ -147,7 +151,7 @@ pub fn plan<T>(
     graph: &Graph,
     options: &Options,
     watch: &dyn Watch,
-    tell: impl FnOnce(&Bound, &Plan, &Loaded) -> T,
+    tell: impl FnOnce(&Bound, &Plan, &Prepared) -> T,
 ) -> Result<T> {
     let opened = Opened::new(options, graph)?;
     let threads = threads(options);
@@ -155,10 +159,10 @@ pub fn plan<T>(
         let loaded = within(threads, reads_files(graph), || {
             data::load_within(graph, &*opened.keys, watch, in_memory(options))
         })?;
-        let bound = within(threads, reads_files(graph), || plan::bind(graph, &loaded.table))?;
-        loaded.refuse_suspects(&bound)?;
+        let prepared = within(threads, reads_files(graph), || prepare(graph, loaded))?;
+        let bound = within(threads, reads_files(graph), || prepared.bind(graph))?;
         let plan = plan::plan_within(&bound, options.path, &limits(options))?;
-        Ok(tell(&bound, &plan, &loaded))
+        Ok(tell(&bound, &plan, &prepared))
     };
     planned().map_err(|error: Diagnostic| opened.veil.diagnostic(error))
 }
