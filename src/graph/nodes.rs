@@ -165,6 +165,11 @@ impl Candidate {
         let set: Vec<_> = self.params.iter().map(|(address, value)| format!("{address}={value}")).collect();
         if set.is_empty() { "as written".to_owned() } else { set.join(", ") }
     }
+
+    /// What was set, by address, as JSON.
+    pub fn params_json(&self) -> serde_json::Map<String, serde_json::Value> {
+        self.params.iter().map(|(address, value)| (address.clone(), value.json())).collect()
+    }
 }
 
 /// The pipelines among which the scores decide.

@@ -85,7 +85,7 @@ impl SearchLock {
         let pieces: Vec<Vec<u8>> = searched.tried.iter().map(bytes).collect();
         Self {
             candidates: searched.tried.len(),
-            best_params: crate::report::params(best),
+            best_params: best.params_json().into(),
             sha256: Digest::of_pieces(pieces.iter().map(Vec::as_slice)),
         }
     }

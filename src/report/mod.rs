@@ -18,7 +18,6 @@ pub use command::Given;
 pub use html::html;
 pub use json::{candidates, cleaning, json, labels, memory};
 pub use markdown::markdown;
-pub use search::params;
 
 /// Everything that a report tells of a run.
 pub struct Report<'a> {

@@ -59,6 +59,8 @@ pub struct Spec {
     pub output: Output,
     /// What came from the environment.
     pub veil: Veil,
+    /// Whether a component or a column group could not be read and is left out.
+    pub lost: bool,
 }
 
 const FILE: Keys = Keys {
@@ -137,6 +139,7 @@ impl Reader<'_> {
             search: value(entries, "search").and_then(|node| self.component(node, "a search")),
             output,
             veil: Veil::default(),
+            lost: self.lost,
             span,
         };
         self.check_columns(&spec);
