@@ -43,6 +43,7 @@ mod secrets;
 mod server;
 mod shared_rows;
 mod shifts;
+mod shown;
 mod step_tables;
 mod steps;
 mod store_faults;
