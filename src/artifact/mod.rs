@@ -5,9 +5,12 @@ mod manifest;
 mod read;
 mod write;
 
-pub use manifest::{Category, Labels, Manifest, Structure};
+pub use manifest::{Category, Labels, Manifest, Search, Structure};
 pub use read::{Artifact, read};
 pub use write::write;
 
 /// The form of the artifact. A change of it brings a new number, and old ones are still read.
-pub const FORMAT: &str = "pipefit.artifact/1";
+pub const FORMAT: &str = "pipefit.artifact/2";
+
+/// The form of version 0.1.0, whose manifest says nothing of a search, of cleaning and of what is expected.
+const FIRST_FORMAT: &str = "pipefit.artifact/1";

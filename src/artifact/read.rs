@@ -7,6 +7,7 @@ use safetensors::{Dtype, SafeTensors};
 
 use super::manifest::{Manifest, NodeStructure};
 use super::write::group_name;
+use super::{FIRST_FORMAT, FORMAT};
 use crate::contract::{Frame, Loader, Tensor};
 use crate::diag::{Code, Diagnostic, Result};
 use crate::run::{Fitted, FittedGroup, FittedNode, FittedSteps};
@@ -43,15 +44,23 @@ pub fn read(bytes: &[u8]) -> Result<Artifact> {
     let form: serde_json::Value = serde_json::from_str(text)
         .map_err(|error| damaged(&format!("has a manifest that is no JSON: {error}")))?;
     let format = form.get("format").and_then(serde_json::Value::as_str).unwrap_or_default();
-    if format != super::FORMAT {
-        let message =
-            format!("the artifact has the format `{format}`; this version reads `{}`", super::FORMAT);
+    if ![FIRST_FORMAT, FORMAT].contains(&format) {
+        let message = format!(
+            "the artifact has the format `{format}`; this version reads `{FORMAT}` and `{FIRST_FORMAT}`"
+        );
         return Err(Code::Damaged
             .error(message)
             .help("use the version of pipefit that wrote it, or a newer one"));
     }
     let mut manifest: Manifest = serde_json::from_value(form)
         .map_err(|error| damaged(&format!("has a manifest of another form: {error}")))?;
+    let newer = manifest.search.is_some() || !manifest.clean.is_empty() || !manifest.expect.is_empty();
+    if manifest.format == FIRST_FORMAT && newer {
+        return Err(damaged("has a manifest of another form: a part of it is newer than its format"));
+    }
+    if let Some(what) = manifest.disagreement() {
+        return Err(damaged(what));
+    }
     let tensors = SafeTensors::deserialize(bytes).map_err(not_safetensors)?;
     let tensors = tensors.iter().map(|(name, view)| Ok((name.to_owned(), tensor(name, &view)?)));
     let tensors = tensors.collect::<Result<BTreeMap<_, _>>>()?;

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use safetensors::Dtype;
 use safetensors::tensor::{TensorView, serialize};
 
-use super::manifest::{Category, GroupStructure, Labels, Manifest, NodeStructure, Structure};
+use super::manifest::{Category, GroupStructure, Labels, Manifest, NodeStructure, Search, Structure};
 use crate::contract::{Saver, Tensor};
 use crate::diag::{Code, Result};
+use crate::expect::Rule;
 use crate::plan::Bound;
 use crate::run::{Fitted, FittedGroup, FittedNode, Outcome};
 use crate::table::Target;
@@ -92,10 +93,31 @@ fn manifest(bound: &Bound, outcome: &Outcome, state: BTreeMap<String, serde_json
         target: bound.graph.target.shown.clone(),
         classes,
         structure: structure(&outcome.fitted),
+        search: search(bound, outcome),
+        clean: bound.lanes.clone(),
+        expect: expected(bound),
         features: outcome.fitted.names.clone(),
         scores: scores.collect(),
         state,
     }
+}
+
+/// What is expected of the features.
+fn expected(bound: &Bound) -> Vec<Rule> {
+    let rules = bound.graph.expect.iter().flat_map(|expect| &expect.columns);
+    rules.filter(|rule| bound.x.schema().index(&rule.column).is_some()).cloned().collect()
+}
+
+/// What the search chose, if there was one.
+fn search(bound: &Bound, outcome: &Outcome) -> Option<Search> {
+    let (search, found) = (bound.graph.search.as_ref()?, outcome.search.as_ref()?);
+    let best = search.candidates.get(found.best)?;
+    Some(Search {
+        class: search.class.to_owned(),
+        candidates: search.candidates.len(),
+        best_params: best.params_json(),
+        best_score: found.tried.get(found.best)?.mean?,
+    })
 }
 
 fn structure(fitted: &Fitted) -> Structure {

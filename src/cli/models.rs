@@ -88,7 +88,7 @@ fn show(reference: &str, registry: &Registry, output: &Output) -> Result<()> {
             "class": artifact.fitted.class, "features": names, "coef": coef, "intercept": facts.intercept,
             "classes": facts.classes.as_deref().map(report::labels),
             "facts": facts.more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect::<Map<_, _>>(),
-            "file": artifact.manifest.file,
+            "search": artifact.manifest.search, "file": artifact.manifest.file,
         }));
         return Ok(());
     }
@@ -100,13 +100,14 @@ fn show(reference: &str, registry: &Registry, output: &Output) -> Result<()> {
     text.push_str(&format!("  scores   {}\n", scores(version)));
     let aliases: Vec<_> = model.aliases.iter().map(|(alias, number)| format!("{alias} {number}")).collect();
     text.push_str(&format!("  aliases  {}\n", aliases.join(", ")));
+    if let Some(search) = &artifact.manifest.search {
+        text.push_str(&format!("  search   {}, the best of {}\n", search.class, search.candidates));
+        text.push_str(&listed(search.best_params.iter()));
+    }
     if !facts.more.is_empty() {
         text.push_str("  facts\n");
     }
-    let width = facts.more.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    for (name, value) in &facts.more {
-        text.push_str(&format!("    {name:width$} {}\n", shortened(value)));
-    }
+    text.push_str(&listed(facts.more.iter().map(|(name, value)| (name, value))));
     if let Some(coef) = &facts.coef {
         text.push_str("  coefficients\n");
         let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max("(intercept)".len());
@@ -119,6 +120,12 @@ fn show(reference: &str, registry: &Registry, output: &Output) -> Result<()> {
     }
     output.answer(&text);
     Ok(())
+}
+
+/// Names and values, one a line.
+fn listed<'a, N: AsRef<str>>(pairs: impl Iterator<Item = (N, &'a Value)> + Clone) -> String {
+    let width = pairs.clone().map(|(name, _)| name.as_ref().len()).max().unwrap_or(0);
+    pairs.map(|(name, value)| format!("    {:width$} {}\n", name.as_ref(), shortened(value))).collect()
 }
 
 /// A value on a line: a path of penalties has hundreds of numbers.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::diag::without_passwords;
+
 /// A parameter's value without its place in a file.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
@@ -28,6 +30,20 @@ impl Value {
             Value::Int(value) => Some(*value as f64),
             Value::Float(value) => Some(*value),
             _ => None,
+        }
+    }
+
+    /// As JSON. An infinite number is the text that a file has for it, and a password in a text is covered.
+    pub fn json(&self) -> serde_json::Value {
+        match self {
+            Value::Null => serde_json::Value::Null,
+            Value::Bool(value) => (*value).into(),
+            Value::Int(value) => (*value).into(),
+            Value::Float(number) if number.is_finite() => (*number).into(),
+            Value::Float(_) => self.to_string().into(),
+            Value::Text(text) => without_passwords(text).into(),
+            Value::List(items) => items.iter().map(Value::json).collect(),
+            Value::Map(entries) => entries.iter().map(|(key, value)| (key.clone(), value.json())).collect(),
         }
     }
 

@@ -2,14 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use super::draft::{Draft, Made};
 use super::nodes::{
-    ColumnName, Graph, Group, ModelNode, Origin, OutputNode, Pipeline, Selector, SourceNode, StepNode,
-    StoreNode,
+    ColumnName, Graph, Group, ModelNode, Origin, OutputNode, Selector, SourceNode, StepNode, StoreNode,
 };
 use super::types;
 use super::{lookup, search};
+use crate::clean;
 use crate::contract::erased::{AnyModel, AnySplitter};
-use crate::contract::{Metric, Task, Value};
+use crate::contract::{Metric, Task, Types, Value};
 use crate::diag::{Code, Diagnostic, Span, Veil, suggest};
 use crate::metrics;
 use crate::spec::{self, Cv, Preprocess, Remainder, SourceSection, Spec, Text, Written};
@@ -28,23 +29,26 @@ pub fn read(path: &Path, overrides: &[String]) -> (Option<Graph>, Vec<Diagnostic
 
 /// Checks what was written; what is wrong goes to `problems`.
 pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
-    let groups = groups(&spec.preprocess, &spec.span, problems);
-    let select = chain(&spec.select, "select", problems);
-    let model = spec.model.as_ref().and_then(|written| Some((written, lookup::model(written, problems)?)));
-    let task = model.as_ref().map(|(_, model)| model.task());
-    let splitter = splitter(&spec.cv, model.as_ref().map(|(_, model)| &**model), problems);
-    let scoring = scoring(spec, model.as_ref().map(|(_, model)| &**model), problems);
-    let (written, model) = model?;
-    if let Some(weight) = &spec.roles.weight
+    let draft = draft(spec, problems);
+    let model = draft.model.as_ref().map(|node| &*node.model);
+    let task = model.map(AnyModel::task);
+    let splitter = splitter(&spec.cv, model, problems);
+    let scoring = scoring(spec, model, problems);
+    if let (Some(weight), Some(model)) = (&spec.roles.weight, model)
         && !model.takes_weights()
     {
         let message = format!("`{}` takes no sample weights", model.name());
         let help = "leave out `roles.weight`, or use another model";
         problems.push(Code::Conflict.error(message).at(&weight.span).help(help));
     }
+    let known = known_types(spec, &draft);
+    problems.extend(types::check_draft(&draft, &known));
+    let search = spec.search.as_ref().map(|written| search::search(written, spec, &draft, &known, problems));
+    // Everything was judged; from here on the graph needs its parts.
+    let pipeline = draft.pipeline()?;
     let (splitter, splitter_reason) = splitter?;
     let (origin, text) = origin(&spec.source)?;
-    let mut graph = Graph {
+    Some(Graph {
         name: spec.name.value.clone(),
         seed: spec.seed,
         store: store(spec),
@@ -57,30 +61,28 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
             columns: spec.source.columns.as_ref().map(|columns| columns.iter().map(column).collect()),
             schema: spec.schema.iter().map(|(name, kind)| (column(name), *kind)).collect(),
             label: (task == Some(Task::Classification))
-                .then(|| spec.target.as_ref().map(|target| target.value.clone()))
+                .then(|| {
+                    spec.target
+                        .as_ref()
+                        .map(|target| clean::name_before(&spec.clean, &target.value).to_owned())
+                })
                 .flatten(),
         },
+        clean: spec.clean.clone(),
+        expect: spec.expect.clone(),
         target: column(spec.target.as_ref()?),
         ids: spec.roles.id.iter().map(column).collect(),
         weight: spec.roles.weight.as_ref().map(column),
-        pipeline: Pipeline {
-            groups,
-            select,
-            model: ModelNode {
-                name: model.name().to_lowercase(),
-                model: model.into(),
-                span: written.span.clone(),
-            },
+        scoring_spans: match &spec.scoring[..] {
+            [] => vec![pipeline.model.span.clone()],
+            names => names.iter().map(|name| name.span.clone()).collect(),
         },
-        search: None,
+        pipeline,
+        search: search.flatten(),
         splitter,
         splitter_reason,
         cv_span: cv_span(&spec.cv),
         scoring: scoring?,
-        scoring_spans: match &spec.scoring[..] {
-            [] => vec![written.span.clone()],
-            names => names.iter().map(|name| name.span.clone()).collect(),
-        },
         output: OutputNode {
             artifact: spec.output.artifact.value.clone(),
             dir: spec.output.dir.as_ref().map_or_else(|| PathBuf::from("artifacts"), |dir| dir.path.clone()),
@@ -88,13 +90,23 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
         },
         resolved: spec.resolved(),
         veil: veil(spec),
-    };
-    let known = known_types(&graph);
-    problems.extend(types::check(&graph.pipeline, &known));
-    if let Some(written) = &spec.search {
-        graph.search = search::search(written, spec, &graph.pipeline, &known, problems);
+    })
+}
+
+/// The components that are written.
+fn draft(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Draft {
+    let mut made = Made { problems, unmade: Vec::new() };
+    let groups = groups(&spec.preprocess, &spec.span, &mut made);
+    let select = chain(&spec.select, "select", &mut made);
+    let model = spec.model.as_ref().and_then(|written| {
+        let model = lookup::model(written, made.problems)?;
+        let name = model.name().to_lowercase();
+        Some(ModelNode { name, model: model.into(), span: written.span.clone() })
+    });
+    if model.is_none() {
+        made.unmade.push("model".to_owned());
     }
-    Some(graph)
+    Draft { groups, select, model, unmade: made.unmade, lost: spec.lost }
 }
 
 fn store(spec: &Spec) -> Option<StoreNode> {
@@ -138,11 +150,11 @@ fn column(name: &Text) -> ColumnName {
 }
 
 /// The types of each group's columns, as far as the file tells: by the group's types, or by
-/// `schema` for all of its names.
-fn known_types(graph: &Graph) -> Vec<Option<crate::contract::Types>> {
-    let kind_of = |name: &String| {
-        graph.source.schema.iter().find(|(column, _)| column.name == *name).map(|(_, kind)| *kind)
-    };
+/// `schema` and `clean` for all of its names.
+fn known_types(spec: &Spec, draft: &Draft) -> Vec<Option<Types>> {
+    let read = spec.schema.iter().map(|(column, kind)| (column.value.clone(), *kind)).collect();
+    let after = clean::kinds_after(&spec.clean, read);
+    let kind_of = |name: &String| after.get(name).copied();
     let known = |group: &Group| match &group.selector {
         Selector::Chosen { kinds, .. } if !kinds.is_empty() => Some(types::of_kinds(kinds.iter().copied())),
         Selector::Chosen { names, .. } if !names.is_empty() => {
@@ -151,20 +163,20 @@ fn known_types(graph: &Graph) -> Vec<Option<crate::contract::Types>> {
         }
         _ => None,
     };
-    graph.pipeline.groups.iter().map(known).collect()
+    draft.groups.iter().map(known).collect()
 }
 
 /// The groups of `preprocess`.
-fn groups(preprocess: &Preprocess, file: &Span, problems: &mut Vec<Diagnostic>) -> Vec<Group> {
+fn groups(preprocess: &Preprocess, file: &Span, made: &mut Made) -> Vec<Group> {
     let plain = |steps| vec![Group { name: None, selector: Selector::All, steps, span: file.clone() }];
     match preprocess {
         Preprocess::None => plain(Vec::new()),
-        Preprocess::Steps(steps) => plain(chain(steps, "preprocess", problems)),
-        Preprocess::Auto(span) => auto(span, problems),
+        Preprocess::Steps(steps) => plain(chain(steps, "preprocess", made)),
+        Preprocess::Auto(span) => auto(span, made),
         Preprocess::Groups { groups, remainder, span } => {
             let mut checked: Vec<Group> = Vec::new();
             for group in groups {
-                let steps = chain(&group.steps, &format!("preprocess__{}", group.name), problems);
+                let steps = chain(&group.steps, &format!("preprocess__{}", group.name), made);
                 let selector = selector(&group.columns);
                 checked.push(Group {
                     name: Some(group.name.clone()),
@@ -188,7 +200,7 @@ fn groups(preprocess: &Preprocess, file: &Span, problems: &mut Vec<Diagnostic>) 
 }
 
 /// `preprocess: auto`: numbers are imputed and scaled, categories imputed and one-hot encoded.
-fn auto(span: &Span, problems: &mut Vec<Diagnostic>) -> Vec<Group> {
+fn auto(span: &Span, made: &mut Made) -> Vec<Group> {
     let written = |name: &str, parameters: &[(&str, &str)]| {
         let node = |text: &str| yaml::Node::new(span.clone(), yaml::Value::Text(text.to_owned()));
         let parameters = parameters.iter().map(|(name, text)| ((*name).to_owned(), span.clone(), node(text)));
@@ -202,7 +214,7 @@ fn auto(span: &Span, problems: &mut Vec<Diagnostic>) -> Vec<Group> {
     let mut group = |name: &str, kinds: &[Kind], steps: &[Written]| Group {
         name: Some(name.to_owned()),
         selector: Selector::Chosen { kinds: kinds.to_vec(), names: Vec::new(), except: Vec::new() },
-        steps: chain(steps, &format!("preprocess__{name}"), problems),
+        steps: chain(steps, &format!("preprocess__{name}"), made),
         span: span.clone(),
     };
     vec![group("num", &[Kind::Number, Kind::Bool], &num), group("cat", &[Kind::Category], &cat)]
@@ -218,22 +230,22 @@ fn selector(columns: &spec::Selector) -> Selector {
 }
 
 /// Steps of one list, named as `make_pipeline` names them: repeated classes are numbered.
-fn chain(steps: &[Written], address: &str, problems: &mut Vec<Diagnostic>) -> Vec<StepNode> {
+fn chain(steps: &[Written], address: &str, made: &mut Made) -> Vec<StepNode> {
     let mut nodes = Vec::new();
     for (i, written) in steps.iter().enumerate() {
-        let Some(step) = lookup::step(written, problems) else { continue };
         let same = |other: &&Written| other.name == written.name;
         let name = written.name.to_lowercase();
         let name = match steps.iter().filter(same).count() {
             1 => name,
             _ => format!("{name}-{}", steps[..=i].iter().filter(same).count()),
         };
-        nodes.push(StepNode {
-            address: format!("{address}__{name}"),
-            name,
-            step: step.into(),
-            span: written.span.clone(),
-        });
+        let address = format!("{address}__{name}");
+        match lookup::step(written, made.problems) {
+            Some(step) => {
+                nodes.push(StepNode { address, name, step: step.into(), span: written.span.clone() });
+            }
+            None => made.unmade.push(address),
+        }
     }
     nodes
 }

@@ -1,8 +1,9 @@
 //! Names become components: looks a class up, sets its parameters, and reports every problem at the
 //! place where it was written.
 
+use super::advice::advice;
 use crate::contract::erased::{AnyModel, AnyParams, AnySplitter, AnyStep};
-use crate::contract::{Fault, Value};
+use crate::contract::{Fault, Param, Value};
 use crate::diag::{Code, Diagnostic, Span, suggest};
 use crate::spec::Written;
 use crate::yaml;
@@ -18,7 +19,8 @@ struct Room<K: ?Sized + 'static> {
     known_elsewhere: fn(&str) -> bool,
 }
 
-/// The step that was written.
+/// The step that was written, if there is one of this name; a parameter that cannot be set keeps its default, and the problem
+/// is reported.
 pub fn step(written: &Written, problems: &mut Vec<Diagnostic>) -> Option<Box<dyn AnyStep>> {
     let room = Room {
         what: "step",
@@ -28,11 +30,11 @@ pub fn step(written: &Written, problems: &mut Vec<Diagnostic>) -> Option<Box<dyn
     };
     let kind = room.find(written, |kind| kind.name(), problems)?;
     let mut made = kind.make();
-    fill(made.as_mut(), kind.parameters().iter().map(|p| p.name), kind.without_effect(), written, problems)
-        .then_some(made)
+    fill(made.as_mut(), &kind.parameters(), kind.without_effect(), written, problems);
+    Some(made)
 }
 
-/// The model that was written.
+/// As [`step`], the model that was written.
 pub fn model(written: &Written, problems: &mut Vec<Diagnostic>) -> Option<Box<dyn AnyModel>> {
     let room = Room {
         what: "model",
@@ -42,11 +44,11 @@ pub fn model(written: &Written, problems: &mut Vec<Diagnostic>) -> Option<Box<dy
     };
     let kind = room.find(written, |kind| kind.name(), problems)?;
     let mut made = kind.make();
-    fill(made.as_mut(), kind.parameters().iter().map(|p| p.name), kind.without_effect(), written, problems)
-        .then_some(made)
+    fill(made.as_mut(), &kind.parameters(), kind.without_effect(), written, problems);
+    Some(made)
 }
 
-/// The splitter that was written.
+/// As [`step`], the splitter that was written.
 pub fn splitter(written: &Written, problems: &mut Vec<Diagnostic>) -> Option<Box<dyn AnySplitter>> {
     let room = Room {
         what: "splitter",
@@ -56,8 +58,8 @@ pub fn splitter(written: &Written, problems: &mut Vec<Diagnostic>) -> Option<Box
     };
     let kind = room.find(written, |kind| kind.name(), problems)?;
     let mut made = kind.make();
-    fill(made.as_mut(), kind.parameters().iter().map(|p| p.name), kind.without_effect(), written, problems)
-        .then_some(made)
+    fill(made.as_mut(), &kind.parameters(), kind.without_effect(), written, problems);
+    Some(made)
 }
 
 impl<K: ?Sized> Room<K> {
@@ -117,30 +119,26 @@ fn elsewhere(name: &str) -> Option<&'static str> {
     }
 }
 
-/// Sets the parameters that were written. Whether all is well; what is not goes to `problems`.
+/// Sets the parameters that were written. What is wrong goes to `problems`.
 fn fill<T: AnyParams + ?Sized>(
     made: &mut T,
-    names: impl Iterator<Item = &'static str> + Clone,
+    parameters: &[Param],
     idle: &[&'static str],
     written: &Written,
     problems: &mut Vec<Diagnostic>,
-) -> bool {
-    let before = problems.iter().filter(|problem| is_error(problem)).count();
+) {
     for parameter in &written.parameters {
-        problems.extend(set(made, names.clone(), idle, parameter));
+        problems.extend(set(made, parameters, idle, parameter));
     }
-    for fault in made.check() {
-        let at = fault.parameter.and_then(|name| written.parameters.iter().find(|(own, ..)| own == name));
-        let span = at.map_or(&written.span, |(_, _, node)| &node.span);
-        problems.push(bad_value(fault).at(span));
-    }
-    problems.iter().filter(|problem| is_error(problem)).count() == before
+    let given: Vec<_> =
+        written.parameters.iter().map(|(name, _, node)| (name.as_str(), &written.span, node)).collect();
+    problems.extend(check(made, parameters, &written.span, &given));
 }
 
 /// Sets one parameter: its name, the place of the name, its value. Gives what is to be said of it.
 pub fn set<T: AnyParams + ?Sized>(
     made: &mut T,
-    names: impl Iterator<Item = &'static str>,
+    parameters: &[Param],
     idle: &[&'static str],
     (name, span, node): &(String, Span, yaml::Node),
 ) -> Vec<Diagnostic> {
@@ -158,35 +156,50 @@ pub fn set<T: AnyParams + ?Sized>(
             });
             idle.into_iter().chain(deprecated).collect()
         }
-        Ok(_) => vec![unknown_parameter(class, name, span, names)],
-        Err(fault) => vec![bad_value(fault).at(&node.span)],
+        Ok(_) => vec![unknown_parameter(class, name, span, parameters)],
+        Err(fault) => vec![bad_value(made, fault, parameters, &node.span, &value(node))],
     }
 }
 
-fn is_error(problem: &Diagnostic) -> bool {
-    problem.severity() == crate::diag::Severity::Error
+/// What is wrong between parameters, of which these are written, each told at its value, or at `whole`.
+pub fn check<T: AnyParams + ?Sized>(
+    made: &mut T,
+    parameters: &[Param],
+    whole: &Span,
+    written: &[(&str, &Span, &yaml::Node)],
+) -> Vec<Diagnostic> {
+    let faults = made.check();
+    let told = |fault: Fault| {
+        let at = fault.parameter.and_then(|name| written.iter().find(|(own, ..)| *own == name));
+        let (span, given) = at.map_or((whole, Value::Null), |(_, _, node)| (&node.span, value(node)));
+        bad_value(made, fault, parameters, span, &given)
+    };
+    faults.into_iter().map(told).collect()
 }
 
 /// The problem of a parameter's value.
-pub fn bad_value(fault: Fault) -> Diagnostic {
-    let problem = Code::BadValue.error(fault.message);
-    match fault.help {
+fn bad_value<T: AnyParams + ?Sized>(
+    made: &mut T,
+    fault: Fault,
+    parameters: &[Param],
+    span: &Span,
+    given: &Value,
+) -> Diagnostic {
+    let param = parameters.iter().find(|param| Some(param.name) == fault.parameter);
+    let help = param.map(|param| advice(made, &fault, param, given)).or_else(|| fault.help.clone());
+    let problem = Code::BadValue.error(fault.message).at(span);
+    match help {
         Some(help) => problem.help(help),
         None => problem,
     }
 }
 
-fn unknown_parameter(
-    class: &str,
-    name: &str,
-    span: &Span,
-    names: impl Iterator<Item = &'static str>,
-) -> Diagnostic {
+fn unknown_parameter(class: &str, name: &str, span: &Span, parameters: &[Param]) -> Diagnostic {
     if let Some(today) = removed(class, name) {
         let message = format!("`{name}` of `{class}` was removed from scikit-learn");
         return Code::Removed.error(message).at(span).help(today);
     }
-    let names: Vec<_> = names.collect();
+    let names: Vec<_> = parameters.iter().map(|param| param.name).collect();
     let help = match suggest(name, names.iter().copied()) {
         Some(near) => format!("did you mean `{near}`? `pipefit explain {class}` lists the parameters"),
         None if names.is_empty() => format!("`{class}` has no parameters"),
@@ -255,6 +268,6 @@ mod tests {
         let parameters = vec![("max_iter".to_owned(), span.clone(), node)];
         let written = Written { name: "LogisticRegression".into(), span, parameters };
         let mut problems = Vec::new();
-        assert!(model(&written, &mut problems).is_none() && problems.len() == 1, "{problems:?}");
+        assert!(model(&written, &mut problems).is_some() && problems.len() == 1, "{problems:?}");
     }
 }

@@ -1,6 +1,8 @@
 //! The checked file: names become components, with types on the edges; no data.
 
+mod advice;
 mod build;
+mod draft;
 mod drawing;
 mod lookup;
 mod nodes;

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::clean::Operation;
 use crate::contract::erased::{AnyModel, AnySplitter, AnyStep};
 use crate::contract::{Metric, Value};
 use crate::diag::{Span, Veil};
+use crate::expect::Expect;
 use crate::table::Kind;
 
 /// A step with its place in the file.
@@ -163,6 +165,11 @@ impl Candidate {
         let set: Vec<_> = self.params.iter().map(|(address, value)| format!("{address}={value}")).collect();
         if set.is_empty() { "as written".to_owned() } else { set.join(", ") }
     }
+
+    /// What was set, by address, as JSON.
+    pub fn params_json(&self) -> serde_json::Map<String, serde_json::Value> {
+        self.params.iter().map(|(address, value)| (address.clone(), value.json())).collect()
+    }
 }
 
 /// The pipelines among which the scores decide.
@@ -185,6 +192,10 @@ pub struct Graph {
     pub store: Option<StoreNode>,
     /// Where the data comes from.
     pub source: SourceNode,
+    /// What is done to the table before any split.
+    pub clean: Vec<Operation>,
+    /// What must hold of it then.
+    pub expect: Option<Expect>,
     /// The column to learn.
     pub target: ColumnName,
     /// Columns that identify rows: never features.

@@ -1,6 +1,7 @@
 //! `search`: from addresses and values to the candidates, each a pipeline that shares with the others
 //! whatever it does not change.
 
+use super::draft::Draft;
 use super::nodes::{Candidate, Pipeline, Search};
 use super::slots::{Component, Shared, Slots, assign};
 use super::{lookup, searchers, spaces, types};
@@ -26,12 +27,12 @@ struct Setting<'a> {
     choices: Vec<(Node, Option<Component>)>,
 }
 
-/// The candidates of what was written; `None` when a problem was found. `known` are the types of
-/// each group's columns.
+/// The candidates of what was written; `None` when a problem was found, here or in the pipeline's components. `known` are
+/// the types of each group's columns.
 pub fn search(
     written: &Written,
     spec: &Spec,
-    pipeline: &Pipeline,
+    draft: &Draft,
     known: &[Option<Types>],
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Search> {
@@ -41,9 +42,11 @@ pub fn search(
         let help = "leave out `cv`, or `search`";
         found.add(Code::Conflict.error("a search needs folds, and `cv` is null").at(span).help(help));
     }
-    let candidates = class.and_then(|_| candidates(written, spec, pipeline, known, &mut found));
+    let candidates = class.and_then(|_| candidates(written, spec, draft, known, &mut found));
     let failed = found.0.iter().any(|problem| problem.severity() == Severity::Error);
-    problems.extend(found.0);
+    // What is wrong with the pipeline as written is wrong with most candidates too.
+    let new: Vec<_> = found.0.into_iter().filter(|problem| !problems.contains(problem)).collect();
+    problems.extend(new);
     let (class, candidates) = (class?, candidates?);
     (!failed).then(|| Search { class, candidates, span: written.span.clone() })
 }
@@ -93,7 +96,7 @@ fn searcher(written: &Written, found: &mut Found) -> Option<&'static str> {
 fn candidates(
     written: &Written,
     spec: &Spec,
-    pipeline: &Pipeline,
+    draft: &Draft,
     known: &[Option<Types>],
     found: &mut Found,
 ) -> Option<Vec<Candidate>> {
@@ -108,12 +111,12 @@ fn candidates(
         Some(items) => items.iter().collect(),
         None => vec![node],
     };
-    let slots = Slots::of(pipeline);
+    let slots = Slots::of(draft);
     let mut read = Vec::new();
     for grid in &grids {
         match grid.as_map() {
             Some(entries) if !entries.is_empty() || grids.len() > 1 => {
-                let grid = Grid { entries, slots: &slots, spec };
+                let grid = Grid { entries, slots: &slots, spec, lost: draft.lost };
                 let settings = entries.iter().filter_map(|entry| grid.setting(entry, found)).collect();
                 read.push(sorted(settings, found));
             }
@@ -138,6 +141,7 @@ fn candidates(
     if found.0.iter().any(|problem| problem.severity() == Severity::Error) {
         return None;
     }
+    let pipeline = &draft.pipeline()?;
     let mut shared = Shared::of(pipeline);
     let mut all = Vec::with_capacity(count);
     for grid in &read {
@@ -174,6 +178,8 @@ struct Grid<'a> {
     entries: &'a [Entry],
     slots: &'a Slots,
     spec: &'a Spec,
+    /// Whether there may be more addresses than the slots'.
+    lost: bool,
 }
 
 impl<'a> Grid<'a> {
@@ -185,7 +191,9 @@ impl<'a> Grid<'a> {
         }
         let nodes = spaces::values(&entry.value).map_err(|problem| found.add(problem)).ok();
         let Some((slot, parameter)) = self.slots.find(&entry.key) else {
-            found.add(unknown(entry, self.slots));
+            if !self.lost {
+                found.add(unknown(entry, self.slots));
+            }
             return None;
         };
         // Where the component is exchanged too, only the candidates tell what it has.
@@ -214,7 +222,7 @@ impl<'a> Grid<'a> {
 
     /// A component in place of the one that is written.
     fn component(&self, node: &Node, slot: usize, found: &mut Found) -> Option<Component> {
-        let is_model = matches!(self.slots.all[slot].component, Component::Model(_));
+        let is_model = self.slots.all[slot].address == "model";
         if !is_model && node.as_text() == Some("passthrough") {
             return Some(Component::Passthrough);
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::draft::Draft;
 use super::lookup;
 use super::nodes::{ModelNode, Pipeline, StepNode};
 use crate::contract::Task;
@@ -19,6 +20,8 @@ pub enum Component {
     Model(Arc<dyn AnyModel>),
     /// No step: features pass as they are.
     Passthrough,
+    /// What is written there names no component, which was reported.
+    Unmade,
 }
 
 /// Where a slot is.
@@ -30,6 +33,8 @@ enum Place {
     Select(usize),
     /// The model.
     Model,
+    /// Where no component is, and nothing can be put.
+    Unmade,
 }
 
 /// A step or the model, under its address.
@@ -52,28 +57,35 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// The slots of a pipeline.
-    pub fn of(pipeline: &Pipeline) -> Self {
+    /// The slots of a pipeline, also where a component could not be made.
+    pub fn of(draft: &Draft) -> Self {
         let slot = |node: &StepNode, place, alias| Slot {
             address: node.address.clone(),
             component: Component::Step(Arc::clone(&node.step)),
             alias,
             place,
         };
-        let groups = pipeline.groups.iter().enumerate().flat_map(|(g, group)| {
+        let groups = draft.groups.iter().enumerate().flat_map(|(g, group)| {
             group.steps.iter().enumerate().map(move |(i, node)| slot(node, Place::Group(g, i), None))
         });
-        let alias = (pipeline.select.len() == 1).then(|| "select".to_owned());
-        let select = pipeline.select.iter().enumerate();
+        let unmade = draft.unmade.iter().filter(|address| address.starts_with("select__")).count();
+        let alias = (draft.select.len() + unmade == 1).then(|| "select".to_owned());
+        let select = draft.select.iter().enumerate();
         let select = select.map(|(i, node)| slot(node, Place::Select(i), alias.clone()));
-        let model = Slot {
+        let model = draft.model.iter().map(|node| Slot {
             address: "model".to_owned(),
-            component: Component::Model(Arc::clone(&pipeline.model.model)),
+            component: Component::Model(Arc::clone(&node.model)),
             alias: None,
             place: Place::Model,
-        };
-        let all = groups.chain(select).chain([model]).collect();
-        Self { all, task: Some(pipeline.model.model.task()) }
+        });
+        let unmade = draft.unmade.iter().map(|address| Slot {
+            address: address.clone(),
+            component: Component::Unmade,
+            alias: alias.clone().filter(|_| address.starts_with("select__")),
+            place: Place::Unmade,
+        });
+        let all = groups.chain(select).chain(model).chain(unmade).collect();
+        Self { all, task: draft.model.as_ref().map(|node| node.model.task()) }
     }
 
     /// The slot of an address, and the parameter where it names one.
@@ -105,7 +117,7 @@ fn declared(component: &Component) -> Option<&'static dyn Declared> {
     match component {
         Component::Step(step) => crate::steps::named(step.name()).map(|kind| kind as &dyn Declared),
         Component::Model(model) => crate::models::named(model.name()).map(|kind| kind as &dyn Declared),
-        Component::Passthrough => None,
+        Component::Passthrough | Component::Unmade => None,
     }
 }
 
@@ -116,7 +128,7 @@ pub fn assign(
     parameters: &[(&str, &Span, &Node)],
     check: bool,
 ) -> Vec<Diagnostic> {
-    if parameters.is_empty() {
+    if parameters.is_empty() || matches!(component, Component::Unmade) {
         return Vec::new();
     }
     let Some(kind) = declared(component) else {
@@ -138,7 +150,7 @@ pub fn assign(
             *model = made.into();
             problems
         }
-        Component::Passthrough => Vec::new(),
+        Component::Passthrough | Component::Unmade => Vec::new(),
     }
 }
 
@@ -148,16 +160,14 @@ fn set<T: AnyParams + ?Sized>(
     parameters: &[(&str, &Span, &Node)],
     check: bool,
 ) -> Vec<Diagnostic> {
-    let names: Vec<&str> = kind.parameters().iter().map(|param| param.name).collect();
+    let declared = kind.parameters();
     let mut problems = Vec::new();
     for (name, span, node) in parameters {
         let parameter = ((*name).to_owned(), (*span).clone(), (*node).clone());
-        problems.extend(lookup::set(made, names.iter().copied(), kind.without_effect(), &parameter));
+        problems.extend(lookup::set(made, &declared, kind.without_effect(), &parameter));
     }
-    for fault in made.check().into_iter().filter(|_| check) {
-        let at = fault.parameter.and_then(|name| parameters.iter().find(|(own, ..)| *own == name));
-        let span = at.map_or(parameters[0].1, |(_, _, node)| &node.span);
-        problems.push(lookup::bad_value(fault).at(span));
+    if check {
+        problems.extend(lookup::check(made, &declared, parameters[0].1, parameters));
     }
     problems
 }
@@ -196,7 +206,7 @@ impl Shared {
             let steps = match slot.place {
                 Place::Group(group, at) => Some((&mut pipeline.groups[group].steps, at)),
                 Place::Select(at) => Some((&mut pipeline.select, at)),
-                Place::Model => None,
+                Place::Model | Place::Unmade => None,
             };
             match (component, steps) {
                 (Component::Step(step), Some((steps, at))) => steps[at].step = self.step(&slot.address, step),
@@ -206,7 +216,7 @@ impl Shared {
                     let name = model.name().to_lowercase();
                     pipeline.model = ModelNode { name, model, ..pipeline.model };
                 }
-                (Component::Step(_) | Component::Passthrough, None) => {}
+                (Component::Unmade, _) | (Component::Step(_) | Component::Passthrough, None) => {}
             }
         }
         pipeline

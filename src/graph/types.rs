@@ -1,6 +1,7 @@
 //! Types on the edges: whether every step can take what the one before it gives.
 
-use super::nodes::{Group, Pipeline, StepNode};
+use super::draft::Draft;
+use super::nodes::{Group, ModelNode, Pipeline, StepNode};
 use crate::contract::Types;
 use crate::diag::{Code, Diagnostic, Span};
 use crate::table::Kind;
@@ -15,17 +16,39 @@ pub fn of_kinds(kinds: impl Iterator<Item = Kind>) -> Types {
 }
 
 /// Walks a pipeline with the types that each group's columns have, where they are known.
-pub fn check(pipeline: &Pipeline, groups: &[Option<Types>]) -> Vec<Diagnostic> {
+pub fn check(pipeline: &Pipeline, known: &[Option<Types>]) -> Vec<Diagnostic> {
+    walk(&pipeline.groups, &pipeline.select, Some(&pipeline.model), known)
+}
+
+/// The same as far as the components are there: what comes after a missing one is not judged.
+pub fn check_draft(draft: &Draft, known: &[Option<Types>]) -> Vec<Diagnostic> {
+    let address = |group: &Group| {
+        group.name.as_ref().map_or_else(|| "preprocess".to_owned(), |name| format!("preprocess__{name}"))
+    };
+    let whole = |group: &Group| !draft.lost && !draft.lacks(&address(group));
+    let known: Vec<_> =
+        draft.groups.iter().zip(known).map(|(group, types)| types.filter(|_| whole(group))).collect();
+    match draft.lacks("select") {
+        true => walk(&draft.groups, &[], None, &known),
+        false => walk(&draft.groups, &draft.select, draft.model.as_ref(), &known),
+    }
+}
+
+fn walk(
+    groups: &[Group],
+    select: &[StepNode],
+    model: Option<&ModelNode>,
+    known: &[Option<Types>],
+) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
     let mut joined = Some(of_kinds(std::iter::empty()));
-    for (group, types) in pipeline.groups.iter().zip(groups) {
+    for (group, types) in groups.iter().zip(known) {
         let out = types.and_then(|types| chain(&group.steps, types, what(group), &mut problems));
         joined = joined.zip(out).map(|(joined, out)| joined.or(out));
     }
-    let joined =
-        joined.and_then(|types| chain(&pipeline.select, types, "the features".into(), &mut problems));
-    if joined.is_some_and(|types| types.categories) {
-        problems.push(mismatch("the features", pipeline.model.model.name(), &pipeline.model.span));
+    let joined = joined.and_then(|types| chain(select, types, "the features".into(), &mut problems));
+    if let Some(model) = model.filter(|_| joined.is_some_and(|types| types.categories)) {
+        problems.push(mismatch("the features", model.model.name(), &model.span));
     }
     problems
 }

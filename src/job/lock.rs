@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Loaded;
+use super::Prepared;
 use crate::diag::{Code, Result};
 use crate::graph::{Candidate, Origin};
 use crate::plan::Bound;
 use crate::run::{Outcome, Searched, Tried};
-use crate::table::Digest;
+use crate::table::{Digest, Rows};
 
 /// The form of a lock.
 const FORMAT: &str = "pipefit.lock/1";
@@ -85,7 +85,7 @@ impl SearchLock {
         let pieces: Vec<Vec<u8>> = searched.tried.iter().map(bytes).collect();
         Self {
             candidates: searched.tried.len(),
-            best_params: crate::report::params(best),
+            best_params: best.params_json().into(),
             sha256: Digest::of_pieces(pieces.iter().map(Vec::as_slice)),
         }
     }
@@ -116,11 +116,14 @@ pub fn path(file: &Path) -> PathBuf {
 
 impl Lock {
     /// The lock of a run.
-    pub fn of(bound: &Bound, loaded: &Loaded, outcome: &Outcome, artifact: &[u8]) -> Self {
+    pub fn of(bound: &Bound, prepared: &Prepared, outcome: &Outcome, artifact: &[u8]) -> Self {
         let graph = bound.graph;
         let folds = graph.splitter.as_ref().map(|splitter| {
-            let bytes =
-                |rows: &crate::table::Rows| rows.iter().flat_map(u32::to_le_bytes).collect::<Vec<u8>>();
+            let bytes = |rows: &Rows| {
+                let mut bytes = Vec::with_capacity(4 * rows.len());
+                rows.each(|row| bytes.extend_from_slice(&row.to_le_bytes()));
+                bytes
+            };
             let pieces: Vec<_> =
                 bound.folds.iter().flat_map(|fold| [bytes(&fold.train), bytes(&fold.test)]).collect();
             FoldsLock {
@@ -137,9 +140,9 @@ impl Lock {
                 pattern: matches!(graph.source.origin, Origin::Pattern(_))
                     .then(|| graph.source.shown.clone()),
                 file: matches!(graph.source.origin, Origin::File(_)).then(|| graph.source.shown.clone()),
-                rows: loaded.table.rows(),
-                columns: loaded.table.width(),
-                sha256: loaded.fingerprint,
+                rows: prepared.extent.rows(),
+                columns: prepared.extent.width(),
+                sha256: prepared.loaded.fingerprint,
             },
             folds,
             seed: graph.seed,

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::{Map, Value};
 
-use super::{Finished, Loaded};
+use super::{Finished, Prepared};
 use crate::diag::{Code, Result, Veil};
 use crate::plan::{Bound, Plan};
 use crate::registry::{Draft, MODEL_FILE, Registry};
@@ -31,7 +31,7 @@ pub struct Job<'a> {
     /// What came out.
     pub outcome: &'a Outcome,
     /// The data.
-    pub loaded: &'a Loaded,
+    pub prepared: &'a Prepared,
     /// The artifact's bytes.
     pub artifact: &'a [u8],
     /// What reports and records must not show.
@@ -42,6 +42,8 @@ pub struct Job<'a> {
     pub threads: usize,
     /// When the process started.
     pub start: Instant,
+    /// When all was learned, and artifact and lock were begun.
+    pub publishing: Instant,
 }
 
 /// Publishes a new version: the disk copy, then artifact, reports, run record and the moved alias as
@@ -50,7 +52,6 @@ pub struct Job<'a> {
 /// # Errors
 /// What the disk or the store have to say; the versions published before are untouched then.
 pub fn publish(job: &Job, store: &Arc<dyn Store>) -> Result<Finished> {
-    let publishing = Instant::now();
     let graph = job.bound.graph;
     let registry = Registry::new(Arc::clone(store));
     let name = &graph.output.artifact;
@@ -90,7 +91,7 @@ pub fn publish(job: &Job, store: &Arc<dyn Store>) -> Result<Finished> {
         version,
         run: job.run,
         created: job.started,
-        rows: job.loaded.table.rows() as u64,
+        rows: job.prepared.loaded.table.rows() as u64,
         scores: &scores,
         files: &files,
         record: &json,
@@ -99,7 +100,7 @@ pub fn publish(job: &Job, store: &Arc<dyn Store>) -> Result<Finished> {
     // Whoever started the run must find the folder; what is kept shows it as it was written.
     let published = Published { path: folder.display().to_string(), ..published.clone() };
     let mut report = report_of(job, &published);
-    report.timing.publish = Some(publishing.elapsed().as_secs_f64());
+    report.timing.publish = Some(job.publishing.elapsed().as_secs_f64());
     report.timing.total = Some(job.start.elapsed().as_secs_f64());
     Ok(Finished { json: report::json(&report), markdown: report::markdown(&report), warnings })
 }
@@ -110,15 +111,16 @@ fn report_of<'a>(job: &'a Job, published: &'a Published) -> Report<'a> {
         started: job.started,
         file: job.file,
         given: job.given,
-        table: &job.loaded.table,
-        fingerprint: job.loaded.fingerprint,
+        table: job.prepared.extent,
+        dropped: &job.prepared.dropped,
+        fingerprint: job.prepared.loaded.fingerprint,
         bound: job.bound,
         plan: job.plan,
         outcome: job.outcome,
         published,
         timing: job.timing,
         threads: job.threads,
-        warnings: &job.loaded.warnings,
+        warnings: &job.prepared.loaded.warnings,
     }
 }
 

@@ -92,7 +92,7 @@ impl Checks for RidgeCV {
         let mut faults = Vec::new();
         let least = self.alphas.0.iter().copied().fold(f64::INFINITY, f64::min);
         if self.alphas.0.is_empty() || least < 0.0 {
-            faults.push(Fault::of("alphas", "`alphas` are one number from 0 or more"));
+            faults.push(Fault::of("alphas", "`alphas` are one or more numbers of at least 0"));
         } else if least == 0.0 && self.cv.is_none() {
             let fault = Fault::of("alphas", "`alphas` are more than 0 where each row is left out in turn");
             faults.push(fault.help("write a number of folds in `cv`, or use a small alpha"));

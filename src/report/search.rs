@@ -1,9 +1,8 @@
 //! What a search tried, as reports show it.
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
 use super::Report;
-use crate::contract::Value;
 use crate::graph::Candidate;
 use crate::run::{Searched, Tried};
 
@@ -90,38 +89,16 @@ impl<'a> Search<'a> {
     pub fn json(&self) -> Json {
         let results = self.candidates.iter().zip(&self.searched.tried).map(|(candidate, tried)| {
             json!({
-                "params": params(candidate), "folds": tried.folds, "mean": tried.mean, "std": tried.std,
+                "params": candidate.params_json(), "folds": tried.folds, "mean": tried.mean, "std": tried.std,
                 "rank": tried.rank,
             })
         });
         let best = self.searched.best;
         json!({
             "best_index": best,
-            "best_params": params(&self.candidates[best]),
+            "best_params": self.candidates[best].params_json(),
             "best_score": self.searched.tried[best].mean,
             "results": results.collect::<Vec<_>>(),
         })
-    }
-}
-
-/// What a candidate sets, by address.
-pub fn params(candidate: &Candidate) -> Json {
-    let entries = candidate.params.iter().map(|(address, value)| (address.clone(), json_of(value)));
-    Json::Object(entries.collect::<Map<_, _>>())
-}
-
-/// A value; an infinite number is the text that a file has for it.
-fn json_of(value: &Value) -> Json {
-    match value {
-        Value::Null => Json::Null,
-        Value::Bool(value) => json!(value),
-        Value::Int(value) => json!(value),
-        Value::Float(number) if number.is_finite() => json!(number),
-        Value::Float(_) => json!(value.to_string()),
-        Value::Text(text) => json!(crate::diag::without_passwords(text)),
-        Value::List(items) => items.iter().map(json_of).collect(),
-        Value::Map(entries) => {
-            Json::Object(entries.iter().map(|(key, value)| (key.clone(), json_of(value))).collect())
-        }
     }
 }

@@ -19,8 +19,13 @@ pub struct Written {
 impl Spec {
     /// A component in a place where parameters stand, such as the values of a search.
     pub fn component(&self, node: &Node, what: &str, problems: &mut Vec<Diagnostic>) -> Option<Written> {
-        let mut reader =
-            Reader { file: &self.file, base: &self.base, problems: Vec::new(), meant: Vec::new() };
+        let mut reader = Reader {
+            file: &self.file,
+            base: &self.base,
+            problems: Vec::new(),
+            meant: Vec::new(),
+            lost: false,
+        };
         let written = reader.component(node, what);
         problems.extend(reader.problems);
         written
@@ -30,6 +35,12 @@ impl Spec {
 impl Reader<'_> {
     /// One component; `what` is what it is in this place, "a step".
     pub(super) fn component(&mut self, node: &Node, what: &str) -> Option<Written> {
+        let found = self.written(node, what);
+        self.lost |= found.is_none();
+        found
+    }
+
+    fn written(&mut self, node: &Node, what: &str) -> Option<Written> {
         match &node.value {
             Value::Text(name) => self.class(name, &node.span, what, Vec::new()),
             Value::Map(entries) => match entries.as_slice() {

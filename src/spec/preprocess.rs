@@ -77,6 +77,7 @@ impl Reader<'_> {
             _ => {
                 let help = "write `[SimpleImputer, StandardScaler]`, column groups, or `auto`";
                 self.report(wrong("`preprocess`", "a list or a map", node).help(help));
+                self.lost = true;
                 Preprocess::None
             }
         }
@@ -110,6 +111,12 @@ impl Reader<'_> {
     }
 
     fn group(&mut self, entry: &Entry) -> Option<Group> {
+        let group = self.written_group(entry);
+        self.lost |= group.is_none();
+        group
+    }
+
+    fn written_group(&mut self, entry: &Entry) -> Option<Group> {
         self.check_group_name(&entry.key, &entry.key_span);
         let node = &entry.value;
         // A class where a group's name belongs is the commonest slip.

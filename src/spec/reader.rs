@@ -31,6 +31,8 @@ pub(super) struct Reader<'a> {
     pub problems: Vec<Diagnostic>,
     /// Keys that an unknown key was probably meant to be: they are not missing.
     pub meant: Vec<&'static str>,
+    /// Whether a component or a column group was left out, since it could not be read.
+    pub lost: bool,
 }
 
 impl Reader<'_> {

@@ -112,7 +112,15 @@ fn publish(place: &Path, bytes: &[u8]) -> (Registry, Published) {
 fn forged_artifacts_are_refused() {
     type Forge = fn(&mut Parts);
     let forgeries: &[(&str, Forge)] = &[
-        ("`pipefit.artifact/2`", |parts| parts.manifest["format"] = json!("pipefit.artifact/2")),
+        ("`pipefit.artifact/3`", |parts| parts.manifest["format"] = json!("pipefit.artifact/3")),
+        ("`search` is newer", |parts| {
+            parts.manifest["format"] = json!("pipefit.artifact/1");
+            parts.manifest["search"] =
+                json!({"class": "GridSearchCV", "candidates": 1, "best_params": {}, "best_score": 1.0});
+        }),
+        ("unknown field `more`", |parts| {
+            parts.manifest["search"] = json!({"class": "GridSearchCV", "more": 1});
+        }),
         ("format ``", |parts| parts.manifest["format"] = json!(1)),
         ("unknown field `more`", |parts| parts.manifest["more"] = json!(1)),
         ("missing field `target`", |parts| remove(&mut parts.manifest, "target")),
@@ -234,35 +242,46 @@ fn read_changed_artifacts() {
     );
 }
 
-/// What version 0.1.0 has published is read for ever, and predicts the same.
+/// What was once published is read for ever, and predicts the same: version 0.1.0's, and one with a search.
 #[test]
 fn released_formats_are_read() {
-    let sample = |name: &str| fs::read(tests("formats").join(name)).unwrap();
-    let artifact = artifact::read(&sample("artifact-1/model.safetensors")).unwrap();
+    predicts_the_same("artifact-1", &predict::Options { proba: true, keep: vec!["island".to_owned()] }, 5);
+    let artifact =
+        predicts_the_same("artifact-2", &predict::Options { proba: false, keep: vec!["s1".to_owned()] }, 2);
+    let search = artifact.manifest.search.expect("what its search chose");
+    assert_eq!((search.candidates, &search.best_params["select__k"]), (44, &json!("all")));
+
+    job::Lock::read(&tests("formats/lock-1.yaml")).unwrap();
+    let store = connect("mem:", Path::new("/")).unwrap().store();
+    assert!(
+        store.swap("model:penguins", None, &fs::read(tests("formats/model-record-1.json")).unwrap()).unwrap()
+    );
+    let model = Registry::new(store).model("penguins").unwrap();
+    assert_eq!((model.highest(), model.versions[0].rows), (1, 344));
+}
+
+/// Reads a sample of a format and predicts with it; what it said when it was written is beside it.
+fn predicts_the_same(folder: &str, options: &predict::Options, columns: usize) -> artifact::Artifact {
+    let sample = |name: &str| fs::read(tests("formats").join(folder).join(name)).unwrap();
+    let artifact = artifact::read(&sample("model.safetensors")).unwrap();
     let fields = artifact.manifest.schema.fields();
     let schema = fields.iter().map(|field| (field.name.clone(), field.kind)).collect();
-    let options = ReadOptions { schema, columns: None };
-    let input = read(&sample("artifact-1/input.csv"), Format::Csv, "input.csv", &options).unwrap().table;
-    let options = predict::Options { proba: true, keep: vec!["island".to_owned()] };
-    let predicted = predict::predict(&artifact, &input, &options).unwrap().table;
+    let read_options = ReadOptions { schema, columns: None };
+    let input = read(&sample("input.csv"), Format::Csv, "input.csv", &read_options).unwrap().table;
+    let predicted = predict::predict(&artifact, &input, options).unwrap().table;
     let rows = |text: &str| -> Vec<Vec<String>> {
         text.lines().map(|line| line.split(',').map(str::to_owned).collect()).collect()
     };
     let ours = pipefit::source::formats::write(&predicted, Format::Csv);
-    let (ours, expected) = (rows(str::from_utf8(&ours).unwrap()), sample("artifact-1/expected.csv"));
+    let (ours, expected) = (rows(str::from_utf8(&ours).unwrap()), sample("expected.csv"));
     let expected = rows(str::from_utf8(&expected).unwrap());
-    assert_eq!((ours.len(), ours[0].len()), (8, 5));
+    assert_eq!((ours.len(), ours[0].len()), (8, columns), "{folder}");
     for (ours, expected) in ours.iter().flatten().zip(expected.iter().flatten()) {
         // The exponential of another C library may differ in the last bit.
         match (ours.parse::<f64>(), expected.parse::<f64>()) {
-            (Ok(a), Ok(b)) => assert!((a - b).abs() <= 1e-13 * b, "{a} instead of {b}"),
+            (Ok(a), Ok(b)) => assert!((a - b).abs() <= 1e-13 * b.abs(), "{a} instead of {b}"),
             _ => assert_eq!(ours, expected),
         }
     }
-
-    job::Lock::read(&tests("formats/lock-1.yaml")).unwrap();
-    let store = connect("mem:", Path::new("/")).unwrap().store();
-    assert!(store.swap("model:penguins", None, &sample("model-record-1.json")).unwrap());
-    let model = Registry::new(store).model("penguins").unwrap();
-    assert_eq!((model.highest(), model.versions[0].rows), (1, 344));
+    artifact
 }

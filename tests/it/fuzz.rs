@@ -26,7 +26,11 @@ const ANSWERS: u64 = 100_000;
 
 #[test]
 fn pipelines() {
-    let seeds = [&["it/invalid", "golden/pipelines", "corpus/pipeline"][..], &["../pipelines"]].concat();
+    let seeds = [
+        &["it/invalid", "it/invalid/components", "golden/pipelines", "corpus/pipeline"][..],
+        &["../pipelines"],
+    ]
+    .concat();
     let seeds = samples(&seeds, &["yaml"]);
     let (accepted, refused) = explore("pipeline", pipeline, &seeds, PIPELINES, |dice, input, other| {
         mutation::bytes(dice, input, other, &YAML)
@@ -52,7 +56,7 @@ fn json_tables() {
 
 #[test]
 fn artifacts() {
-    let seeds = samples(&["corpus/artifact", "formats/artifact-1"], &["safetensors"]);
+    let seeds = samples(&["corpus/artifact", "formats/artifact-1", "formats/artifact-2"], &["safetensors"]);
     let (accepted, refused) =
         explore("artifact", artifact, &seeds, ARTIFACTS, |dice, input, _| mutation::artifact(dice, &input));
     assert!(accepted * 50 > refused && refused > accepted, "{accepted} accepted, {refused} refused");

@@ -19,6 +19,7 @@ mod folds;
 mod formats;
 mod fuzz;
 mod inner_folds;
+mod invalid;
 mod kills;
 mod layouts;
 mod memory;

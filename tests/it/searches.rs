@@ -251,6 +251,15 @@ fn a_run_tells_of_its_search() {
     place.run(&["run", "pipelines/search.yaml", "--locked"]).ok();
     let grid = "search.GridSearchCV.param_grid.select__k=[4]";
     place.run(&["run", "pipelines/search.yaml", "--locked", "-S", grid]).fails(7, &["the pipeline file"]);
+    // So does the artifact.
+    let chosen = json!({
+        "class": "GridSearchCV", "candidates": 44, "best_params": search["best_params"],
+        "best_score": search["best_score"],
+    });
+    assert_eq!(place.run(&["models", "show", "search", "--json"]).json()["search"], chosen);
+    let shown = place.run(&["models", "show", "search"]).ok().out;
+    let words = "  search   GridSearchCV, the best of 44\n    model__alpha ";
+    assert!(shown.contains(words) && shown.contains("\n    select__k    "), "{shown}");
     let text = place.run(&["explain", "GridSearchCV"]).ok().out;
     assert!(text.contains("param_grid"), "{text}");
 }
