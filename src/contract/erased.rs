@@ -147,6 +147,8 @@ pub trait AnyFittedStep: Send + Sync {
     fn map(&self) -> Option<Map>;
     /// As [`FittedStep::products`].
     fn products(&self) -> Option<Vec<PowerColumn>>;
+    /// As [`FittedStep::facts`].
+    fn facts(&self) -> Vec<(&'static str, serde_json::Value)>;
     /// As [`FittedStep::doubt`].
     fn doubt(&self) -> Option<String>;
     /// As [`FittedStep::notes`].
@@ -166,6 +168,10 @@ impl<T: FittedStep> AnyFittedStep for T {
 
     fn products(&self) -> Option<Vec<PowerColumn>> {
         FittedStep::products(self)
+    }
+
+    fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
+        FittedStep::facts(self)
     }
 
     fn doubt(&self) -> Option<String> {

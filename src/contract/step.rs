@@ -132,6 +132,11 @@ pub trait FittedStep: State + Send + Sync + 'static {
         None
     }
 
+    /// What was learned, for people, in scikit-learn's words less the `_` at their ends: a value, a list, or a map from features.
+    fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
+        Vec::new()
+    }
+
     /// Why rounding may have decided what was learned, if it may have: two scores at the cut of a
     /// selection that agree to 9 digits, say. Statistics merged from moments and those of the rows
     /// could differ there, so the two-pass path leaves such a fold to the general one.

@@ -10,7 +10,7 @@ use crate::diag::{Code, Result};
 use crate::graph::{Candidate, Origin};
 use crate::plan::Bound;
 use crate::run::{Outcome, Searched, Tried};
-use crate::table::Digest;
+use crate::table::{Digest, Rows};
 
 /// The form of a lock.
 const FORMAT: &str = "pipefit.lock/1";
@@ -119,8 +119,11 @@ impl Lock {
     pub fn of(bound: &Bound, prepared: &Prepared, outcome: &Outcome, artifact: &[u8]) -> Self {
         let graph = bound.graph;
         let folds = graph.splitter.as_ref().map(|splitter| {
-            let bytes =
-                |rows: &crate::table::Rows| rows.iter().flat_map(u32::to_le_bytes).collect::<Vec<u8>>();
+            let bytes = |rows: &Rows| {
+                let mut bytes = Vec::with_capacity(4 * rows.len());
+                rows.each(|row| bytes.extend_from_slice(&row.to_le_bytes()));
+                bytes
+            };
             let pieces: Vec<_> =
                 bound.folds.iter().flat_map(|fold| [bytes(&fold.train), bytes(&fold.test)]).collect();
             FoldsLock {

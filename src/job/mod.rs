@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde_json::Value;
 
 pub use data::{Loaded, load};
@@ -19,7 +20,7 @@ pub use prepared::{Prepared, prepare};
 pub use verify::parse_part;
 
 use crate::diag::{Code, Diagnostic, Result, Veil, Watch};
-use crate::graph::{Graph, Origin};
+use crate::graph::Graph;
 use crate::plan::{self, Bound, Plan};
 use crate::registry;
 use crate::report::{Given, Timing};
@@ -81,18 +82,18 @@ fn carry_out(
     watch: &dyn Watch,
     opened: &Opened,
 ) -> Result<Finished> {
-    let threads = threads(options);
+    let pool = pool(options)?;
     let reading = Instant::now();
-    let mut loaded = within(threads, reads_files(graph), || {
-        data::load_within(graph, &*opened.keys, watch, in_memory(options))
-    })?;
+    let mut loaded = pool.install(|| data::load_within(graph, &*opened.keys, watch, in_memory(options)))?;
     opened.cover(&mut loaded.warnings);
     let read_s = reading.elapsed().as_secs_f64();
-    let mut prepared = within(threads, reads_files(graph), || prepare(graph, loaded))?;
-    let bound = within(threads, reads_files(graph), || prepared.bind(graph))?;
+    let mut prepared = pool.install(|| prepare(graph, loaded))?;
+    let bound = pool.install(|| prepared.bind(graph))?;
     let plan = plan::plan_within(&bound, options.path, &limits(options))?;
-    let (mut outcome, timing) = within(threads, plan.parallel, || run::run(&bound, &plan, watch))
-        .map_err(|error| prepared.retold(error))?;
+    let run = || run::run(&bound, &plan, watch);
+    // Handing small work to a thread takes longer than the work.
+    let ran = if plan.parallel { pool.install(run) } else { run() };
+    let (mut outcome, timing) = ran.map_err(|error| prepared.retold(error))?;
     opened.cover(&mut outcome.warnings);
     let loaded = &mut prepared.loaded;
     if loaded.table.is_streamed() && !bound.x.is_streamed() {
@@ -110,6 +111,7 @@ fn carry_out(
         publish: None,
         total: None,
     };
+    let publishing = Instant::now();
     let artifact = crate::artifact::write(&bound, &outcome)?;
     let lock = Lock::of(&bound, &prepared, &outcome, &artifact);
     if options.locked {
@@ -131,8 +133,9 @@ fn carry_out(
         artifact: &artifact,
         veil: &opened.veil,
         timing,
-        threads,
+        threads: threads(options),
         start,
+        publishing,
     };
     let mut finished = publish::publish(&job, &opened.store)?;
     if !options.locked
@@ -154,13 +157,11 @@ pub fn plan<T>(
     tell: impl FnOnce(&Bound, &Plan, &Prepared) -> T,
 ) -> Result<T> {
     let opened = Opened::new(options, graph)?;
-    let threads = threads(options);
     let planned = || {
-        let loaded = within(threads, reads_files(graph), || {
-            data::load_within(graph, &*opened.keys, watch, in_memory(options))
-        })?;
-        let prepared = within(threads, reads_files(graph), || prepare(graph, loaded))?;
-        let bound = within(threads, reads_files(graph), || prepared.bind(graph))?;
+        let pool = pool(options)?;
+        let loaded = pool.install(|| data::load_within(graph, &*opened.keys, watch, in_memory(options)))?;
+        let prepared = pool.install(|| prepare(graph, loaded))?;
+        let bound = pool.install(|| prepared.bind(graph))?;
         let plan = plan::plan_within(&bound, options.path, &limits(options))?;
         Ok(tell(&bound, &plan, &prepared))
     };
@@ -178,11 +179,6 @@ fn limits(options: &Options) -> plan::Limits {
 /// Parquet files of more bytes than this are read in units: a table is to leave room for the work on it.
 fn in_memory(options: &Options) -> u64 {
     data::MOST_IN_MEMORY.min(options.memory.map_or(u64::MAX, |memory| memory / 2))
-}
-
-/// Whether reading may be large enough for threads.
-fn reads_files(graph: &Graph) -> bool {
-    matches!(graph.source.origin, Origin::File(_))
 }
 
 /// The store of a run, and what nobody may read of the file that names it.
@@ -224,12 +220,8 @@ pub fn default_store() -> String {
     variable.unwrap_or_else(|| "dir:.pipefit".to_owned())
 }
 
-/// Runs work within a pool of its own size, if it is large enough for threads.
-fn within<T: Send>(threads: usize, parallel: bool, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-    if !parallel {
-        return work();
-    }
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    let pool = pool.map_err(|error| Code::Bug.error(format!("no threads: {error}")))?;
-    pool.install(work)
+/// As many threads as a run may have.
+fn pool(options: &Options) -> Result<ThreadPool> {
+    let pool = ThreadPoolBuilder::new().num_threads(threads(options)).build();
+    pool.map_err(|error| Code::Bug.error(format!("no threads: {error}")))
 }

@@ -42,6 +42,8 @@ pub struct Job<'a> {
     pub threads: usize,
     /// When the process started.
     pub start: Instant,
+    /// When all was learned, and artifact and lock were begun.
+    pub publishing: Instant,
 }
 
 /// Publishes a new version: the disk copy, then artifact, reports, run record and the moved alias as
@@ -50,7 +52,6 @@ pub struct Job<'a> {
 /// # Errors
 /// What the disk or the store have to say; the versions published before are untouched then.
 pub fn publish(job: &Job, store: &Arc<dyn Store>) -> Result<Finished> {
-    let publishing = Instant::now();
     let graph = job.bound.graph;
     let registry = Registry::new(Arc::clone(store));
     let name = &graph.output.artifact;
@@ -99,7 +100,7 @@ pub fn publish(job: &Job, store: &Arc<dyn Store>) -> Result<Finished> {
     // Whoever started the run must find the folder; what is kept shows it as it was written.
     let published = Published { path: folder.display().to_string(), ..published.clone() };
     let mut report = report_of(job, &published);
-    report.timing.publish = Some(publishing.elapsed().as_secs_f64());
+    report.timing.publish = Some(job.publishing.elapsed().as_secs_f64());
     report.timing.total = Some(job.start.elapsed().as_secs_f64());
     Ok(Finished { json: report::json(&report), markdown: report::markdown(&report), warnings })
 }

@@ -39,6 +39,9 @@ pub struct LinearForms {
 }
 
 impl LinearForms {
+    /// Models that are evaluated together: as many take little longer than one.
+    pub const TILE: usize = MODELS;
+
     /// The models with these coefficients, p x t, and intercepts.
     ///
     /// # Panics
@@ -83,7 +86,7 @@ impl LinearForms {
         let all = columns.iter().copied().map(<[f64]>::len).chain(out.iter().map(|out| out.len()));
         assert!(all.into_iter().all(|length| length == rows), "{rows} rows everywhere");
         let whole = self.len() / MODELS * MODELS;
-        let tiled = if whole == 0 { 0 } else { rows / PANEL * PANEL };
+        let tiled = if whole == 0 || self.columns == 0 { 0 } else { rows / PANEL * PANEL };
         let (tile, rest) = out.split_at_mut(whole);
         if tiled > 0 {
             let (factors, intercepts) = (&self.tiles[..], &self.intercepts[..whole]);
@@ -252,6 +255,7 @@ mod tests {
     #[test]
     fn no_columns_give_the_intercept_and_no_rows_nothing() {
         assert_eq!(linear_many(2, &[], &[], &Matrix::zeros(0, 1), &[4.0]).values(), [4.0; 2]);
+        assert_eq!(linear_many(40, &[], &[], &Matrix::zeros(0, 9), &[4.0; 9]).values(), [4.0; 360]);
         assert_eq!(linear_many(0, &[&[]], &[0.0], &Matrix::zeros(1, 5), &[4.0; 5]).rows(), 0);
     }
 }

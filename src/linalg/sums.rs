@@ -75,28 +75,40 @@ pub fn shifted_product_sum(a: &[f64], b: &[f64], shift: f64) -> f64 {
 pub fn extremes(values: &[f64]) -> (Option<(f64, f64)>, usize) {
     let (low, high, missing) = vectorised(
         #[inline(always)]
-        || {
-            let (mut low, mut high, mut missing) =
-                ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES], [0u64; LANES]);
-            let chunks = values.chunks_exact(LANES);
-            let rest = chunks.remainder();
-            let mut take = |lane: usize, x: f64| {
-                // Comparisons with NaN are false: it moves neither.
-                low[lane] = if x < low[lane] { x } else { low[lane] };
-                high[lane] = if x > high[lane] { x } else { high[lane] };
-                missing[lane] += u64::from(x.is_nan());
-            };
-            for chunk in chunks {
-                chunk.iter().enumerate().for_each(|(lane, x)| take(lane, *x));
-            }
-            rest.iter().enumerate().for_each(|(lane, x)| take(lane, *x));
-            (low, high, missing)
-        },
+        || extreme_lanes(values),
     );
     let missing = missing.iter().sum::<u64>() as usize;
     let low = low.into_iter().fold(f64::INFINITY, f64::min);
     let high = high.into_iter().fold(f64::NEG_INFINITY, f64::max);
     ((missing < values.len()).then_some((low, high)), missing)
+}
+
+/// Twice the lanes of a sum: a comparison waits for the one before it, and nothing else does.
+#[inline(always)]
+fn extreme_lanes(values: &[f64]) -> ([f64; 2 * LANES], [f64; 2 * LANES], [u64; 2 * LANES]) {
+    let mut low = [f64::INFINITY; 2 * LANES];
+    let mut high = [f64::NEG_INFINITY; 2 * LANES];
+    let mut missing = [0; 2 * LANES];
+    let chunks = values.chunks_exact(2 * LANES);
+    let rest = chunks.remainder();
+    // Plain loops: a closure given to an iterator is compiled by itself, for the least of processors.
+    for chunk in chunks {
+        for lane in 0..2 * LANES {
+            (low[lane], high[lane]) = wider(low[lane], high[lane], chunk[lane]);
+            missing[lane] += u64::from(chunk[lane].is_nan());
+        }
+    }
+    for lane in 0..rest.len() {
+        (low[lane], high[lane]) = wider(low[lane], high[lane], rest[lane]);
+        missing[lane] += u64::from(rest[lane].is_nan());
+    }
+    (low, high, missing)
+}
+
+/// Comparisons with NaN are false: it moves neither.
+#[inline(always)]
+fn wider(low: f64, high: f64, x: f64) -> (f64, f64) {
+    (if x < low { x } else { low }, if x > high { x } else { high })
 }
 
 #[inline(always)]
@@ -198,7 +210,11 @@ pub fn shift_and_scale(into: &mut [f64], column: &[f64], shift: f64, factor: f64
     assert_eq!(into.len(), column.len());
     vectorised(
         #[inline(always)]
-        || into.iter_mut().zip(column).for_each(|(into, x)| *into = (x - shift) * factor),
+        || {
+            for (into, x) in into.iter_mut().zip(column) {
+                *into = (x - shift) * factor;
+            }
+        },
     );
 }
 
@@ -210,7 +226,11 @@ pub fn multiply(into: &mut [f64], a: &[f64], b: &[f64]) {
     assert!(into.len() == a.len() && a.len() == b.len());
     vectorised(
         #[inline(always)]
-        || into.iter_mut().zip(a).zip(b).for_each(|((into, a), b)| *into = a * b),
+        || {
+            for ((into, a), b) in into.iter_mut().zip(a).zip(b) {
+                *into = a * b;
+            }
+        },
     );
 }
 

@@ -121,16 +121,14 @@ pub fn plan_within(bound: &Bound, forced: Option<Path>, limits: &Limits) -> Resu
             format!("{} candidates two-pass, {slow} general: {obstacle}", paths.len() - slow)
         }
         (None, Some(obstacle)) => obstacle.clone(),
-        (None, None) if iterates => {
-            "every step is affine in each fold, and the model reads the rows in every iteration, once for all folds"
-                .to_owned()
-        }
-        (None, None) if products.products().is_empty() => {
-            "every step is affine in each fold, and the model is fitted from moments".to_owned()
-        }
         (None, None) => {
-            "every step is affine in each fold or multiplies columns, and the model is fitted from moments"
-                .to_owned()
+            let multiplies = if products.products().is_empty() { "" } else { " or multiplies columns" };
+            let model = if iterates {
+                "reads the rows in every iteration, once for all folds"
+            } else {
+                "is fitted from moments"
+            };
+            format!("every step is affine in each fold{multiplies}, and the model {model}")
         }
     };
     let (rows, columns) = (bound.x.rows(), bound.x.width() + products.products().len());
@@ -211,9 +209,6 @@ fn obstacles(pipelines: &[&Pipeline], bound: &Bound) -> (Vec<Option<String>>, Pr
         if let Some(slow) = judged.steps.into_iter().find(|step| step.path == Path::General) {
             return Some(format!("{}: {}", slow.address, slow.reason));
         }
-        if !judged.products.is_empty() && !pipeline.model.model.needs().has(Needs::JOINT) {
-            return Some("model: needs the values of products of columns".to_owned());
-        }
         let new = |step: &Multiplied| !multiplied.contains(step);
         let more: Vec<Multiplied> = judged.products.into_iter().filter(new).collect();
         if of_folds.is_some() || more.is_empty() {
@@ -240,13 +235,7 @@ fn obstacles(pipelines: &[&Pipeline], bound: &Bound) -> (Vec<Option<String>>, Pr
 /// Every step and the model.
 fn judged(pipeline: &Pipeline, bound: &Bound) -> Judged {
     let mut judged = judge::steps(pipeline, bound);
-    let mut model = judge_model(&pipeline.model.model);
-    if !judged.products.is_empty() && pipeline.model.model.needs().has(Needs::BLOCKS) {
-        // Blocks are of raw columns, without their products.
-        (model.path, model.reason) =
-            (Path::General, "reads products of columns in every iteration".to_owned());
-    }
-    judged.steps.push(model);
+    judged.steps.push(judge_model(&pipeline.model.model));
     judged
 }
 

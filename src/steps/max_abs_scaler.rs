@@ -83,6 +83,10 @@ impl FittedStep for FittedMaxAbsScaler {
         let columns = (0..self.names.len()).map(column).collect();
         (!self.clip).then_some(Map { columns, refused: Vec::new() })
     }
+
+    fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
+        vec![("scale", features::by_feature(&self.names, self.scale.iter().copied()))]
+    }
 }
 
 impl State for FittedMaxAbsScaler {

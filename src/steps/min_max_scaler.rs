@@ -127,6 +127,11 @@ impl FittedStep for FittedMinMaxScaler {
         };
         Some(Map { columns: (0..self.names.len()).map(column).collect(), refused: Vec::new() })
     }
+
+    fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
+        let of = |values: &[f64]| features::by_feature(&self.names, values.iter().copied());
+        vec![("scale", of(&self.scale)), ("min", of(&self.min))]
+    }
 }
 
 impl State for FittedMinMaxScaler {

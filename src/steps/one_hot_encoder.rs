@@ -228,6 +228,19 @@ impl FittedStep for FittedOneHotEncoder {
         }
         Some(map)
     }
+
+    fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
+        let dropped = |(vocabulary, place): (&Vocabulary, &Option<u32>)| {
+            let category = vocabulary.categories().into_iter().nth((*place)? as usize)?;
+            Some((vocabulary.name().to_string(), category))
+        };
+        let mut facts = vec![("categories", vocabulary::categories(&self.vocabularies))];
+        if self.dropped.iter().any(Option::is_some) {
+            facts
+                .push(("dropped", self.vocabularies.iter().zip(&self.dropped).filter_map(dropped).collect()));
+        }
+        facts
+    }
 }
 
 impl State for FittedOneHotEncoder {

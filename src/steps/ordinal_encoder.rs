@@ -218,6 +218,10 @@ impl FittedStep for FittedOrdinalEncoder {
         }
         Some(map)
     }
+
+    fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
+        vec![("categories", vocabulary::categories(&self.vocabularies))]
+    }
 }
 
 impl State for FittedOrdinalEncoder {

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use rayon::prelude::*;
+
 use super::scan::gather;
 use super::{Facts, Kind, Levels, Scan, Schema, Table};
 use crate::diag::Result;
@@ -24,7 +26,13 @@ pub type Origin = dyn Fn(usize) -> usize + Send + Sync;
 
 impl From<Table> for Data {
     fn from(table: Table) -> Self {
-        let facts = table.columns().iter().map(|column| Facts::of(column, 0)).collect();
+        let columns = table.columns();
+        // One unit is no reason to start threads.
+        let facts = if Scan::units(&table) > 1 {
+            columns.par_iter().map(|column| Facts::of(column, 0)).collect()
+        } else {
+            columns.iter().map(|column| Facts::of(column, 0)).collect()
+        };
         Self::streamed(Arc::new(table), facts)
     }
 }

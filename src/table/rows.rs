@@ -52,11 +52,17 @@ impl Rows {
     }
 
     /// Calls `take` for the rows one after the other: for loops over many.
-    pub fn each(&self, take: impl FnMut(u32)) {
+    pub fn each(&self, mut take: impl FnMut(u32)) {
         match self {
             Rows::Range(range) => range.clone().for_each(take),
             Rows::List(list) => list.iter().copied().for_each(take),
-            Rows::Except { .. } => self.iter().for_each(take),
+            Rows::Except { all, hole } => {
+                let mut start = 0;
+                for end in hole.iter().chain([all]) {
+                    (start..*end).for_each(&mut take);
+                    start = end + 1;
+                }
+            }
         }
     }
 
@@ -65,7 +71,11 @@ impl Rows {
         match self {
             Rows::Range(range) => values[range.start as usize..range.end as usize].to_vec(),
             Rows::List(list) => list.iter().map(|row| values[*row as usize]).collect(),
-            Rows::Except { .. } => self.iter().map(|row| values[row as usize]).collect(),
+            Rows::Except { .. } => {
+                let mut gathered = Vec::with_capacity(self.len());
+                self.each(|row| gathered.push(values[row as usize]));
+                gathered
+            }
         }
     }
 
@@ -88,5 +98,11 @@ mod tests {
         assert_eq!(rows.iter().collect::<Vec<_>>(), [0, 3, 4]);
         assert_eq!(rows.len(), 3);
         assert_eq!(rows.gather(&[10, 11, 12, 13, 14, 15]), [10, 13, 14]);
+        for hole in [vec![], vec![0], vec![0, 1, 2], vec![2], vec![1]] {
+            let rows = Rows::Except { all: 3, hole: hole.into() };
+            let mut seen = Vec::new();
+            rows.each(|row| seen.push(row));
+            assert_eq!(seen, rows.iter().collect::<Vec<_>>());
+        }
     }
 }

@@ -135,6 +135,28 @@ fn a_table_large_enough_for_threads_gives_the_same_bytes() {
     assert_eq!(outcome(&server, &["two-pass.yaml"]), outcome(&place, &["two-pass.yaml"]));
 }
 
+/// Few fits are evaluated for all rows as they lie, many for each fold's rows sorted out; nobody can tell from a score.
+#[test]
+fn a_candidate_scores_the_same_alone_and_among_many() {
+    let place = Place::new();
+    place.write("large.csv", large());
+    let scores = |name: &str, numbers: &str| {
+        let grid = format!(
+            "search: {{GridSearchCV: {{param_grid: {{preprocess__num__standardscaler__with_mean: {numbers}, \
+             preprocess__num__simpleimputer__strategy: {numbers_of}, model__fit_intercept: {numbers}}}}}}}\n",
+            numbers_of = if numbers.contains("false") { "[median, mean, most_frequent]" } else { "[median]" },
+        );
+        place.write(name, format!("{}{grid}", LARGE.replace("add_indicator: true", "add_indicator: false")));
+        let run = place.run(&["run", name, "--json"]).json();
+        assert_eq!(run["plan"]["path"], "two-pass");
+        run["search"]["results"].as_array().unwrap().clone()
+    };
+    let (one, many) = (scores("one.yaml", "[true]"), scores("many.yaml", "[true, false]"));
+    assert_eq!((one.len(), many.len()), (1, 12));
+    let same = many.iter().find(|candidate| candidate["params"] == one[0]["params"]).unwrap();
+    assert_eq!(same["folds"], one[0]["folds"]);
+}
+
 /// No time, run, version, host, path, store or thread count is in the artifact.
 #[test]
 fn another_day_place_and_name_of_the_file_give_the_same_bytes() {
