@@ -70,8 +70,8 @@ fn object(graph: &Graph, bound: &Bound, plan: &Plan, prepared: &Prepared) -> ser
         "pipeline": graph.name,
         "data": {
             "rows": prepared.extent.rows(), "columns": prepared.extent.width(), "sha256": prepared.loaded.fingerprint,
-            "clean": crate::report::cleaning(&prepared.dropped, prepared.extent.rows()),
         },
+        "clean": crate::report::cleaning(&prepared.dropped, prepared.extent.rows()),
         "path": plan.path.name(),
         "reason": plan.reason,
         "candidates": crate::report::candidates(plan, graph),

@@ -6,6 +6,7 @@
 mod accuracy;
 mod artifacts;
 mod bounds;
+mod cleaning;
 mod cli;
 mod command;
 mod conformance_models;
@@ -14,6 +15,7 @@ mod determinism;
 mod direct;
 mod disks;
 mod easy;
+mod expectations;
 mod faults;
 mod folds;
 mod formats;
