@@ -10,9 +10,11 @@
 //! ```
 
 pub mod artifact;
+pub mod clean;
 pub mod cli;
 pub mod contract;
 pub mod diag;
+pub mod expect;
 pub mod graph;
 pub mod job;
 pub mod linalg;

@@ -1,10 +1,12 @@
 //! What an artifact says of itself, in JSON.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use crate::table::{Levels, Schema};
+use crate::clean::Lane;
+use crate::expect::Rule;
+use crate::table::{Field, Levels, Schema};
 
 /// The manifest: everything that is not a tensor. No time, path, store, version or host is in it, so
 /// that equal runs give equal bytes.
@@ -19,7 +21,7 @@ pub struct Manifest {
     pub pipeline: String,
     /// The pipeline file with all defaults, less its source, store and output.
     pub file: serde_json::Value,
-    /// The raw feature columns.
+    /// The raw feature columns, as `clean` leaves them.
     pub schema: Schema,
     /// The levels of the category columns among them, in the schema's order.
     pub categories: Vec<Category>,
@@ -32,12 +34,66 @@ pub struct Manifest {
     /// What a search chose, where there was one; since format 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<Search>,
+    /// What is done to the feature columns that `clean` changed, before anything else; since format 2.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clean: Vec<Lane>,
+    /// What is expected of the raw features; since format 2.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expect: Vec<Rule>,
     /// The features as the model sees them.
     pub features: Vec<String>,
     /// The mean score of every metric over the folds.
     pub scores: BTreeMap<String, f64>,
     /// The small parts of the learned state, by name.
     pub state: BTreeMap<String, serde_json::Value>,
+}
+
+impl Manifest {
+    /// The columns that new rows need, with the types that they are read with.
+    pub fn inputs(&self) -> Vec<Field> {
+        let lanes = self.lanes();
+        let input = |field: &Field| match lanes.get(field.name.as_str()) {
+            Some(lane) => Field { name: lane.name.clone(), kind: lane.kind },
+            None => field.clone(),
+        };
+        self.schema.fields().iter().map(input).collect()
+    }
+
+    /// What is done to feature columns, by their names.
+    pub fn lanes(&self) -> HashMap<&str, &Lane> {
+        self.clean.iter().map(|lane| (lane.column.as_str(), lane)).collect()
+    }
+
+    /// Whether a cell of an input that a float cannot hold, infinite or an integer beyond 2^53, is none of the model's concern:
+    /// no feature is made of it, or one that bounds or exchanges such cells.
+    pub fn bears(&self, input: &str) -> bool {
+        match self.clean.iter().find(|lane| lane.name == input) {
+            Some(lane) => lane.settles_extremes(),
+            None => self.clean.iter().any(|lane| lane.column == input) || self.schema.index(input).is_none(),
+        }
+    }
+
+    /// Why the parts about raw columns do not go together, if they do not.
+    pub(super) fn disagreement(&self) -> Option<&'static str> {
+        let mut names: Vec<String> = self.inputs().into_iter().map(|field| field.name).collect();
+        let all = names.len();
+        names.sort();
+        names.dedup();
+        let kind = |column: &str| Some(self.schema.fields()[self.schema.index(column)?].kind);
+        let is_made = |lane: &Lane| lane.kind_after().is_some_and(|after| kind(&lane.column) == Some(after));
+        let mut made: Vec<&str> = self.clean.iter().map(|lane| lane.column.as_str()).collect();
+        made.sort();
+        made.dedup();
+        if names.len() < all || made.len() < self.clean.len() {
+            Some("cleans a column twice")
+        } else if !self.clean.iter().all(is_made) {
+            Some("cleans to other columns than its schema has")
+        } else if self.expect.iter().any(|rule| kind(&rule.column).is_none()) {
+            Some("expects something of a column that it does not have")
+        } else {
+            None
+        }
+    }
 }
 
 /// The levels of a category column in training.

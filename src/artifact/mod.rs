@@ -12,5 +12,5 @@ pub use write::write;
 /// The form of the artifact. A change of it brings a new number, and old ones are still read.
 pub const FORMAT: &str = "pipefit.artifact/2";
 
-/// The form of version 0.1.0, whose manifest says nothing of a search.
+/// The form of version 0.1.0, whose manifest says nothing of a search, of cleaning and of what is expected.
 const FIRST_FORMAT: &str = "pipefit.artifact/1";

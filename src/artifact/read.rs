@@ -54,8 +54,12 @@ pub fn read(bytes: &[u8]) -> Result<Artifact> {
     }
     let mut manifest: Manifest = serde_json::from_value(form)
         .map_err(|error| damaged(&format!("has a manifest of another form: {error}")))?;
-    if manifest.format == FIRST_FORMAT && manifest.search.is_some() {
-        return Err(damaged("has a manifest of another form: `search` is newer than its format"));
+    let newer = manifest.search.is_some() || !manifest.clean.is_empty() || !manifest.expect.is_empty();
+    if manifest.format == FIRST_FORMAT && newer {
+        return Err(damaged("has a manifest of another form: a part of it is newer than its format"));
+    }
+    if let Some(what) = manifest.disagreement() {
+        return Err(damaged(what));
     }
     let tensors = SafeTensors::deserialize(bytes).map_err(not_safetensors)?;
     let tensors = tensors.iter().map(|(name, view)| Ok((name.to_owned(), tensor(name, &view)?)));

@@ -9,6 +9,7 @@ use safetensors::tensor::{TensorView, serialize};
 use super::manifest::{Category, GroupStructure, Labels, Manifest, NodeStructure, Search, Structure};
 use crate::contract::{Saver, Tensor};
 use crate::diag::{Code, Result};
+use crate::expect::Rule;
 use crate::plan::Bound;
 use crate::run::{Fitted, FittedGroup, FittedNode, Outcome};
 use crate::table::Target;
@@ -93,10 +94,18 @@ fn manifest(bound: &Bound, outcome: &Outcome, state: BTreeMap<String, serde_json
         classes,
         structure: structure(&outcome.fitted),
         search: search(bound, outcome),
+        clean: bound.lanes.clone(),
+        expect: expected(bound),
         features: outcome.fitted.names.clone(),
         scores: scores.collect(),
         state,
     }
+}
+
+/// What is expected of the features.
+fn expected(bound: &Bound) -> Vec<Rule> {
+    let rules = bound.graph.expect.iter().flat_map(|expect| &expect.columns);
+    rules.filter(|rule| bound.x.schema().index(&rule.column).is_some()).cloned().collect()
 }
 
 /// What the search chose, if there was one.

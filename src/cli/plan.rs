@@ -9,7 +9,7 @@ use super::output::Output;
 use super::signals::Interrupt;
 use super::{Done, Global, bars::Bars, memory, run};
 use crate::graph::{Drawing, Graph};
-use crate::job::{self, Loaded};
+use crate::job::{self, Prepared};
 use crate::plan::{Bound, Plan, mib};
 
 /// How many folds the text shows; they differ by a row at most.
@@ -45,11 +45,11 @@ pub fn run(arguments: &Arguments, global: &Global, output: &Output) -> Done {
             let bars = Bars::new(Interrupt::catch());
             let options = run::options(global, arguments.path.as_deref(), arguments.memory);
             let as_json = format == "json" || output.json;
-            let tell = |bound: &Bound, plan: &Plan, loaded: &Loaded| {
+            let tell = |bound: &Bound, plan: &Plan, prepared: &Prepared| {
                 if as_json {
-                    format!("{}\n", object(&graph, bound, plan, loaded))
+                    format!("{}\n", object(&graph, bound, plan, prepared))
                 } else {
-                    text(&graph, bound, plan, loaded)
+                    text(&graph, bound, plan, prepared)
                 }
             };
             let answer = job::plan(&graph, &options, &bars, tell)?;
@@ -60,7 +60,7 @@ pub fn run(arguments: &Arguments, global: &Global, output: &Output) -> Done {
     Ok(())
 }
 
-fn object(graph: &Graph, bound: &Bound, plan: &Plan, loaded: &Loaded) -> serde_json::Value {
+fn object(graph: &Graph, bound: &Bound, plan: &Plan, prepared: &Prepared) -> serde_json::Value {
     let steps = plan.steps.iter().map(|step| {
         json!({"address": step.address, "class": step.class, "path": step.path.name(), "reason": step.reason})
     });
@@ -68,7 +68,10 @@ fn object(graph: &Graph, bound: &Bound, plan: &Plan, loaded: &Loaded) -> serde_j
     json!({
         "schema": "pipefit.plan/1",
         "pipeline": graph.name,
-        "data": {"rows": loaded.table.rows(), "columns": loaded.table.width(), "sha256": loaded.fingerprint},
+        "data": {
+            "rows": prepared.extent.rows(), "columns": prepared.extent.width(), "sha256": prepared.loaded.fingerprint,
+            "clean": crate::report::cleaning(&prepared.dropped, prepared.extent.rows()),
+        },
         "path": plan.path.name(),
         "reason": plan.reason,
         "candidates": crate::report::candidates(plan, graph),
@@ -99,9 +102,29 @@ fn memory_line(plan: &Plan) -> String {
     line
 }
 
-fn text(graph: &Graph, bound: &Bound, plan: &Plan, loaded: &Loaded) -> String {
+/// What `clean` does, and how many rows each of its operations has dropped.
+fn cleaning(prepared: &Prepared) -> String {
+    if prepared.dropped.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("clean     {} rows are left\n", prepared.loaded.table.rows());
+    let width =
+        prepared.dropped.iter().filter_map(|dropped| dropped.rows).max().unwrap_or(0).to_string().len();
+    for dropped in &prepared.dropped {
+        let rows = match dropped.rows {
+            Some(rows) => format!("{rows:>width$} dropped"),
+            None => format!("{:width$}  columns", ""),
+        };
+        text.push_str(&format!("  {rows}  {}\n", dropped.operation));
+    }
+    text.push('\n');
+    text
+}
+
+fn text(graph: &Graph, bound: &Bound, plan: &Plan, prepared: &Prepared) -> String {
     let mut text =
-        format!("{}: {} rows, {} columns\n\n", graph.name, loaded.table.rows(), loaded.table.width());
+        format!("{}: {} rows, {} columns\n\n", graph.name, prepared.extent.rows(), prepared.extent.width());
+    text.push_str(&cleaning(prepared));
     text.push_str(&Drawing::of(graph).text());
     text.push_str(&format!("\npath      {}: {}\n", plan.path.name(), plan.reason));
     if let Some(search) = &graph.search {

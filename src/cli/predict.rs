@@ -94,10 +94,9 @@ fn input(arguments: &Arguments, artifact: &Artifact, keys: &dyn Keys) -> Result<
         Some(format) => format,
         None => formats::detect(&bytes, &name)?,
     };
-    let schema =
-        artifact.manifest.schema.fields().iter().map(|field| (field.name.clone(), field.kind)).collect();
+    let schema = artifact.manifest.inputs().into_iter().map(|field| (field.name, field.kind)).collect();
     let read = formats::read(&bytes, format, &name, &ReadOptions { schema, columns: None })?;
-    let used = |suspect: &&formats::Suspect| artifact.manifest.schema.index(&suspect.column).is_some();
+    let used = |suspect: &&formats::Suspect| !artifact.manifest.bears(&suspect.column);
     match read.suspects.iter().find(used) {
         Some(suspect) => Err(suspect.error.clone()),
         None => Ok(read.table),

@@ -80,6 +80,7 @@ codes! {
     UnknownModel "E0410" 4 "no such model, version, alias or run" "The registry has no such name. `pipefit models ls` and `pipefit runs ls` list what there is.";
     BadWeight "E0411" 4 "weights that cannot be used" "Weights are finite numbers that are not negative and not all zero.";
     NoMemory "E0412" 4 "more memory than there may be" "The run would take more memory than `--memory` allows, even with one fold at a time. `pipefit plan` tells how much it takes, and what the most of it is; fewer columns, levels or rows take less.";
+    Expectation "E0413" 4 "an expectation does not hold" "The data breaks what `expect` says of it. The message names everything that does not hold, each with a count and the first rows, counted from 1 in the data as it was read. Nothing was learned.";
 
     // 05xx: learning
     FitFailed "E0501" 5 "a fit failed" "A step or model could not be fitted. The message names the fold, the step and the column.";

@@ -8,6 +8,7 @@ use super::nodes::{
 };
 use super::types;
 use super::{lookup, search};
+use crate::clean;
 use crate::contract::erased::{AnyModel, AnySplitter};
 use crate::contract::{Metric, Task, Types, Value};
 use crate::diag::{Code, Diagnostic, Span, Veil, suggest};
@@ -60,9 +61,15 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
             columns: spec.source.columns.as_ref().map(|columns| columns.iter().map(column).collect()),
             schema: spec.schema.iter().map(|(name, kind)| (column(name), *kind)).collect(),
             label: (task == Some(Task::Classification))
-                .then(|| spec.target.as_ref().map(|target| target.value.clone()))
+                .then(|| {
+                    spec.target
+                        .as_ref()
+                        .map(|target| clean::name_before(&spec.clean, &target.value).to_owned())
+                })
                 .flatten(),
         },
+        clean: spec.clean.clone(),
+        expect: spec.expect.clone(),
         target: column(spec.target.as_ref()?),
         ids: spec.roles.id.iter().map(column).collect(),
         weight: spec.roles.weight.as_ref().map(column),
@@ -143,10 +150,11 @@ fn column(name: &Text) -> ColumnName {
 }
 
 /// The types of each group's columns, as far as the file tells: by the group's types, or by
-/// `schema` for all of its names.
+/// `schema` and `clean` for all of its names.
 fn known_types(spec: &Spec, draft: &Draft) -> Vec<Option<Types>> {
-    let kind_of =
-        |name: &String| spec.schema.iter().find(|(column, _)| column.value == *name).map(|(_, kind)| *kind);
+    let read = spec.schema.iter().map(|(column, kind)| (column.value.clone(), *kind)).collect();
+    let after = clean::kinds_after(&spec.clean, read);
+    let kind_of = |name: &String| after.get(name).copied();
     let known = |group: &Group| match &group.selector {
         Selector::Chosen { kinds, .. } if !kinds.is_empty() => Some(types::of_kinds(kinds.iter().copied())),
         Selector::Chosen { names, .. } if !names.is_empty() => {

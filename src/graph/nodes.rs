@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::clean::Operation;
 use crate::contract::erased::{AnyModel, AnySplitter, AnyStep};
 use crate::contract::{Metric, Value};
 use crate::diag::{Span, Veil};
+use crate::expect::Expect;
 use crate::table::Kind;
 
 /// A step with its place in the file.
@@ -190,6 +192,10 @@ pub struct Graph {
     pub store: Option<StoreNode>,
     /// Where the data comes from.
     pub source: SourceNode,
+    /// What is done to the table before any split.
+    pub clean: Vec<Operation>,
+    /// What must hold of it then.
+    pub expect: Option<Expect>,
     /// The column to learn.
     pub target: ColumnName,
     /// Columns that identify rows: never features.

@@ -18,7 +18,7 @@ pub struct Loaded {
     /// Its digest.
     pub fingerprint: Digest,
     /// Cells that are an error only in a column that is learned from.
-    suspects: Vec<Suspect>,
+    pub(super) suspects: Vec<Suspect>,
     /// What is worth knowing.
     pub warnings: Vec<Diagnostic>,
 }

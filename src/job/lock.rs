@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Loaded;
+use super::Prepared;
 use crate::diag::{Code, Result};
 use crate::graph::{Candidate, Origin};
 use crate::plan::Bound;
@@ -116,7 +116,7 @@ pub fn path(file: &Path) -> PathBuf {
 
 impl Lock {
     /// The lock of a run.
-    pub fn of(bound: &Bound, loaded: &Loaded, outcome: &Outcome, artifact: &[u8]) -> Self {
+    pub fn of(bound: &Bound, prepared: &Prepared, outcome: &Outcome, artifact: &[u8]) -> Self {
         let graph = bound.graph;
         let folds = graph.splitter.as_ref().map(|splitter| {
             let bytes = |rows: &Rows| {
@@ -140,9 +140,9 @@ impl Lock {
                 pattern: matches!(graph.source.origin, Origin::Pattern(_))
                     .then(|| graph.source.shown.clone()),
                 file: matches!(graph.source.origin, Origin::File(_)).then(|| graph.source.shown.clone()),
-                rows: loaded.table.rows(),
-                columns: loaded.table.width(),
-                sha256: loaded.fingerprint,
+                rows: prepared.extent.rows(),
+                columns: prepared.extent.width(),
+                sha256: prepared.loaded.fingerprint,
             },
             folds,
             seed: graph.seed,

@@ -3,6 +3,7 @@
 
 mod data;
 mod lock;
+mod prepared;
 mod publish;
 mod verify;
 
@@ -15,6 +16,7 @@ use serde_json::Value;
 
 pub use data::{Loaded, load};
 pub use lock::Lock;
+pub use prepared::{Prepared, prepare};
 pub use verify::parse_part;
 
 use crate::diag::{Code, Diagnostic, Result, Veil, Watch};
@@ -85,13 +87,15 @@ fn carry_out(
     let mut loaded = pool.install(|| data::load_within(graph, &*opened.keys, watch, in_memory(options)))?;
     opened.cover(&mut loaded.warnings);
     let read_s = reading.elapsed().as_secs_f64();
-    let bound = pool.install(|| plan::bind(graph, &loaded.table))?;
-    loaded.refuse_suspects(&bound)?;
+    let mut prepared = pool.install(|| prepare(graph, loaded))?;
+    let bound = pool.install(|| prepared.bind(graph))?;
     let plan = plan::plan_within(&bound, options.path, &limits(options))?;
     let run = || run::run(&bound, &plan, watch);
     // Handing small work to a thread takes longer than the work.
-    let (mut outcome, timing) = if plan.parallel { pool.install(run) } else { run() }?;
+    let ran = if plan.parallel { pool.install(run) } else { run() };
+    let (mut outcome, timing) = ran.map_err(|error| prepared.retold(error))?;
     opened.cover(&mut outcome.warnings);
+    let loaded = &mut prepared.loaded;
     if loaded.table.is_streamed() && !bound.x.is_streamed() {
         let mib = bound.x.bytes() >> 20;
         let message =
@@ -109,7 +113,7 @@ fn carry_out(
     };
     let publishing = Instant::now();
     let artifact = crate::artifact::write(&bound, &outcome)?;
-    let lock = Lock::of(&bound, &loaded, &outcome, &artifact);
+    let lock = Lock::of(&bound, &prepared, &outcome, &artifact);
     if options.locked {
         lock.compare(&Lock::read(&lock::path(file))?)?;
     }
@@ -125,7 +129,7 @@ fn carry_out(
         bound: &bound,
         plan: &plan,
         outcome: &outcome,
-        loaded: &loaded,
+        prepared: &prepared,
         artifact: &artifact,
         veil: &opened.veil,
         timing,
@@ -150,16 +154,16 @@ pub fn plan<T>(
     graph: &Graph,
     options: &Options,
     watch: &dyn Watch,
-    tell: impl FnOnce(&Bound, &Plan, &Loaded) -> T,
+    tell: impl FnOnce(&Bound, &Plan, &Prepared) -> T,
 ) -> Result<T> {
     let opened = Opened::new(options, graph)?;
     let planned = || {
         let pool = pool(options)?;
         let loaded = pool.install(|| data::load_within(graph, &*opened.keys, watch, in_memory(options)))?;
-        let bound = pool.install(|| plan::bind(graph, &loaded.table))?;
-        loaded.refuse_suspects(&bound)?;
+        let prepared = pool.install(|| prepare(graph, loaded))?;
+        let bound = pool.install(|| prepared.bind(graph))?;
         let plan = plan::plan_within(&bound, options.path, &limits(options))?;
-        Ok(tell(&bound, &plan, &loaded))
+        Ok(tell(&bound, &plan, &prepared))
     };
     planned().map_err(|error: Diagnostic| opened.veil.diagnostic(error))
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::{Map, Value};
 
-use super::{Finished, Loaded};
+use super::{Finished, Prepared};
 use crate::diag::{Code, Result, Veil};
 use crate::plan::{Bound, Plan};
 use crate::registry::{Draft, MODEL_FILE, Registry};
@@ -31,7 +31,7 @@ pub struct Job<'a> {
     /// What came out.
     pub outcome: &'a Outcome,
     /// The data.
-    pub loaded: &'a Loaded,
+    pub prepared: &'a Prepared,
     /// The artifact's bytes.
     pub artifact: &'a [u8],
     /// What reports and records must not show.
@@ -91,7 +91,7 @@ pub fn publish(job: &Job, store: &Arc<dyn Store>) -> Result<Finished> {
         version,
         run: job.run,
         created: job.started,
-        rows: job.loaded.table.rows() as u64,
+        rows: job.prepared.loaded.table.rows() as u64,
         scores: &scores,
         files: &files,
         record: &json,
@@ -111,15 +111,16 @@ fn report_of<'a>(job: &'a Job, published: &'a Published) -> Report<'a> {
         started: job.started,
         file: job.file,
         given: job.given,
-        table: &job.loaded.table,
-        fingerprint: job.loaded.fingerprint,
+        table: job.prepared.extent,
+        dropped: &job.prepared.dropped,
+        fingerprint: job.prepared.loaded.fingerprint,
         bound: job.bound,
         plan: job.plan,
         outcome: job.outcome,
         published,
         timing: job.timing,
         threads: job.threads,
-        warnings: &job.loaded.warnings,
+        warnings: &job.prepared.loaded.warnings,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
+use crate::clean::Lane;
 use crate::contract::{Fold, Frame, Split, Task};
 use crate::diag::{Code, Diagnostic, Result};
 use crate::graph::{ColumnName, Graph, Selector};
@@ -26,6 +27,8 @@ pub struct Bound<'g> {
     pub folds: Vec<Fold>,
     /// What is worth knowing.
     pub warnings: Vec<Diagnostic>,
+    /// What `clean` has done to the feature columns that it changed: new rows go the same way.
+    pub lanes: Vec<Lane>,
     frame: OnceLock<Frame>,
 }
 
@@ -87,11 +90,12 @@ pub fn bind<'g>(graph: &'g Graph, table: &Data) -> Result<Bound<'g>> {
     let groups = groups(graph, &x, &mut warnings)?;
     // Of these two every value is needed.
     let kept = table.select(&[target].into_iter().chain(weight).collect::<Vec<_>>());
-    let y = learnable(graph, kept.table()?, 0)?;
-    let weight = weight.map(|_| weights(&graph.weight, &kept.table()?.columns()[1])).transpose()?;
+    let number = |row: usize| table.row_number(row);
+    let y = learnable(graph, kept.table()?, 0, &number)?;
+    let weight = weight.map(|_| weights(&graph.weight, &kept.table()?.columns()[1], &number)).transpose()?;
     refuse_metrics(graph, &y)?;
     let folds = folds(graph, table.rows(), &y, &mut warnings)?;
-    Ok(Bound { graph, x, groups, y, weight, folds, warnings, frame: OnceLock::new() })
+    Ok(Bound { graph, x, groups, y, weight, folds, warnings, lanes: Vec::new(), frame: OnceLock::new() })
 }
 
 /// Refuses columns without a value, and infinite cells.
@@ -102,7 +106,7 @@ fn usable(x: &Data) -> Result<()> {
             return Err(Code::EmptyColumn.error(message).help("leave it out with `source.columns`"));
         }
         if let Some((row, value)) = facts.infinite {
-            let message = format!("column `{}` is {value} in row {}", field.name, row + 1);
+            let message = format!("column `{}` is {value} in row {}", field.name, x.row_number(row));
             return Err(Code::BadCell.error(message).help("replace infinite values, or make them missing"));
         }
     }
@@ -156,7 +160,7 @@ fn groups(graph: &Graph, x: &Data, warnings: &mut Vec<Diagnostic>) -> Result<Vec
 }
 
 /// The target, if it can be learned by the graph's model.
-fn learnable(graph: &Graph, table: &Table, j: usize) -> Result<Target> {
+fn learnable(graph: &Graph, table: &Table, j: usize, number: &dyn Fn(usize) -> usize) -> Result<Target> {
     let column = &table.columns()[j];
     let kind = table.schema().fields()[j].kind;
     let name = &graph.target.shown;
@@ -164,8 +168,8 @@ fn learnable(graph: &Graph, table: &Table, j: usize) -> Result<Target> {
     if let Some(row) = first_missing(column) {
         let many = column.missing();
         let message =
-            format!("target `{name}` is missing in row {} ({many} of {} rows)", row + 1, table.rows());
-        return Err(bad(message).help("drop or fill these rows before they are read"));
+            format!("target `{name}` is missing in row {} ({many} of {} rows)", number(row), table.rows());
+        return Err(bad(message).help("drop these rows: `clean: [{dropna: {subset: [TARGET]}}]`"));
     }
     match (graph.pipeline.model.model.task(), column) {
         (Task::Regression, Column::Codes { .. }) => {
@@ -175,7 +179,7 @@ fn learnable(graph: &Graph, table: &Table, j: usize) -> Result<Target> {
         }
         (Task::Regression, Column::Number(values)) => {
             if let Some(row) = values.iter().position(|v| v.is_infinite()) {
-                let message = format!("target `{name}` is {} in row {}", values[row], row + 1);
+                let message = format!("target `{name}` is {} in row {}", values[row], number(row));
                 return Err(bad(message).help("drop or replace these rows before they are read"));
             }
             if values.iter().all(|v| *v == values[0]) {
@@ -191,7 +195,7 @@ fn learnable(graph: &Graph, table: &Table, j: usize) -> Result<Target> {
                 .iter()
                 .any(|(own, kind)| own.name == graph.target.name && *kind == Kind::Category);
             if let Some((row, value)) = first_fraction(column).filter(|_| !chosen) {
-                let message = format!("target `{name}` is {value} in row {}: not a class", row + 1);
+                let message = format!("target `{name}` is {value} in row {}: not a class", number(row));
                 let help = format!("use a regression, such as `Ridge`, or `schema: {{{name}: category}}`");
                 return Err(bad(message).help(help));
             }
@@ -254,7 +258,7 @@ fn classes(column: &Column, kind: Kind) -> (Vec<u32>, Levels) {
 }
 
 /// Weights that can be used.
-fn weights(name: &Option<ColumnName>, column: &Column) -> Result<Vec<f64>> {
+fn weights(name: &Option<ColumnName>, column: &Column, number: &dyn Fn(usize) -> usize) -> Result<Vec<f64>> {
     let column_name = name.as_ref().map_or("", |column| &column.name);
     let bad = |message: String| {
         let error = Code::BadWeight.error(message);
@@ -265,7 +269,7 @@ fn weights(name: &Option<ColumnName>, column: &Column) -> Result<Vec<f64>> {
             .help("`pipefit data show KEY` lists the columns with their types"));
     };
     if let Some(row) = values.iter().position(|v| !v.is_finite() || *v < 0.0) {
-        return Err(bad(format!("weight `{column_name}` is {} in row {}", values[row], row + 1))
+        return Err(bad(format!("weight `{column_name}` is {} in row {}", values[row], number(row)))
             .help("weights are finite numbers that are not negative"));
     }
     if values.iter().all(|v| *v == 0.0) {

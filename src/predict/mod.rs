@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::artifact::Artifact;
 use crate::contract::{Frame, Prediction};
 use crate::diag::{Code, Diagnostic, Result};
-use crate::table::{Column, Field, Kind, Levels, Schema, Table};
+use crate::expect;
+use crate::table::{Column, Data, Field, Kind, Levels, Schema, Table};
 
 /// What to give beside the prediction.
 #[derive(Clone, Debug, Default)]
@@ -32,9 +33,14 @@ pub struct Predicted {
 /// a model without any.
 pub fn predict(artifact: &Artifact, table: &Table, options: &Options) -> Result<Predicted> {
     let manifest = &artifact.manifest;
-    table.schema().require_all(manifest.schema.names())?;
+    let inputs = manifest.inputs();
+    let names = || inputs.iter().map(|field| field.name.as_str());
+    table.schema().require_all(names())?;
     let kept = table.select(options.keep.iter().map(String::as_str))?;
-    let x = table.select(manifest.schema.names())?;
+    let x = cleaned(artifact, &table.select(names())?)?;
+    if !manifest.expect.is_empty() {
+        expect::holds(&manifest.expect, &Data::from(x.clone()))?;
+    }
     let prediction = artifact.fitted.predict(&Frame::of(&x))?;
     let mut fields = Vec::new();
     let mut columns = Vec::new();
@@ -48,6 +54,21 @@ pub fn predict(artifact: &Artifact, table: &Table, options: &Options) -> Result<
         table: Table::new(Schema::new(fields), columns)?,
         warnings: unused(artifact, table, options),
     })
+}
+
+/// The features as they were learned from: `clean` does to each column what it did in training, and leaves no row out.
+fn cleaned(artifact: &Artifact, inputs: &Table) -> Result<Table> {
+    let manifest = &artifact.manifest;
+    if manifest.clean.is_empty() {
+        return Ok(inputs.clone());
+    }
+    let lanes = manifest.lanes();
+    let column = |(field, column): (&Field, &Column)| match lanes.get(field.name.as_str()) {
+        Some(lane) => lane.apply(column),
+        None => Ok(column.clone()),
+    };
+    let columns = manifest.schema.fields().iter().zip(inputs.columns()).map(column).collect::<Result<_>>()?;
+    Table::new(Schema::clone(&manifest.schema), columns)
 }
 
 /// The prediction as columns.
@@ -95,8 +116,9 @@ fn columns_of(
 /// One note about all columns that the model does not use.
 fn unused(artifact: &Artifact, table: &Table, options: &Options) -> Vec<Diagnostic> {
     let manifest = &artifact.manifest;
+    let inputs = Schema::new(manifest.inputs());
     let known = |name: &&str| {
-        manifest.schema.index(name).is_some()
+        inputs.index(name).is_some()
             || manifest.target == **name
             || options.keep.iter().any(|kept| kept == name)
     };

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Report;
 use super::search::Search;
+use super::{Dropped, Report};
 use crate::contract::Facts;
 use crate::graph::Graph;
 use crate::linalg::Matrix;
@@ -33,6 +33,7 @@ pub fn json(report: &Report) -> Value {
             "features": features,
             "target": bound.graph.target.shown,
             "sha256": report.fingerprint,
+            "clean": cleaning(report.dropped, report.table.rows()),
         },
         "cv": cv(report),
         "search": Search::of(report).map(|search| search.json()),
@@ -58,6 +59,16 @@ pub fn json(report: &Report) -> Value {
         },
         "threads": report.threads,
     })
+}
+
+/// What `clean` left of so many rows, and what each of its operations has dropped; null without any.
+pub fn cleaning(dropped: &[Dropped], rows: usize) -> Value {
+    if dropped.is_empty() {
+        return Value::Null;
+    }
+    let gone: usize = dropped.iter().filter_map(|dropped| dropped.rows).sum();
+    let one = |dropped: &Dropped| json!({"operation": dropped.operation, "dropped": dropped.rows});
+    json!({"rows": rows - gone, "operations": dropped.iter().map(one).collect::<Vec<_>>()})
 }
 
 fn cv(report: &Report) -> Value {

@@ -41,6 +41,7 @@ fn sections(report: &Report, text: &mut String) -> std::fmt::Result {
     ];
     writeln!(text, "| | |\n|---|---|")?;
     pairs.iter().try_for_each(|(name, value)| writeln!(text, "| {name} | {} |", cell(value)))?;
+    cleaned(report, text)?;
     scores(report, text)?;
     search(report, text)?;
     coefficients(report, text)?;
@@ -50,6 +51,17 @@ fn sections(report: &Report, text: &mut String) -> std::fmt::Result {
         writeln!(text, "\nThe password is covered: put it where the stars are.")?;
     }
     Ok(())
+}
+
+fn cleaned(report: &Report, text: &mut String) -> std::fmt::Result {
+    if report.dropped.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "\n## Cleaning\n\n| operation | rows dropped |\n|---|--:|")?;
+    report.dropped.iter().try_for_each(|dropped| {
+        let rows = dropped.rows.map_or_else(|| "columns only".to_owned(), count);
+        writeln!(text, "| {} | {rows} |", cell(&code(&dropped.operation)))
+    })
 }
 
 fn scores(report: &Report, text: &mut String) -> std::fmt::Result {

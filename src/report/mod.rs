@@ -17,7 +17,7 @@ use crate::table::{Data, Digest};
 pub use command::Given;
 pub use digits::significant;
 pub use html::html;
-pub use json::{candidates, json, labels, memory};
+pub use json::{candidates, cleaning, json, labels, memory};
 pub use markdown::markdown;
 
 /// Everything that a report tells of a run.
@@ -30,8 +30,10 @@ pub struct Report<'a> {
     pub file: &'a str,
     /// What else the command line gave.
     pub given: Given<'a>,
-    /// The table as it was read, target and roles included.
-    pub table: &'a Data,
+    /// The size of the table as it was read, target and roles included.
+    pub table: Extent,
+    /// What each operation of `clean` has done to the rows.
+    pub dropped: &'a [Dropped],
     /// Its digest.
     pub fingerprint: Digest,
     /// The bound graph.
@@ -48,6 +50,39 @@ pub struct Report<'a> {
     pub threads: usize,
     /// Warnings from before the run, e.g. of the source.
     pub warnings: &'a [crate::diag::Diagnostic],
+}
+
+/// How large a table is.
+#[derive(Clone, Copy, Debug)]
+pub struct Extent {
+    rows: usize,
+    width: usize,
+}
+
+impl Extent {
+    /// That of a table.
+    pub fn of(table: &Data) -> Self {
+        Self { rows: table.rows(), width: table.width() }
+    }
+
+    /// The number of rows.
+    pub fn rows(self) -> usize {
+        self.rows
+    }
+
+    /// The number of columns.
+    pub fn width(self) -> usize {
+        self.width
+    }
+}
+
+/// What an operation of `clean` has done to the rows.
+#[derive(Clone, Debug)]
+pub struct Dropped {
+    /// The operation as it was written, on one line.
+    pub operation: String,
+    /// How many rows it has dropped; `None` for an operation on columns.
+    pub rows: Option<usize>,
 }
 
 /// Where a model was published.

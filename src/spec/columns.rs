@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::reader::Reader;
 use super::{Preprocess, Spec, Text};
+use crate::clean::name_after;
 use crate::diag::Code;
 use crate::yaml::shorten;
 
@@ -32,13 +33,12 @@ impl Reader<'_> {
         }
         let Some(read) = &spec.source.columns else { return };
         let read: BTreeSet<&str> = read.iter().map(|column| column.value.as_str()).collect();
-        let named = roles
-            .iter()
-            .map(|(column, _)| *column)
-            .chain(features)
-            .chain(spec.schema.iter().map(|(name, _)| name));
-        for column in named {
-            if !read.contains(column.value.as_str()) {
+        // `schema` and `source` name columns as they are read, everything else as `clean` leaves them.
+        let cleaned: BTreeSet<&str> = read.iter().map(|name| name_after(&spec.clean, name)).collect();
+        let after = roles.iter().map(|(column, _)| *column).chain(features).map(|column| (column, &cleaned));
+        let before = spec.schema.iter().map(|(name, _)| (name, &read));
+        for (column, known) in after.chain(before) {
+            if !known.contains(column.value.as_str()) {
                 let message = format!(
                     "`{}` is not among the columns that `source.columns` reads",
                     shorten(column.shown())

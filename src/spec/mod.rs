@@ -5,10 +5,12 @@
 //! their part of the tree. Every problem is collected; a part that cannot be read gets its default,
 //! so that the rooms below can go on and report theirs.
 
+mod clean;
 mod columns;
 mod component;
 mod data;
 mod evaluation;
+mod expect;
 mod output;
 mod overrides;
 mod parsed;

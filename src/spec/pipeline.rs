@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::reader::{Keys, Reader, base_of, entry, value, wrong};
 use super::{Cv, Output, Preprocess, Roles, SourceSection, Text, Written};
+use crate::clean::Operation;
 use crate::diag::{Code, Source, Span, Veil};
+use crate::expect::Expect;
 use crate::table::Kind;
 use crate::yaml::{Entry, Node};
 
@@ -35,6 +37,12 @@ pub struct Spec {
     pub target: Option<Text>,
     /// Columns that are never features.
     pub roles: Roles,
+    /// What is done to the table before any split, in order.
+    pub clean: Vec<Operation>,
+    /// What must hold of it then.
+    pub expect: Option<Expect>,
+    /// `clean` and `expect` as they were written.
+    pub(super) written: Vec<Entry>,
     /// Steps and column groups.
     pub preprocess: Preprocess,
     /// Selectors behind them.
@@ -67,6 +75,8 @@ const FILE: Keys = Keys {
         "schema",
         "target",
         "roles",
+        "clean",
+        "expect",
         "preprocess",
         "select",
         "model",
@@ -75,7 +85,7 @@ const FILE: Keys = Keys {
         "search",
         "output",
     ],
-    later: &["extends", "matrix", "clean", "expect", "test", "promote", "schedule", "online"],
+    later: &["extends", "matrix", "test", "promote", "schedule", "online"],
 };
 const FORMAT_VERSION: i64 = 1;
 
@@ -116,6 +126,9 @@ impl Reader<'_> {
             schema: self.schema(entries),
             target: self.target(entries, &span),
             roles: self.roles(entries),
+            clean: self.clean(entries),
+            expect: self.expect(entries),
+            written: ["clean", "expect"].iter().filter_map(|key| entry(entries, key)).cloned().collect(),
             preprocess: self.preprocess(entries),
             select: value(entries, "select")
                 .map(|node| self.components(node, "a selector"))

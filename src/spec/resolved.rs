@@ -35,6 +35,9 @@ impl Spec {
             "scoring": if self.scoring.is_empty() { Json::Null } else { texts(&self.scoring) },
             "output": {"artifact": shown(&self.output.artifact), "report": self.output.report},
         });
+        for entry in &self.written {
+            resolved[&entry.key] = node(&entry.value);
+        }
         // Absent from files without one, whose locks and artifacts stay as they were.
         if let Some(search) = &self.search {
             resolved["search"] = component(search);
@@ -115,7 +118,8 @@ fn group(group: &Group) -> Json {
     json!({"columns": columns, "steps": components(&group.steps)})
 }
 
-fn node(value: &Node) -> Json {
+/// A value as it was written, with references applied.
+pub(super) fn node(value: &Node) -> Json {
     if let Some(unexpanded) = &value.unexpanded {
         return text(unexpanded);
     }

@@ -17,7 +17,12 @@ pub struct Data {
     /// All rows, where a scan had to be read whole.
     gathered: Arc<OnceLock<Table>>,
     gathering: Arc<Mutex<()>>,
+    /// The row that each was in the data, where some were dropped.
+    origin: Option<Arc<Origin>>,
 }
+
+/// The row of the data that a row was, both from 0. It ascends.
+pub type Origin = dyn Fn(usize) -> usize + Send + Sync;
 
 impl From<Table> for Data {
     fn from(table: Table) -> Self {
@@ -35,7 +40,27 @@ impl From<Table> for Data {
 impl Data {
     /// Rows that stay where they are; the facts of each column come from who has read them once.
     pub fn streamed(scan: Arc<dyn Scan>, facts: Vec<Facts>) -> Self {
-        Self { scan, facts: facts.into(), gathered: Arc::default(), gathering: Arc::default() }
+        Self { scan, facts: facts.into(), gathered: Arc::default(), gathering: Arc::default(), origin: None }
+    }
+
+    /// The same rows, each of which was another in the data.
+    pub fn with_origin(self, origin: Arc<Origin>) -> Self {
+        Self { origin: Some(origin), ..self }
+    }
+
+    /// What the user calls a row: its number in the data, from 1.
+    pub fn row_number(&self, row: usize) -> usize {
+        self.origin.as_ref().map_or(row, |origin| origin(row)) + 1
+    }
+
+    /// The row that the user calls by a number; `None` where it was dropped.
+    pub fn row_with_number(&self, number: usize) -> Option<usize> {
+        let (mut low, mut high) = (0, self.rows());
+        while low < high {
+            let middle = low.midpoint(high);
+            if self.row_number(middle) < number { low = middle + 1 } else { high = middle }
+        }
+        (low < self.rows() && self.row_number(low) == number).then_some(low)
     }
 
     /// The names and types.
@@ -104,7 +129,13 @@ impl Data {
     /// The columns at these places, in this order.
     pub fn select(&self, places: &[usize]) -> Self {
         let facts = places.iter().map(|place| self.facts[*place]).collect();
-        Self { scan: self.scan.select(places), facts, gathered: Arc::default(), gathering: Arc::default() }
+        Self {
+            scan: self.scan.select(places),
+            facts,
+            gathered: Arc::default(),
+            gathering: Arc::default(),
+            origin: self.origin.clone(),
+        }
     }
 
     /// The bytes of all rows in memory.

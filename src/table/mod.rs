@@ -14,11 +14,11 @@ mod tabular;
 mod target;
 
 pub use column::Column;
-pub use data::Data;
+pub use data::{Data, Origin};
 pub use digest::Digest;
 pub use facts::Facts;
 pub use fingerprint::{digest_of_pieces, fingerprint, piece_digest};
-pub use labels::label_of;
+pub use labels::{label_of, number_of};
 pub use levels::{Levels, MISSING};
 pub use rows::Rows;
 pub use scan::{RUN_ROWS, Scan, gather};

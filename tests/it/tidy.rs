@@ -18,6 +18,8 @@ const ROOMS: &[&[&str]] = &[
     &["yaml"],
     &["linalg"],
     &["table"],
+    &["clean"],
+    &["expect"],
     &["contract"],
     &["splitters", "metrics"],
     &["steps", "models"],

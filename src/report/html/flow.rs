@@ -35,7 +35,12 @@ pub fn section(report: &Report) -> String {
 
 fn data(report: &Report) -> String {
     let size = [counted(report.table.rows(), "row"), counted(report.table.width(), "column")];
-    framed_box(" ends", &report.bound.graph.source.shown, &size, "")
+    let cleaned = report.dropped.iter().map(|dropped| match dropped.rows {
+        Some(rows) => format!("{}: {} dropped", dropped.operation, counted(rows, "row")),
+        None => dropped.operation.clone(),
+    });
+    let notes: Vec<String> = size.into_iter().chain(cleaned).collect();
+    framed_box(" ends", &report.bound.graph.source.shown, &notes, "")
 }
 
 /// A group's columns and its steps, one after the other.
