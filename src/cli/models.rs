@@ -89,8 +89,8 @@ fn show(reference: &str, registry: &Registry, output: &Output) -> Result<()> {
             "class": artifact.fitted.class, "features": names, "coef": coef, "intercept": learned.intercept,
             "classes": learned.classes.as_deref().map(report::labels),
             "facts": map(&learned.more),
-            "steps": steps(&artifact.fitted).into_iter().map(|(address, class, facts)| {
-                json!({"address": address, "class": class, "facts": map(&facts)})
+            "steps": steps(&artifact.fitted).into_iter().map(|(address, node)| {
+                json!({"address": address, "class": node.class, "facts": map(&node.step.facts())})
             }).collect::<Vec<_>>(),
             "search": artifact.manifest.search, "file": artifact.manifest.file,
         }));
@@ -112,8 +112,9 @@ fn show(reference: &str, registry: &Registry, output: &Output) -> Result<()> {
     if !steps.is_empty() {
         text.push_str("  steps\n");
     }
-    for (address, class, learned) in &steps {
-        text.push_str(&format!("    {address}: {class}\n"));
+    for (address, node) in &steps {
+        text.push_str(&format!("    {address}: {}\n", node.class));
+        let learned = node.step.facts();
         text.push_str(&facts::lines(learned.iter().map(|(name, value)| (name, value)), 6));
     }
     if !learned.more.is_empty() {
@@ -138,16 +139,15 @@ fn map(facts: &[(&'static str, Value)]) -> Map<String, Value> {
     facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
 }
 
-/// Every step under its address, with its class and what it learned.
-fn steps(fitted: &Fitted) -> Vec<(String, &'static str, Vec<(&'static str, Value)>)> {
-    let one =
-        |begin: &str, node: &FittedNode| (format!("{begin}__{}", node.name), node.class, node.step.facts());
+/// Every step with its address.
+fn steps(fitted: &Fitted) -> Vec<(String, &FittedNode)> {
     let of_group = |group: &FittedGroup| {
-        let begin = group.name.as_ref().map_or("preprocess".to_owned(), |name| format!("preprocess__{name}"));
-        group.steps.iter().map(|node| one(&begin, node)).collect::<Vec<_>>()
+        group.name.as_ref().map_or("preprocess".to_owned(), |name| format!("preprocess__{name}"))
     };
-    let groups = fitted.steps.groups.iter().flat_map(of_group);
-    groups.chain(fitted.steps.select.iter().map(|node| one("select", node))).collect()
+    let groups = fitted.steps.groups.iter().map(|group| (of_group(group), &group.steps));
+    let all = groups.chain([("select".to_owned(), &fitted.steps.select)]);
+    all.flat_map(|(begin, nodes)| nodes.iter().map(move |node| (format!("{begin}__{}", node.name), node)))
+        .collect()
 }
 
 fn verify(reference: &str, registry: &Registry, output: &Output) -> Done {

@@ -66,6 +66,8 @@ pub trait AnyStep: AnyParams {
     fn needs(&self) -> Needs;
     /// As [`Step::maps`].
     fn maps(&self, input: Types) -> bool;
+    /// As [`Step::unmapped`].
+    fn unmapped(&self, input: Types) -> &'static str;
     /// As [`Step::rescales`].
     fn rescales(&self) -> bool;
     /// As [`Step::products`].
@@ -108,6 +110,10 @@ impl<T: Step> AnyStep for T {
 
     fn maps(&self, input: Types) -> bool {
         Step::maps(self, input)
+    }
+
+    fn unmapped(&self, input: Types) -> &'static str {
+        Step::unmapped(self, input)
     }
 
     fn rescales(&self) -> bool {
@@ -195,6 +201,8 @@ pub trait AnyModel: AnyParams {
     fn takes_weights(&self) -> bool;
     /// As [`Model::needs`].
     fn needs(&self) -> Needs;
+    /// As [`Model::needs_rows`].
+    fn needs_rows(&self) -> &'static str;
     /// As [`Model::fit`].
     ///
     /// # Errors
@@ -224,6 +232,10 @@ impl<T: Model> AnyModel for T {
 
     fn needs(&self) -> Needs {
         Model::needs(self)
+    }
+
+    fn needs_rows(&self) -> &'static str {
+        Model::needs_rows(self)
     }
 
     fn fit(&self, train: &Train, rng: &mut Rng) -> Result<Box<dyn AnyFittedModel>> {

@@ -75,6 +75,11 @@ pub trait Step: Params + Checks {
         false
     }
 
+    /// Why not, where [`Step::maps`] is false, after "the step ...".
+    fn unmapped(&self, _input: Types) -> &'static str {
+        "is no linear map of its features"
+    }
+
     /// Whether each of as many output features will be `a x + b` of the input feature in its place, for numbers of which
     /// none is missing.
     fn rescales(&self) -> bool {

@@ -83,7 +83,7 @@ impl Judged {
         } else if multiplies(node) {
             return self.judge_products(node, input, fits);
         } else if !node.step.maps(input.types) {
-            (Path::General, "is no linear map of its features")
+            (Path::General, node.step.unmapped(input.types))
         } else if input.multiplied && sorted {
             (
                 Path::General,

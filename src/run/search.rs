@@ -125,7 +125,7 @@ impl Trial<'_> {
         let Fits { folds: fits, whole } = self.work.fits(two_pass, pipelines, self.watch)?;
         let truths = self.work.each_fold(self.watch, |k| Ok(self.work.truth(k)))?;
         let mut judged: Vec<Vec<Judged>> = (0..folds).map(|_| Vec::with_capacity(pipelines.len())).collect();
-        let together = self.work.bound.x.width().max(8);
+        let together = self.work.bound.predicted_together();
         for from in (0..pipelines.len()).step_by(together) {
             let some = from..(from + together).min(pipelines.len());
             let good: Vec<Vec<&Fit>> =

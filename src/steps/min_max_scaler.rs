@@ -60,6 +60,10 @@ impl Step for MinMaxScaler {
         !self.clip
     }
 
+    fn unmapped(&self, _input: Types) -> &'static str {
+        "clips values, which is no linear map of its features"
+    }
+
     fn rescales(&self) -> bool {
         !self.clip
     }

@@ -135,6 +135,10 @@ impl Step for OneHotEncoder {
         !input.numbers
     }
 
+    fn unmapped(&self, _input: Types) -> &'static str {
+        "makes categories of numbers, which is no linear map of them"
+    }
+
     fn fit_stats(&self, stats: &Stats) -> Result<FittedOneHotEncoder> {
         let strict = self.handle_unknown == HandleUnknown::Error;
         let vocabularies = vocabulary::learn(&self.categories, stats, Self::NAME, strict)?;

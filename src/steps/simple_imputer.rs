@@ -130,6 +130,10 @@ impl Step for SimpleImputer {
         !input.categories
     }
 
+    fn unmapped(&self, _input: Types) -> &'static str {
+        "fills categories, which stay categories: no linear map"
+    }
+
     /// Where nothing is missing, features stay as they are.
     fn rescales(&self) -> bool {
         true
