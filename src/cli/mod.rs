@@ -14,6 +14,7 @@ mod plan;
 mod predict;
 mod run;
 mod runs;
+mod serve;
 mod signals;
 
 use std::process::ExitCode;
@@ -61,6 +62,8 @@ enum Command {
     Data(data::Command),
     /// Predict with a published model
     Predict(predict::Arguments),
+    /// Answer over HTTP with published models
+    Serve(serve::Arguments),
     /// Published models
     #[command(subcommand)]
     Models(models::Command),
@@ -109,6 +112,7 @@ fn called(start: Instant) -> u8 {
         Command::Plan(arguments) => ended(plan::run(&arguments, global, &output)),
         Command::Data(command) => ended(data::run(&command, global, &output)),
         Command::Predict(arguments) => ended(predict::run(&arguments, global, &output)),
+        Command::Serve(arguments) => ended(serve::run(&arguments, global, &output)),
         Command::Models(command) => ended(models::run(&command, global, &output)),
         Command::Runs(command) => ended(runs::run(&command, global, &output)),
         Command::List(arguments) => ended(list::run(&arguments, &output)),

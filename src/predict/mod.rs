@@ -37,11 +37,7 @@ pub fn predict(artifact: &Artifact, table: &Table, options: &Options) -> Result<
     let names = || inputs.iter().map(|field| field.name.as_str());
     table.schema().require_all(names())?;
     let kept = table.select(options.keep.iter().map(String::as_str))?;
-    let x = cleaned(artifact, &table.select(names())?)?;
-    if !manifest.expect.is_empty() {
-        expect::holds(&manifest.expect, &Data::from(x.clone()))?;
-    }
-    let prediction = artifact.fitted.predict(&Frame::of(&x))?;
+    let prediction = outcome(artifact, &table.select(names())?)?;
     let mut fields = Vec::new();
     let mut columns = Vec::new();
     let classes = manifest.classes.as_ref().map(|labels| Arc::new(labels.levels.clone()));
@@ -54,6 +50,18 @@ pub fn predict(artifact: &Artifact, table: &Table, options: &Options) -> Result<
         table: Table::new(Schema::new(fields), columns)?,
         warnings: unused(artifact, table, options),
     })
+}
+
+/// The prediction of every row of a table that has the model's inputs, in their order, and nothing else.
+///
+/// # Errors
+/// What the model expects of its inputs and does not find; whatever a step or the model refuses.
+pub fn outcome(artifact: &Artifact, inputs: &Table) -> Result<Prediction> {
+    let x = cleaned(artifact, inputs)?;
+    if !artifact.manifest.expect.is_empty() {
+        expect::holds(&artifact.manifest.expect, &Data::from(x.clone()))?;
+    }
+    artifact.fitted.predict(&Frame::of(&x))
 }
 
 /// The features as they were learned from: `clean` does to each column what it did in training, and leaves no row out.

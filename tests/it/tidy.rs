@@ -34,6 +34,7 @@ const ROOMS: &[&[&str]] = &[
     &["registry"],
     &["job"],
     &["predict"],
+    &["serve"],
     &["cli"],
 ];
 
@@ -41,10 +42,12 @@ const ROOMS: &[&[&str]] = &[
 const EDGES: &[(&str, &str, &[&str])] = &[
     // `spec` reads the pipeline file, the lock lies beside it; `store` marks what it has not finished with its process.
     ("std", "fs", &["store", "source", "spec", "cli", "src/job/lock.rs"]),
-    ("std", "net", &["store", "source"]),
+    ("std", "net", &["store", "source", "serve", "cli"]),
     ("std", "process", &["store", "cli", "src/main.rs"]),
     ("redis", "", &["store", "source"]),
     ("parquet", "", &["source"]),
+    ("hyper", "", &["serve"]),
+    ("tokio", "", &["serve"]),
     ("saphyr_parser", "", &["yaml"]),
     ("clap", "", &["cli"]),
     ("indicatif", "", &["cli"]),
@@ -60,7 +63,7 @@ const MAX_LINES_OF_A_FILE: usize = 500;
 const MAX_LINES_OF_A_FUNCTION: usize = 70;
 /// Packages in Cargo.lock, those for other systems too, and the distinct ones that the binary here is made of. A new crate
 /// is a decision: raise the bound in the commit that brings it, and say there what it is for.
-const MAX_LOCKED_CRATES: usize = 250;
+const MAX_LOCKED_CRATES: usize = 260;
 const MAX_LINKED_CRATES: usize = 195;
 const MAX_BINARY_BYTES: u64 = 32_000_000;
 

@@ -32,7 +32,7 @@ pub(super) use bare::quote_bare_words;
 pub use build::{Builder, Slot, gather};
 pub use cell::label_of;
 pub(super) use cell::numeral;
-pub use column::{Place, Suspect};
+pub use column::{Built, Growing, Place, Suspect};
 pub use describe::{Described, describe};
 pub use detect::detect;
 pub use format::{Format, format_of_path};
