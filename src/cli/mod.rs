@@ -16,6 +16,7 @@ mod run;
 mod runs;
 mod serve;
 mod signals;
+mod stream;
 
 use std::process::ExitCode;
 use std::time::Instant;

@@ -1,5 +1,7 @@
 //! Batch prediction with a published model: a table in, a table of predictions out.
 
+mod parts;
+
 use std::sync::Arc;
 
 use crate::artifact::Artifact;
@@ -7,6 +9,8 @@ use crate::contract::{Frame, Prediction};
 use crate::diag::{Code, Diagnostic, Result};
 use crate::expect;
 use crate::table::{Column, Data, Field, Kind, Levels, Schema, Table};
+
+pub use parts::predict_parts;
 
 /// What to give beside the prediction.
 #[derive(Clone, Debug, Default)]
@@ -48,7 +52,7 @@ pub fn predict(artifact: &Artifact, table: &Table, options: &Options) -> Result<
     }
     Ok(Predicted {
         table: Table::new(Schema::new(fields), columns)?,
-        warnings: unused(artifact, table, options),
+        warnings: unused(artifact, table.schema(), options),
     })
 }
 
@@ -122,7 +126,7 @@ fn columns_of(
 }
 
 /// One note about all columns that the model does not use.
-fn unused(artifact: &Artifact, table: &Table, options: &Options) -> Vec<Diagnostic> {
+fn unused(artifact: &Artifact, schema: &Schema, options: &Options) -> Vec<Diagnostic> {
     let manifest = &artifact.manifest;
     let inputs = Schema::new(manifest.inputs());
     let known = |name: &&str| {
@@ -130,8 +134,7 @@ fn unused(artifact: &Artifact, table: &Table, options: &Options) -> Vec<Diagnost
             || manifest.target == **name
             || options.keep.iter().any(|kept| kept == name)
     };
-    let extra: Vec<_> =
-        table.schema().names().filter(|name| !known(name)).map(|name| format!("`{name}`")).collect();
+    let extra: Vec<_> = schema.names().filter(|name| !known(name)).map(|name| format!("`{name}`")).collect();
     if extra.is_empty() {
         return Vec::new();
     }

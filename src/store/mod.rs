@@ -17,7 +17,7 @@ mod scan;
 mod wire;
 
 pub use address::{Address, Server, Target};
-pub use folder::{Exchanged, publish_folder, replace_file};
+pub use folder::{Exchanged, publish_folder, replace_file, replace_file_by};
 pub use link::Link;
 pub(crate) use link::is_wrong_type;
 pub use memory::Memory;

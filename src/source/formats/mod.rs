@@ -39,4 +39,4 @@ pub use format::{Format, format_of_path};
 pub(super) use json::feed_object;
 pub use read::{Read, ReadOptions, read};
 pub use resolve::resolve;
-pub use write::{write, write_to};
+pub use write::{write, write_more, write_to};

@@ -13,6 +13,7 @@ use super::chunk::{ChunkReader, Raw};
 use super::columns::{Stored, Wanted};
 use crate::diag::{Code, Diagnostic, Result};
 use crate::source::formats::Suspect;
+use crate::source::{Part, Parts};
 use crate::table::{Column, Field, Levels, RUN_ROWS, Scan, Schema, Table};
 
 /// One file.
@@ -301,6 +302,24 @@ impl Piece<'_> {
         let row = self.start + fault.row + 1;
         let message = format!("row group {}, column `{name}`, row {row}: {}", self.group + 1, fault.what);
         Code::BadCell.error(message).help(fault.help.replace("NAME", name)).within(self.file, None, None)
+    }
+}
+
+impl Parts for ParquetScan {
+    fn names(&self) -> Vec<String> {
+        let first = self.shared.sources.first();
+        let fields =
+            first.map(|source| source.footer.file_metadata().schema_descr().root_schema().get_fields());
+        fields.into_iter().flatten().map(|field| field.name().to_owned()).collect()
+    }
+
+    fn count(&self) -> usize {
+        self.units()
+    }
+
+    fn part(&self, i: usize) -> Result<Part> {
+        let (table, suspects) = self.read(i)?;
+        Ok(Part { table, suspects, start: i * RUN_ROWS })
     }
 }
 
