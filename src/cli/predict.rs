@@ -36,6 +36,10 @@ pub struct Arguments {
 
 /// Predicts all rows of the input.
 pub fn run(arguments: &Arguments, global: &Global, output: &Output) -> Done {
+    if let Some(threads) = global.threads {
+        // It can be said once a process, which a command is.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global();
+    }
     let (store, keys) = keys::open(&global.store_url(), Path::new(""))?;
     let registry = Registry::new(store);
     let published = registry.resolve(&arguments.model)?;

@@ -33,6 +33,7 @@ mod parity;
 mod parquet;
 mod pca;
 mod places;
+mod predict_parts;
 mod processes;
 mod products;
 mod proxy;
