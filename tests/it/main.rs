@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "a test says how much it has checked")]
 
 mod accuracy;
+mod arrow;
 mod artifacts;
 mod bounds;
 mod cleaning;
@@ -11,6 +12,7 @@ mod cli;
 mod command;
 mod conformance_models;
 mod conformance_steps;
+mod datetimes;
 mod determinism;
 mod direct;
 mod disks;

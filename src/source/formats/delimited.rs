@@ -39,6 +39,7 @@ pub(super) fn feed(text: &str, delimiter: u8, builder: &mut Builder<'_>) -> Resu
         let unnamed = || format!("Unnamed: {i}");
         slots.push(if name.is_empty() { builder.column(&unnamed(), at) } else { builder.column(name, at) }?);
     }
+    builder.end_columns(at)?;
     while let Some(at) = next(&mut record, builder)? {
         if record.len() != slots.len() {
             let row = builder.rows() + 1;

@@ -131,7 +131,10 @@ impl Context<'_, '_, '_> {
             Err(context.builder.error(at, message, "a cell is a number, a string, true, false or null"))
         };
         match raw.as_bytes().first() {
-            Some(b'n') => self.builder.push(slot, "", at),
+            Some(b'n') => {
+                self.builder.push_missing(slot);
+                Ok(())
+            }
             Some(b'[') => nested(self, "a list"),
             Some(b'{') => nested(self, "an object"),
             Some(b'"') => match unescaped(raw) {
@@ -213,7 +216,7 @@ impl<'de> Visitor<'de> for Columns<'_, '_, '_, '_> {
             }
         }
         let rows = first.map_or(0, |(_, rows)| rows);
-        let counted = context.builder.set_rows(rows);
+        let counted = context.builder.end_columns(0).and_then(|()| context.builder.add_rows(rows));
         context.keep(counted)
     }
 }
