@@ -7,9 +7,11 @@ use pipefit::diag::{Code, Diagnostic, Silent};
 use pipefit::predict::{Options, predict};
 use pipefit::source::formats::{Format, ReadOptions, read, write};
 use pipefit::source::keys;
-use pipefit::table::{Kind, Rows, Table, parse_datetime};
-use pipefit::{artifact, graph, job, plan, run, steps};
+use pipefit::table::{Column, Kind, Rows, Table, parse_datetime};
+use pipefit::{artifact, clean, graph, job, plan, run, steps};
 use serde_json::Value as Json;
+
+use crate::command::Place;
 
 #[test]
 fn features_are_those_of_skrub() {
@@ -138,4 +140,91 @@ fn a_datetime_is_no_number() {
         fault("{w: {columns: [note], steps: [OneHotEncoder]}}", all),
         "column `note` is text, which no step takes"
     );
+}
+
+/// The pipeline file of `visits`, reading some source.
+fn pipeline(source: &str, more: &str) -> String {
+    format!(
+        "version: 1\nname: visits\nsource: {source}\nschema: {{at: datetime, note: text}}\n{more}target: visits\n\
+         preprocess: {STEPS}\nmodel: Ridge\ncv: 3\n"
+    )
+}
+
+/// From every format the command learns one model, and predicts the same from new rows in any of them.
+#[test]
+fn every_format_of_a_datetime_is_one_model_and_one_prediction() {
+    let schema = [("at".to_owned(), Kind::Datetime), ("note".to_owned(), Kind::Text)].into();
+    let options = ReadOptions { schema, ..ReadOptions::default() };
+    let table = read(visits().as_bytes(), Format::Csv, "k", &options).expect("visits").table;
+    let place = Place::new();
+    place.write("visits.yaml", pipeline("{key: visits}", ""));
+    let mut outcomes: Vec<(String, String)> = Vec::new();
+    for format in Format::ALL {
+        let (file, rows) = (format!("{}.bin", format.name()), format!("new.{}", format.ending()));
+        place.write(&file, write(&table, format));
+        place.write(&rows, write(&table, format));
+        place.run(&["data", "put", "visits", &file]).ok();
+        let ran = place.run(&["run", "visits.yaml", "--json"]).json();
+        let predicted = place.run(&["predict", "visits", "--input", &rows, "--output", "-"]).ok().out;
+        assert_eq!(predicted.lines().count(), 61, "{}", format.name());
+        outcomes.push((ran["artifact"]["sha256"].to_string(), predicted));
+        assert!(ran["artifact"]["sha256"].is_string(), "{ran}");
+    }
+    assert!(outcomes.windows(2).all(|two| two[0] == two[1]), "{outcomes:?}");
+    // A day that is no day is refused before anything is predicted.
+    place.write("bad.csv", "at,n,note\n2024-01-31,1,a\n2024-02-30,2,b\n");
+    let refused = place.run(&["predict", "visits", "--input", "bad.csv", "--output", "-"]);
+    assert_ne!(refused.code, Some(0));
+    assert!(
+        refused.err.contains("column `at`, row 2: `2024-02-30` is not a date and time in ISO 8601"),
+        "{refused}"
+    );
+}
+
+/// `clean` compares, replaces and casts datetimes; what is asked of them as of numbers is refused.
+#[test]
+fn datetimes_are_cleaned() {
+    let (_, keys) = keys::open("mem:", Path::new("")).expect("keys");
+    keys.write("visits", visits().as_bytes()).expect("written");
+    let place = tempfile::tempdir().expect("a folder");
+    let cleaned = |clean: &str| {
+        let file = place.path().join("visits.yaml");
+        std::fs::write(&file, pipeline("{key: visits}", &format!("clean: {clean}\n"))).expect("a file");
+        let (graph, problems) = graph::read(&file, &[]);
+        let graph = graph.ok_or_else(|| problems.into_iter().next().expect("a problem"))?;
+        let loaded = job::load(&graph, &*keys, &Silent)?;
+        let bound = clean::bind(&graph.clean, loaded.table.schema())?;
+        let cleaned = clean::clean(&bound, &loaded.table)?;
+        Ok::<Table, Diagnostic>(cleaned.data.whole().expect("in memory").clone())
+    };
+    let rows = |clean: &str| cleaned(clean).unwrap_or_else(|error| panic!("{clean}: {error}")).rows();
+    assert_eq!(rows("[{query: 'at >= \"2024-02-01\"'}]"), 29);
+    assert_eq!(rows("[{query: '\"2024-01-03\" > at'}]"), 2);
+    assert_eq!(rows("[{query: 'at.isnull()'}]"), 1);
+    assert_eq!(rows("[{query: 'at in [\"2024-01-01T06:30\", \"2024-01-02T08:30:00+01:00\"]'}]"), 2);
+    assert_eq!(rows("[{fillna: {at: 2024-03-01}}, {query: 'at == \"2024-03-01\"'}]"), 1);
+    assert_eq!(rows("[{replace: {at: {\"2024-01-01T06:30\": null}}}, {dropna: {subset: [at]}}]"), 58);
+    let spelled = cleaned("[{astype: {at: category}}]").expect("words");
+    let Some(Column::Codes { levels, .. }) = spelled.column("at") else { panic!("no words") };
+    assert_eq!(levels.labels()[0], "2024-01-01T06:30:00");
+    assert_eq!(
+        rows("[{astype: {at: category}}, {astype: {at: datetime}}, {query: 'at < \"2024-01-03\"'}]"),
+        2
+    );
+    let fault = |clean: &str| cleaned(clean).expect_err(clean).message().to_owned();
+    assert_eq!(fault("[{query: 'at > 5'}]"), "`query`: this is a number, not a datetime");
+    assert_eq!(fault("[{query: 'at > \"yesterday\"'}]"), "`query`: this is `yesterday`, not a datetime");
+    assert_eq!(
+        fault("[{astype: {at: number}}]"),
+        "`astype`: column `at` is datetime, of which no number is made"
+    );
+    assert_eq!(
+        fault("[{astype: {n: datetime}}]"),
+        "`astype`: column `n` is number, of which no datetime is made"
+    );
+    assert_eq!(
+        fault("[{astype: {note: datetime}}]"),
+        "`astype`: column `note`, row 1: `note 0` is not a date and time in ISO 8601"
+    );
+    assert_eq!(fault("[{clip: {lower: 0, columns: [at]}}]"), "`clip`: column `at` is datetime, not number");
 }

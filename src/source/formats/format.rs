@@ -19,7 +19,7 @@ pub enum Format {
     JsonRecords,
     /// An object for each row, one a line.
     Jsonl,
-    /// Typed columns in row groups. It is read, not written.
+    /// Typed columns in row groups.
     Parquet,
     /// Typed columns in record batches: Arrow IPC, as a file (Feather) or a stream. A file is written.
     Arrow,
@@ -29,8 +29,15 @@ pub enum Format {
 
 impl Format {
     /// All formats that can be both read and written.
-    pub const ALL: [Format; 6] =
-        [Format::Csv, Format::Tsv, Format::JsonColumns, Format::JsonRecords, Format::Jsonl, Format::Arrow];
+    pub const ALL: [Format; 7] = [
+        Format::Csv,
+        Format::Tsv,
+        Format::JsonColumns,
+        Format::JsonRecords,
+        Format::Jsonl,
+        Format::Parquet,
+        Format::Arrow,
+    ];
 
     /// The format in words.
     pub fn name(self) -> &'static str {
@@ -62,13 +69,13 @@ impl Format {
     /// The format, if tables can be written in it.
     ///
     /// # Errors
-    /// `Usage` for Parquet.
+    /// `Usage` for NPY.
     pub fn written(self) -> Result<Self> {
         if Self::ALL.contains(&self) {
             return Ok(self);
         }
         let error = Code::Usage.error(format!("{} is read, but not written", self.name()));
-        Err(error.help("write `.csv` or `.jsonl`, which `pandas` turns into Parquet"))
+        Err(error.help("write `.csv`, `.jsonl`, `.parquet` or `.arrow`"))
     }
 
     /// Whether the data itself says what its columns are.

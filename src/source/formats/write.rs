@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::source::arrow;
+use crate::source::{arrow, parquet};
 use crate::table::{Column, Kind, Levels, Table, push_datetime};
 
 use super::cell::push_number;
@@ -39,7 +39,8 @@ pub fn write_to(table: &Table, format: Format, out: &mut dyn io::Write) -> io::R
             if table.rows() > 0 { out.write_all(b"\n") } else { Ok(()) }
         }
         Format::Arrow => arrow::write(table, out),
-        Format::Parquet | Format::Npy => Err(io::ErrorKind::Unsupported.into()),
+        Format::Parquet => parquet::write(table, out),
+        Format::Npy => Err(io::ErrorKind::Unsupported.into()),
     }
 }
 

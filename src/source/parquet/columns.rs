@@ -1,12 +1,16 @@
 //! The columns of Parquet files, and what becomes of each.
 
 use ::parquet::basic::{ConvertedType, LogicalType, Repetition, TimeUnit, Type};
-use ::parquet::schema::types::{SchemaDescriptor, Type as Node};
+use ::parquet::file::metadata::FileMetaData;
+use ::parquet::schema::types::Type as Node;
 
 use crate::diag::{Code, Result};
 use crate::source::formats::ReadOptions;
 use crate::source::typed::{Holds, check_names, kind_of, refused};
 use crate::table::{Kind, MISSING};
+
+/// Says of which columns of texts the levels are numbers: a list of their names in JSON.
+pub(super) const LEVELS: &str = "pipefit.levels.numbers";
 
 /// What the values of a column are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,12 +44,15 @@ pub(super) struct Wanted {
     pub kind: Kind,
     /// Its place among the leaves of each file's schema.
     pub leaves: Vec<usize>,
+    /// Whether a file says that its texts are numbers.
+    said: bool,
 }
 
 impl Wanted {
     /// Whether its levels are numbers in the data.
     pub fn numeric(&self) -> bool {
-        self.kind == Kind::Category && self.stored.iter().any(|stored| stored.holds() == Holds::Numbers)
+        let numbers = |stored: &Stored| stored.holds() == Holds::Numbers;
+        self.kind == Kind::Category && (self.said || self.stored.iter().any(numbers))
     }
 
     /// The bytes of a row of it in memory.
@@ -54,16 +61,16 @@ impl Wanted {
     }
 }
 
-/// The columns to read, in the order of the first file. `files` are the names and schemas.
+/// The columns to read, in the order of the first file. `files` are the names and what stands in the footers.
 ///
 /// # Errors
 /// `MissingColumn` for a name of the options that is not there, and for columns that are not the
 /// same in all files; `UnreadableValue` for a column of a type that no column here can have.
-pub(super) fn wanted(files: &[(String, &SchemaDescriptor)], options: &ReadOptions) -> Result<Vec<Wanted>> {
+pub(super) fn wanted(files: &[(String, &FileMetaData)], options: &ReadOptions) -> Result<Vec<Wanted>> {
     let all: Vec<(&str, Vec<&str>)> = files
         .iter()
-        .map(|(file, schema)| {
-            let fields = schema.root_schema().get_fields();
+        .map(|(file, data)| {
+            let fields = data.schema_descr().root_schema().get_fields();
             (file.as_str(), fields.iter().map(|field| field.name()).collect())
         })
         .collect();
@@ -74,10 +81,12 @@ pub(super) fn wanted(files: &[(String, &SchemaDescriptor)], options: &ReadOption
 }
 
 /// One column over all files.
-fn one(files: &[(String, &SchemaDescriptor)], name: &str, options: &ReadOptions) -> Result<Wanted> {
+fn one(files: &[(String, &FileMetaData)], name: &str, options: &ReadOptions) -> Result<Wanted> {
     let asked = options.schema.get(name).copied();
     let (mut leaves, mut all) = (Vec::with_capacity(files.len()), Vec::with_capacity(files.len()));
-    for (file, schema) in files {
+    let mut said = false;
+    for (file, data) in files {
+        let schema = data.schema_descr();
         let fields = schema.root_schema().get_fields();
         let node = fields.iter().find(|field| field.name() == name);
         let leaf = (0..schema.num_columns()).find(|leaf| schema.column(*leaf).path().parts() == [name]);
@@ -88,11 +97,19 @@ fn one(files: &[(String, &SchemaDescriptor)], name: &str, options: &ReadOptions)
         };
         leaves.push(leaf);
         all.push(stored(node, asked).map_err(|what| refused(name, &what, file))?);
+        said |= all.last() == Some(&Stored::Text) && levels_are_numbers(data, name);
     }
     let holds: Vec<(&str, Holds)> =
         files.iter().zip(&all).map(|((file, _), stored)| (file.as_str(), stored.holds())).collect();
     let kind = kind_of(name, &holds, options)?;
-    Ok(Wanted { name: name.to_owned(), stored: all, kind, leaves })
+    Ok(Wanted { name: name.to_owned(), stored: all, kind, leaves, said })
+}
+
+fn levels_are_numbers(data: &FileMetaData, name: &str) -> bool {
+    let pairs = data.key_value_metadata().into_iter().flatten();
+    let said = pairs.filter(|pair| pair.key == LEVELS).find_map(|pair| pair.value.as_deref());
+    let names: Option<Vec<String>> = said.and_then(|said| serde_json::from_str(said).ok());
+    names.is_some_and(|names| names.iter().any(|own| own == name))
 }
 
 impl Stored {

@@ -19,6 +19,7 @@ mod footer;
 mod pages;
 mod scan;
 mod survey;
+mod write;
 
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,7 @@ use ::parquet::errors::ParquetError;
 pub(super) use cells::spelled_as;
 pub use scan::ParquetScan;
 pub use survey::Survey;
+pub(super) use write::write;
 
 use self::blob::Blob;
 use self::scan::{Shared, Source};
@@ -89,10 +91,8 @@ fn source(name: String, blob: Blob) -> Result<Source> {
 
 fn scan(sources: Vec<Source>, options: &ReadOptions) -> Result<ParquetScan> {
     let name = sources.first().map(|source| source.name.clone()).unwrap_or_default();
-    let schemas: Vec<_> = sources
-        .iter()
-        .map(|source| (source.name.clone(), source.footer.file_metadata().schema_descr()))
-        .collect();
+    let schemas: Vec<_> =
+        sources.iter().map(|source| (source.name.clone(), source.footer.file_metadata())).collect();
     let columns = columns::wanted(&schemas, options)?;
     drop(schemas);
     let shared = Shared::new(sources, columns)?;

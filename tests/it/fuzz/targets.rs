@@ -74,7 +74,7 @@ pub fn json(bytes: &[u8]) -> bool {
 pub fn typed(bytes: &[u8]) -> bool {
     match unpack(bytes.to_vec(), "k") {
         // Texts that mean something in CSV, `NA` among them, are words here.
-        Ok(bytes) => table(&bytes, None, &[Format::Arrow]),
+        Ok(bytes) => table(&bytes, None, &[Format::Arrow, Format::Parquet]),
         Err(error) => {
             refused(&error);
             false
@@ -83,7 +83,7 @@ pub fn typed(bytes: &[u8]) -> bool {
 }
 
 /// The formats that hold whatever a format of texts can.
-const TEXTS: [Format; 6] = Format::ALL;
+const TEXTS: [Format; 7] = Format::ALL;
 
 /// What is read has rows, is no larger than its bytes allow, and reads back from every format; any type may be asked of any
 /// column. What is refused says why and where.
