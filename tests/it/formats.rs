@@ -78,12 +78,13 @@ fn pairs_of_cells_have_the_type_that_pandas_gives_them() {
 }
 
 /// The schema of a table as options that ask for it.
-fn asking_for(table: &Table) -> ReadOptions {
+pub fn asking_for(table: &Table) -> ReadOptions {
     let kinds = table.schema().fields().iter().map(|field| (field.name.clone(), field.kind));
     ReadOptions { schema: kinds.collect::<BTreeMap<_, _>>(), ..ReadOptions::default() }
 }
 
-fn assert_same(left: &Table, right: &Table, what: &str) {
+/// Holds two tables to be the same to the bit.
+pub fn assert_same(left: &Table, right: &Table, what: &str) {
     assert_eq!(left.schema(), right.schema(), "{what}");
     assert_eq!(left.rows(), right.rows(), "{what}");
     for ((field, left), right) in left.fields().zip(right.columns()) {
@@ -105,14 +106,22 @@ fn assert_same(left: &Table, right: &Table, what: &str) {
     }
 }
 
-struct Dice(Mt64);
+/// Random tables.
+pub struct Dice(Mt64);
 
 impl Dice {
-    fn below(&mut self, n: usize) -> usize {
+    /// Always the same ones for a seed.
+    pub fn seeded(seed: u64) -> Self {
+        Self(Mt64::new(seed))
+    }
+
+    /// A number below `n`.
+    pub fn below(&mut self, n: usize) -> usize {
         (self.0.next_u64() % n as u64) as usize
     }
 
-    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+    /// One of some.
+    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.below(from.len())]
     }
 
@@ -127,7 +136,8 @@ impl Dice {
     }
 
     /// A column of `rows` rows; `plain` ones are inferred as what they are.
-    fn column(&mut self, kind: Kind, rows: usize, plain: bool) -> Column {
+    /// A column of a type; `plain` ones show their type by themselves.
+    pub fn column(&mut self, kind: Kind, rows: usize, plain: bool) -> Column {
         const WORDS: [&str; 14] = [
             "a",
             "\"",
@@ -195,7 +205,7 @@ impl Dice {
 
 #[test]
 fn every_format_reads_back_what_it_wrote() {
-    let mut dice = Dice(Mt64::new(1));
+    let mut dice = Dice::seeded(1);
     for round in 0..400 {
         let plain = round % 2 == 0;
         let table = dice.table(plain);
@@ -316,7 +326,7 @@ fn mutate(dice: &mut Dice, mut bytes: Vec<u8>, other: &[u8]) -> Vec<u8> {
 #[test]
 fn changed_samples_never_panic_and_what_reads_is_whole() {
     const CODES: [Code; 4] = [Code::UnreadableValue, Code::RefusedFormat, Code::EmptyData, Code::BadCell];
-    let mut dice = Dice(Mt64::new(7));
+    let mut dice = Dice::seeded(7);
     let samples = samples();
     let (mut read_well, mut refused) = (0, 0);
     for round in 0..4000 {

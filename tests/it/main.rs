@@ -40,6 +40,7 @@ mod proxy;
 mod redis;
 mod redis_rows;
 mod report;
+mod round_trips;
 mod row_faults;
 mod scale_gate;
 mod searches;

@@ -52,7 +52,12 @@ pub fn detect(bytes: &[u8], name: &str) -> Result<Format> {
 /// Whether tabs part the fields: the header has some, and no commas, or commas that the next line
 /// does not have in the same number.
 fn has_tabs(bytes: &[u8]) -> bool {
-    let mut lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|line| !line.is_empty());
+    let mut inside = false;
+    let ends = |byte: &u8| {
+        inside ^= *byte == b'"';
+        !inside && matches!(byte, b'\n' | b'\r')
+    };
+    let mut lines = bytes.split(ends).filter(|line| !line.is_empty());
     let (header, next) = (lines.next().unwrap_or(b""), lines.next().unwrap_or(b""));
     let (tabs, commas) = (count(header, b'\t'), count(header, b','));
     let even = |byte: u8, expected: usize| count(next, byte) == expected;
@@ -165,6 +170,7 @@ mod tests {
             (b"price, usd\tn\n1\t2\n", Format::Tsv),
             (b"\"a,b\"\tn\n1,5\t2\n", Format::Tsv),
             (b"a,\"b\tc\"\n1,2\n", Format::Csv),
+            (b"\"a\r\nb\"\tn\n1,5\t2\n", Format::Tsv),
             (b"\xef\xbb\xbf a,b\tc\n1,2\n", Format::Csv),
             (b"\n {\"x\\\"1\" : [1]}", Format::JsonColumns),
             (b"{\"x\": {\"0\": 1}}", Format::JsonColumns),
