@@ -37,6 +37,7 @@ mod places;
 mod processes;
 mod products;
 mod proxy;
+mod recognised;
 mod redis;
 mod redis_rows;
 mod report;

@@ -83,7 +83,9 @@ impl<'a> Stream<'a> {
         }
         let Some(length) = self.length() else { return Err(self.cut_short()) };
         if length == 0 {
-            if !self.in_file && !self.rest.is_empty() {
+            // Between the marker and a file's footer there may be zeros alone.
+            let padded = self.in_file && self.rest.iter().all(|byte| *byte == 0);
+            if !padded && !self.rest.is_empty() {
                 return Err(self.damaged("there are bytes after its end marker"));
             }
             return Ok(None);
