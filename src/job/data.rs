@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::diag::{Code, Diagnostic, Result, Watch, suggest};
 use crate::graph::{ColumnName, Graph, Origin, SourceNode};
 use crate::plan::Bound;
@@ -83,11 +85,11 @@ fn read_files(
     let mut held = Vec::with_capacity(files.len());
     for file in files {
         let name = file.display().to_string();
-        held.push((formats::unpack(read_file(file)?, &name)?, name));
+        held.push((Bytes::from(formats::unpack(read_file(file)?, &name)?), name));
     }
     let mut parts = Vec::with_capacity(held.len());
     for (bytes, name) in &held {
-        parts.push((Part { name, bytes }, formats::resolve(&source.format, bytes, name)?));
+        parts.push((Part::shared(name, bytes), formats::resolve(&source.format, bytes, name)?));
     }
     Ok(Loaded::whole(formats::read_parts(&parts, options)?, Vec::new()))
 }
@@ -123,9 +125,9 @@ fn read_key(
         }
         None => fill(source, key, keys)?,
     };
-    let bytes = formats::unpack(bytes, key)?;
+    let bytes = Bytes::from(formats::unpack(bytes, key)?);
     let format = formats::resolve(&source.format, &bytes, key)?;
-    let read = formats::read(&bytes, format, key, options)?;
+    let read = formats::read_parts(&[(Part::shared(key, &bytes), format)], options)?;
     watch.tick(1);
     Ok(read)
 }

@@ -19,7 +19,7 @@ fn all(names: &[&str], options: &ReadOptions) -> Result<Read, Diagnostic> {
     let held: Vec<Vec<u8>> = names.iter().map(|name| bytes(name)).collect();
     let mut parts = Vec::new();
     for (name, bytes) in names.iter().zip(&held) {
-        parts.push((Part { name, bytes }, detect(bytes, name)?));
+        parts.push((Part::borrowed(name, bytes), detect(bytes, name)?));
     }
     read_parts(&parts, options)
 }

@@ -27,7 +27,7 @@ const ROWS: u64 = 1 << 20;
 
 /// The record batches of a value.
 pub(super) struct Stream<'a> {
-    name: &'a str,
+    part: Part<'a>,
     rest: &'a [u8],
     /// Whether it lies in a file, whose footer says where it ends.
     in_file: bool,
@@ -45,7 +45,7 @@ impl<'a> Stream<'a> {
     pub fn open(part: &Part<'a>) -> Result<Self> {
         let in_file = part.bytes.starts_with(MAGIC);
         let mut stream = Self {
-            name: part.name,
+            part: *part,
             rest: part.bytes,
             in_file,
             schema: Arc::new(arrow_schema::Schema::empty()),
@@ -119,7 +119,11 @@ impl<'a> Stream<'a> {
 
     fn damaged(&self, what: &str) -> Diagnostic {
         let help = "the data is damaged, or was not written completely; close its writer";
-        Code::UnreadableValue.error(format!("Arrow IPC: {what}")).help(help).within(self.name, None, None)
+        Code::UnreadableValue.error(format!("Arrow IPC: {what}")).help(help).within(
+            self.part.name,
+            None,
+            None,
+        )
     }
 }
 
@@ -140,7 +144,7 @@ impl Batches for Stream<'_> {
             let decoded =
                 batch.ok_or_else(|| "it is neither rows nor a dictionary".to_owned()).and_then(|batch| {
                     plausible(&batch, body)?;
-                    let body = Buffer::from(body);
+                    let body = Buffer::from(self.part.kept(body));
                     guarded(|| match dictionary {
                         Some(dictionary) => {
                             let known = &mut self.dictionaries;

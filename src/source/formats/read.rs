@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+
 use crate::diag::{Code, Diagnostic, Result};
 use crate::table::{Kind, NaValues, Table};
 
@@ -39,6 +41,25 @@ pub struct Part<'a> {
     pub name: &'a str,
     /// What it holds.
     pub bytes: &'a [u8],
+    /// The same, where it can be shared.
+    shared: Option<&'a Bytes>,
+}
+
+impl<'a> Part<'a> {
+    /// Bytes that are copied where a reader keeps them.
+    pub fn borrowed(name: &'a str, bytes: &'a [u8]) -> Self {
+        Self { name, bytes, shared: None }
+    }
+
+    /// Bytes that a reader keeps without a copy.
+    pub fn shared(name: &'a str, bytes: &'a Bytes) -> Self {
+        Self { name, bytes, shared: Some(bytes) }
+    }
+
+    /// Some of the bytes, to keep.
+    pub(in crate::source) fn kept(&self, part: &[u8]) -> Bytes {
+        self.shared.map_or_else(|| Bytes::copy_from_slice(part), |all| all.slice_ref(part))
+    }
 }
 
 /// Reads a table; `name` is the key or file, for messages. Which of the JSON formats the bytes of
@@ -50,7 +71,7 @@ pub struct Part<'a> {
 /// line; `RefusedFormat` for pickle and Java values; `MissingColumn` for a name of the options that
 /// is not in the data; `BadCell` for a cell that is not of the type that `schema` asks for.
 pub fn read(bytes: &[u8], format: Format, name: &str, options: &ReadOptions) -> Result<Read> {
-    read_parts(&[(Part { name, bytes }, format)], options)
+    read_parts(&[(Part::borrowed(name, bytes), format)], options)
 }
 
 /// Reads parts, each in its format, as one table: the rows of one after those of the other. Types are those that all rows
@@ -199,7 +220,7 @@ mod tests {
             .iter()
             .map(|(name, text)| {
                 let bytes = text.as_bytes();
-                (Part { name, bytes }, detect(bytes, name).expect("a format"))
+                (Part::borrowed(name, bytes), detect(bytes, name).expect("a format"))
             })
             .collect();
         read_parts(&parts, options)

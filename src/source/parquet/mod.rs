@@ -70,7 +70,7 @@ fn opened(path: &Path) -> Result<Blob> {
 /// As [`open`].
 pub(super) fn read(parts: &[Part<'_>], options: &ReadOptions) -> Result<Read> {
     let source = |part: &Part<'_>| {
-        let blob = Blob::Memory(bytes::Bytes::copy_from_slice(part.bytes));
+        let blob = Blob::Memory(part.kept(part.bytes));
         source(part.name.to_owned(), blob)
     };
     scan(parts.iter().map(source).collect::<Result<_>>()?, options)?.gather()
