@@ -25,6 +25,10 @@ impl Artifact {
             let part = match field.kind {
                 Kind::Number | Kind::Bool => Part::Numbers(graph.input_numbers(&field.name)),
                 Kind::Category => Part::Labels(graph.input_labels(&field.name)),
+                Kind::Datetime | Kind::Text => {
+                    let why = format!("column `{}` is a {}", field.name, field.kind.name());
+                    return Err(no_form(&why).help(HELP));
+                }
             };
             columns.push((&field.name, part));
         }

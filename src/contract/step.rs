@@ -27,25 +27,32 @@ pub struct Types {
     pub numbers: bool,
     /// There may be categories.
     pub categories: bool,
+    /// There may be datetimes, missing ones among them.
+    pub datetimes: bool,
     /// There may be missing values among the numbers. A missing category is a category.
     pub missing: bool,
 }
 
 impl Types {
+    /// Nothing.
+    pub const NONE: Types = Types { numbers: false, categories: false, datetimes: false, missing: false };
     /// Numbers, none missing.
-    pub const NUMBERS: Types = Types { numbers: true, categories: false, missing: false };
+    pub const NUMBERS: Types = Types { numbers: true, ..Types::NONE };
     /// Numbers, some missing.
-    pub const HOLEY_NUMBERS: Types = Types { numbers: true, categories: false, missing: true };
+    pub const HOLEY_NUMBERS: Types = Types { missing: true, ..Types::NUMBERS };
     /// Categories.
-    pub const CATEGORIES: Types = Types { numbers: false, categories: true, missing: false };
-    /// Everything.
-    pub const ANY: Types = Types { numbers: true, categories: true, missing: true };
+    pub const CATEGORIES: Types = Types { categories: true, ..Types::NONE };
+    /// Datetimes.
+    pub const DATETIMES: Types = Types { datetimes: true, ..Types::NONE };
+    /// Numbers and categories.
+    pub const ANY: Types = Types { categories: true, ..Types::HOLEY_NUMBERS };
 
     /// Either.
     pub fn or(self, other: Types) -> Types {
         Types {
             numbers: self.numbers || other.numbers,
             categories: self.categories || other.categories,
+            datetimes: self.datetimes || other.datetimes,
             missing: self.missing || other.missing,
         }
     }

@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "a test says how much it has checked")]
 
 mod accuracy;
+mod arrow;
 mod artifacts;
 mod bounds;
 mod cleaning;
@@ -11,6 +12,7 @@ mod cli;
 mod command;
 mod conformance_models;
 mod conformance_steps;
+mod datetimes;
 mod determinism;
 mod direct;
 mod disks;
@@ -36,9 +38,11 @@ mod places;
 mod processes;
 mod products;
 mod proxy;
+mod recognised;
 mod redis;
 mod redis_rows;
 mod report;
+mod round_trips;
 mod row_faults;
 mod scale_gate;
 mod searches;

@@ -62,9 +62,9 @@ const MAX_LINES_OF_A_FILE: usize = 500;
 const MAX_LINES_OF_A_FUNCTION: usize = 70;
 /// Packages in Cargo.lock, those for other systems too, and the distinct ones that the binary here is made of. A new crate
 /// is a decision: raise the bound in the commit that brings it, and say there what it is for.
-const MAX_LOCKED_CRATES: usize = 253;
-const MAX_LINKED_CRATES: usize = 195;
-const MAX_BINARY_BYTES: u64 = 32_000_000;
+const MAX_LOCKED_CRATES: usize = 260;
+const MAX_LINKED_CRATES: usize = 200;
+const MAX_BINARY_BYTES: u64 = 38_500_000;
 
 /// Fails with all places, if there are any.
 #[track_caller]

@@ -4,6 +4,7 @@ use super::bulk::read_rows;
 use super::key_list::Found;
 use super::{KeyList, Keys, Kind, Listed, RowSink, wrong_kind};
 use crate::diag::{Code, Diagnostic, Result};
+use crate::store::resp::{Part, push_command};
 use crate::store::{Link, Wire, is_wrong_type};
 use ::redis::{RedisResult, Value, cmd, pipe};
 use std::sync::Arc;
@@ -190,17 +191,29 @@ fn read_pieces(connection: &mut Wire, key: &str) -> RedisResult<Vec<u8>> {
     let length: usize = cmd("STRLEN").arg(key).query(connection)?;
     // What a server says about a length is believed only as far as it sends the bytes.
     let mut bytes = Vec::with_capacity(length.min(LARGEST));
-    while bytes.len() < length {
-        let mut request = pipe();
-        for piece in 0..WINDOW {
-            let start = bytes.len() + piece * PIECE;
-            request.cmd("GETRANGE").arg(key).arg(start).arg(start + PIECE - 1);
+    let (mut asked, mut waiting, mut refusal) = (0, 0, None);
+    let mut commands = Vec::new();
+    loop {
+        while waiting < WINDOW && asked < length && refusal.is_none() {
+            let (start, end) = (asked.to_string(), (asked + PIECE - 1).to_string());
+            push_command(&mut commands, &[b"GETRANGE", key.as_bytes(), start.as_bytes(), end.as_bytes()]);
+            connection.send(&commands, 1)?;
+            commands.clear();
+            asked += PIECE;
+            waiting += 1;
         }
-        let pieces: Vec<Vec<u8>> = request.query(connection)?;
-        if pieces.iter().all(Vec::is_empty) {
+        if waiting == 0 {
             break;
         }
-        pieces.iter().for_each(|piece| bytes.extend_from_slice(piece));
+        // After a refusal the other answers are read all the same, so that the connection stays in step.
+        waiting -= 1;
+        match connection.answer()?.accepted() {
+            Ok(answer) => match answer.parts {
+                [Part::Text(span)] => bytes.extend_from_slice(answer.text(*span)),
+                _ => return Err(answer.unexpected()),
+            },
+            Err(error) => refusal = refusal.or(Some(error)),
+        }
     }
-    Ok(bytes)
+    refusal.map_or(Ok(bytes), Err)
 }
