@@ -54,9 +54,13 @@ pub fn read(bytes: &[u8]) -> Result<Artifact> {
     }
     let mut manifest: Manifest = serde_json::from_value(form)
         .map_err(|error| damaged(&format!("has a manifest of another form: {error}")))?;
-    let newer = manifest.search.is_some() || !manifest.clean.is_empty() || !manifest.expect.is_empty();
-    if manifest.format == FIRST_FORMAT && newer {
-        return Err(damaged("has a manifest of another form: a part of it is newer than its format"));
+    let newer = [
+        ("search", manifest.search.is_some()),
+        ("clean", !manifest.clean.is_empty()),
+        ("expect", !manifest.expect.is_empty()),
+    ];
+    if let Some((part, _)) = newer.iter().find(|(_, there)| *there && manifest.format == FIRST_FORMAT) {
+        return Err(damaged(&format!("has a manifest of another form: `{part}` is newer than its format")));
     }
     if let Some(what) = manifest.disagreement() {
         return Err(damaged(what));

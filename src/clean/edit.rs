@@ -138,10 +138,16 @@ fn relabelled(
     other: impl Fn(&str) -> Option<String>,
     missing: Option<String>,
 ) -> Column {
-    let others: Vec<Option<String>> = levels.labels().iter().map(|label| other(label)).collect();
+    // A number that is there already keeps its spelling: 0 beside 0.0 is no level of its own.
+    let spelled = |label: String| match levels.code(&label).and_then(|code| levels.label(code)) {
+        Some(known) => known.to_owned(),
+        None => label,
+    };
+    let others: Vec<Option<String>> = levels.labels().iter().map(|label| other(label).map(spelled)).collect();
+    let missing = missing.map(spelled);
     let labels: BTreeSet<&String> = others.iter().flatten().chain(&missing).collect();
-    // Levels are numbers where all labels are, as when a table is read.
-    let numeric = !labels.is_empty() && labels.iter().all(|label| number_of(label).is_some());
+    // Texts stay texts, whatever they spell: `astype` makes numbers of them.
+    let numeric = levels.numeric() && labels.iter().all(|label| number_of(label).is_some());
     let changed = Levels::new(labels.into_iter().cloned().collect(), numeric);
     let code =
         |label: &Option<String>| label.as_ref().and_then(|label| changed.code(label)).unwrap_or(MISSING);
@@ -264,7 +270,11 @@ mod tests {
     fn values_change_places_at_once() {
         let swap = Edit::Replace(vec![(Number(1.0), Some(Number(2.0))), (Number(2.0), Some(Number(1.0)))]);
         assert_eq!(done(&swap, &numbers(&[1.0, 2.0, 3.0]), Kind::Number), ["2.0", "1.0", "3.0"]);
-        assert_eq!(done(&swap, &words(&["1.0", "2"], true), Kind::Category), ["2", "1"]);
+        assert_eq!(done(&swap, &words(&["1.0", "2"], true), Kind::Category), ["2", "1.0"]);
+        assert_eq!(
+            done(&Edit::Fill(Number(1.0)), &words(&["1.0", ""], true), Kind::Category),
+            ["1.0", "1.0"]
+        );
         let gone = Edit::Replace(vec![(Number(-999.0), None), (Bool(true), None)]);
         assert_eq!(done(&gone, &numbers(&[-999.0, 1.0]), Kind::Number), ["NaN", "1.0"]);
         assert_eq!(done(&gone, &numbers(&[1.0, 0.0]), Kind::Bool), ["NaN", "0.0"]);

@@ -66,6 +66,8 @@ pub trait AnyStep: AnyParams {
     fn needs(&self) -> Needs;
     /// As [`Step::maps`].
     fn maps(&self, input: Types) -> bool;
+    /// As [`Step::unmapped`].
+    fn unmapped(&self, input: Types) -> &'static str;
     /// As [`Step::rescales`].
     fn rescales(&self) -> bool;
     /// As [`Step::products`].
@@ -110,6 +112,10 @@ impl<T: Step> AnyStep for T {
         Step::maps(self, input)
     }
 
+    fn unmapped(&self, input: Types) -> &'static str {
+        Step::unmapped(self, input)
+    }
+
     fn rescales(&self) -> bool {
         Step::rescales(self)
     }
@@ -147,6 +153,8 @@ pub trait AnyFittedStep: Send + Sync {
     fn map(&self) -> Option<Map>;
     /// As [`FittedStep::products`].
     fn products(&self) -> Option<Vec<PowerColumn>>;
+    /// As [`FittedStep::facts`].
+    fn facts(&self) -> Vec<(&'static str, serde_json::Value)>;
     /// As [`FittedStep::doubt`].
     fn doubt(&self) -> Option<String>;
     /// As [`FittedStep::notes`].
@@ -166,6 +174,10 @@ impl<T: FittedStep> AnyFittedStep for T {
 
     fn products(&self) -> Option<Vec<PowerColumn>> {
         FittedStep::products(self)
+    }
+
+    fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
+        FittedStep::facts(self)
     }
 
     fn doubt(&self) -> Option<String> {
@@ -189,6 +201,8 @@ pub trait AnyModel: AnyParams {
     fn takes_weights(&self) -> bool;
     /// As [`Model::needs`].
     fn needs(&self) -> Needs;
+    /// As [`Model::needs_rows`].
+    fn needs_rows(&self) -> &'static str;
     /// As [`Model::fit`].
     ///
     /// # Errors
@@ -218,6 +232,10 @@ impl<T: Model> AnyModel for T {
 
     fn needs(&self) -> Needs {
         Model::needs(self)
+    }
+
+    fn needs_rows(&self) -> &'static str {
+        Model::needs_rows(self)
     }
 
     fn fit(&self, train: &Train, rng: &mut Rng) -> Result<Box<dyn AnyFittedModel>> {

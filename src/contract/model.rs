@@ -37,6 +37,11 @@ pub trait Model: Params + Checks {
     /// What it is fitted from; [`Needs::ROWS`] when neither statistics nor shared rows will do.
     fn needs(&self) -> Needs;
 
+    /// Why it needs rows, with [`Needs::ROWS`], after "the model ...".
+    fn needs_rows(&self) -> &'static str {
+        "is fitted from rows"
+    }
+
     /// Fits from training rows.
     ///
     /// # Errors

@@ -75,6 +75,11 @@ pub trait Step: Params + Checks {
         false
     }
 
+    /// Why not, where [`Step::maps`] is false, after "the step ...".
+    fn unmapped(&self, _input: Types) -> &'static str {
+        "is no linear map of its features"
+    }
+
     /// Whether each of as many output features will be `a x + b` of the input feature in its place, for numbers of which
     /// none is missing.
     fn rescales(&self) -> bool {
@@ -130,6 +135,11 @@ pub trait FittedStep: State + Send + Sync + 'static {
     /// The step as products of powers of its input features, if it is that.
     fn products(&self) -> Option<Vec<PowerColumn>> {
         None
+    }
+
+    /// What was learned, for people, in scikit-learn's words less the `_` at their ends: a value, a list, or a map from features.
+    fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
+        Vec::new()
     }
 
     /// Why rounding may have decided what was learned, if it may have: two scores at the cut of a

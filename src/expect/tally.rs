@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use regex_lite::Regex;
+
 use super::Rule;
 use crate::clean::Scalar;
 use crate::table::{Column, Kind, Levels, MISSING, label_of, number_of};
@@ -48,6 +50,7 @@ pub struct Tally<'r> {
     repeated: Found,
     unmatched: Found,
     seen: HashSet<u64>,
+    regex: Option<Regex>,
 }
 
 impl<'r> Tally<'r> {
@@ -65,6 +68,7 @@ impl<'r> Tally<'r> {
             repeated: Found::default(),
             unmatched: Found::default(),
             seen: HashSet::new(),
+            regex: rule.regex.as_ref().and_then(|pattern| pattern.compiled().ok()),
         }
     }
 
@@ -132,7 +136,7 @@ impl<'r> Tally<'r> {
             self.rule.levels.as_ref().is_none_or(|all| all.iter().any(|level| is(level, label)))
         };
         let known: Vec<bool> = levels.labels().iter().map(known).collect();
-        let matched = |label: &String| self.rule.regex.as_ref().is_none_or(|regex| regex.matches(label));
+        let matched = |label: &String| self.regex.as_ref().is_none_or(|regex| regex.is_match(label));
         let matched: Vec<bool> = levels.labels().iter().map(matched).collect();
         for (row, code) in (start..).zip(codes.iter().copied()) {
             if code == MISSING {
@@ -166,6 +170,9 @@ impl<'r> Tally<'r> {
         }
         if is_number && rule.regex.is_some() {
             faults.push(format!("the type is {}, and `regex` is for categories", self.kind.name()));
+        }
+        if let Some(Err(error)) = rule.regex.as_ref().map(super::Pattern::compiled) {
+            faults.push(format!("`regex` is none: {error}"));
         }
         let share = self.missing as f64 / self.rows.max(1) as f64;
         if let Some(most) = rule.max_missing.filter(|most| share > *most) {

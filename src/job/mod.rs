@@ -95,14 +95,7 @@ fn carry_out(
     let ran = if plan.parallel { pool.install(run) } else { run() };
     let (mut outcome, timing) = ran.map_err(|error| prepared.retold(error))?;
     opened.cover(&mut outcome.warnings);
-    let loaded = &mut prepared.loaded;
-    if loaded.table.is_streamed() && !bound.x.is_streamed() {
-        let mib = bound.x.bytes() >> 20;
-        let message =
-            format!("all rows were read into memory, {mib} MiB: not all that was fitted takes statistics");
-        let warning = Code::WarnData.warning(message);
-        loaded.warnings.push(warning.help("`pipefit plan` tells which step or model reads rows, and why"));
-    }
+    prepared.warn_of_memory(&bound);
     let timing = Timing {
         read: read_s,
         search: timing.search_s,

@@ -190,6 +190,15 @@ impl Model for RidgeCV {
         if self.of_moments().is_some() { Needs::JOINT } else { Needs::ROWS }
     }
 
+    fn needs_rows(&self) -> &'static str {
+        match self.cv {
+            None => {
+                "leaves out each row in turn, for which it decomposes the rows; with `cv` it takes moments"
+            }
+            Some(_) => "scores its inner folds by a metric that moments do not tell",
+        }
+    }
+
     fn inner_folds(&self) -> Option<Box<dyn AnySplitter>> {
         self.of_moments()?;
         self.cv.as_ref().map(InnerFolds::splitter)

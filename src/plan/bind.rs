@@ -44,6 +44,11 @@ impl Bound<'_> {
         let frame = Frame::of(self.x.table()?);
         Ok(self.frame.get_or_init(|| frame))
     }
+
+    /// How many pipelines of the two-pass path are predicted in one walk: their predictions are then no more than the table.
+    pub fn predicted_together(&self) -> usize {
+        self.x.width().max(8)
+    }
 }
 
 /// Binds a graph to a table of at least its columns.

@@ -83,9 +83,14 @@ impl Judged {
         } else if multiplies(node) {
             return self.judge_products(node, input, fits);
         } else if !node.step.maps(input.types) {
-            (Path::General, "is no linear map of its features")
-        } else if input.multiplied && (sorted || needs.has(Needs::EXTREMES)) {
-            (Path::General, "needs the values of products of columns")
+            (Path::General, node.step.unmapped(input.types))
+        } else if input.multiplied && sorted {
+            (
+                Path::General,
+                "needs the sorted values of products of columns, of which only moments are collected",
+            )
+        } else if input.multiplied && needs.has(Needs::EXTREMES) {
+            (Path::General, "needs the extremes of products of columns, of which only moments are collected")
         } else if sorted {
             (Path::TwoPass, "is fitted from the sorted values, and is a linear map")
         } else {
@@ -96,8 +101,12 @@ impl Judged {
 
     fn judge_products(&mut self, node: &StepNode, input: &Features, fits: usize) -> (Path, String) {
         let Some(columns) = &input.columns else {
-            let reason =
-                "multiplies features that are not each made of one number column without missing values";
+            let reason = match input.multiplied {
+                true => "multiplies features that are products already",
+                false => {
+                    "multiplies features that are not each made of one number column without missing values"
+                }
+            };
             return (Path::General, reason.to_owned());
         };
         let Some(monomials) = node.step.products(columns.len()) else {

@@ -107,7 +107,8 @@ impl Reader<'_> {
     }
 
     fn levels(&mut self, node: &Node) -> Option<Vec<Scalar>> {
-        let Some(items) = node.as_list().filter(|items| !items.is_empty()) else {
+        self.at_least_one(node, "`levels`");
+        let Some(items) = node.as_list() else {
             self.report(wrong("`levels`", "a list of values", node).help("write `levels: [free, pro]`"));
             return None;
         };

@@ -48,6 +48,10 @@ impl Step for MaxAbsScaler {
         !self.clip
     }
 
+    fn unmapped(&self, _input: Types) -> &'static str {
+        "clips values, which is no linear map of its features"
+    }
+
     fn rescales(&self) -> bool {
         !self.clip
     }
@@ -82,6 +86,10 @@ impl FittedStep for FittedMaxAbsScaler {
         };
         let columns = (0..self.names.len()).map(column).collect();
         (!self.clip).then_some(Map { columns, refused: Vec::new() })
+    }
+
+    fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
+        vec![("scale", features::by_feature(&self.names, self.scale.iter().copied()))]
     }
 }
 

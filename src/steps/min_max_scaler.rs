@@ -60,6 +60,10 @@ impl Step for MinMaxScaler {
         !self.clip
     }
 
+    fn unmapped(&self, _input: Types) -> &'static str {
+        "clips values, which is no linear map of its features"
+    }
+
     fn rescales(&self) -> bool {
         !self.clip
     }
@@ -126,6 +130,11 @@ impl FittedStep for FittedMinMaxScaler {
             MapColumn::affine(Arc::clone(&self.names[j]), j as u32, self.scale[j], self.min[j], true)
         };
         Some(Map { columns: (0..self.names.len()).map(column).collect(), refused: Vec::new() })
+    }
+
+    fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
+        let of = |values: &[f64]| features::by_feature(&self.names, values.iter().copied());
+        vec![("scale", of(&self.scale)), ("min", of(&self.min))]
     }
 }
 

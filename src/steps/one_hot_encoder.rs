@@ -135,6 +135,10 @@ impl Step for OneHotEncoder {
         !input.numbers
     }
 
+    fn unmapped(&self, _input: Types) -> &'static str {
+        "makes categories of numbers, which is no linear map of them"
+    }
+
     fn fit_stats(&self, stats: &Stats) -> Result<FittedOneHotEncoder> {
         let strict = self.handle_unknown == HandleUnknown::Error;
         let vocabularies = vocabulary::learn(&self.categories, stats, Self::NAME, strict)?;
@@ -227,6 +231,19 @@ impl FittedStep for FittedOneHotEncoder {
             }
         }
         Some(map)
+    }
+
+    fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
+        let dropped = |(vocabulary, place): (&Vocabulary, &Option<u32>)| {
+            let category = vocabulary.categories().into_iter().nth((*place)? as usize)?;
+            Some((vocabulary.name().to_string(), category))
+        };
+        let mut facts = vec![("categories", vocabulary::categories(&self.vocabularies))];
+        if self.dropped.iter().any(Option::is_some) {
+            facts
+                .push(("dropped", self.vocabularies.iter().zip(&self.dropped).filter_map(dropped).collect()));
+        }
+        facts
     }
 }
 

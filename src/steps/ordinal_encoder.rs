@@ -140,6 +140,10 @@ impl Step for OrdinalEncoder {
         !input.numbers
     }
 
+    fn unmapped(&self, _input: Types) -> &'static str {
+        "makes categories of numbers, which is no linear map of them"
+    }
+
     fn fit_stats(&self, stats: &Stats) -> Result<FittedOrdinalEncoder> {
         let strict = self.handle_unknown == HandleUnknown::Error;
         let vocabularies = vocabulary::learn(&self.categories, stats, Self::NAME, strict)?;
@@ -217,6 +221,10 @@ impl FittedStep for FittedOrdinalEncoder {
             map.columns.push(column);
         }
         Some(map)
+    }
+
+    fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
+        vec![("categories", vocabulary::categories(&self.vocabularies))]
     }
 }
 

@@ -381,6 +381,18 @@ impl FittedStep for FittedPCA {
         Some(Map { columns: (0..loadings.columns()).map(column).collect(), refused })
     }
 
+    fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
+        let kept = self.components.rows();
+        let names: Vec<Arc<str>> = (0..kept).map(Self::name).collect();
+        let loadings = (0..kept).map(|k| features::by_feature(&self.names, self.components.row(k)));
+        vec![
+            ("n_features_in", self.names.len().into()),
+            ("n_components", kept.into()),
+            ("explained_variance_ratio", features::by_feature(&names, self.ratio.iter().copied())),
+            ("components", features::by_feature(&names, loadings)),
+        ]
+    }
+
     fn doubt(&self) -> Option<String> {
         self.doubt.clone()
     }

@@ -194,6 +194,10 @@ impl FittedStep for FittedPolynomialFeatures {
         let column = |powers: Vec<Power>| PowerColumn { name: self.name(&powers), powers };
         Some(self.monomials.exponents().map(column).collect())
     }
+
+    fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
+        vec![("n_features_in", self.names.len().into()), ("n_output_features", self.monomials.len().into())]
+    }
 }
 
 /// The values of the products. All of one degree are made side by side from those of the degree before;

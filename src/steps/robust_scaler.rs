@@ -187,6 +187,11 @@ impl FittedStep for FittedRobustScaler {
         };
         Some(Map { columns: (0..self.names.len()).map(column).collect(), refused: Vec::new() })
     }
+
+    fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
+        let of = |values: &[f64]| features::by_feature(&self.names, values.iter().copied());
+        vec![("center", of(&self.center)), ("scale", of(&self.scale))]
+    }
 }
 
 impl State for FittedRobustScaler {

@@ -248,6 +248,10 @@ impl FittedStep for FittedSelectKBest {
     fn notes(&self) -> Vec<crate::diag::Diagnostic> {
         self.0.notes.clone()
     }
+
+    fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
+        self.0.facts()
+    }
 }
 
 impl State for FittedSelectKBest {

@@ -78,6 +78,15 @@ impl Selection {
         Map { columns: kept.map(column).collect(), refused }
     }
 
+    /// What is kept, and of how many.
+    pub fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
+        let kept = self.names.iter().zip(&self.keep).filter(|(_, keep)| **keep);
+        vec![
+            ("kept", kept.map(|(name, _)| name.to_string()).collect()),
+            ("n_features_in", self.keep.len().into()),
+        ]
+    }
+
     /// Saves it.
     pub fn save(&self, saver: &mut Saver) {
         features::save_names(saver, &self.names);

@@ -130,6 +130,10 @@ impl Step for SimpleImputer {
         !input.categories
     }
 
+    fn unmapped(&self, _input: Types) -> &'static str {
+        "fills categories, which stay categories: no linear map"
+    }
+
     /// Where nothing is missing, features stay as they are.
     fn rescales(&self) -> bool {
         true
@@ -277,6 +281,20 @@ impl FittedStep for FittedSimpleImputer {
             missing: None,
         }));
         Some(Map { columns, refused: Vec::new() })
+    }
+
+    fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
+        let fill = |fill: &Fill| match fill {
+            Fill::Dropped => serde_json::Value::Null,
+            Fill::Number(fill) => (*fill).into(),
+            Fill::Label(fill) => fill.as_str().into(),
+        };
+        let mut facts = vec![("statistics", features::by_feature(&self.names, self.fills.iter().map(fill)))];
+        if !self.indicators.is_empty() {
+            let indicated = self.indicators.iter().map(|j| self.names[*j as usize].to_string());
+            facts.push(("indicators", indicated.collect()));
+        }
+        facts
     }
 
     fn notes(&self) -> Vec<Diagnostic> {

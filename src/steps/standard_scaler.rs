@@ -99,6 +99,11 @@ impl FittedStep for FittedStandardScaler {
         };
         Some(Map { columns: (0..self.names.len()).map(column).collect(), refused: Vec::new() })
     }
+
+    fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
+        let of = |values: &[f64]| features::by_feature(&self.names, values.iter().copied());
+        vec![("mean", of(&self.mean)), ("scale", of(&self.scale))]
+    }
 }
 
 impl State for FittedStandardScaler {

@@ -100,6 +100,10 @@ impl FittedStep for FittedVarianceThreshold {
     fn doubt(&self) -> Option<String> {
         self.0.doubt.clone()
     }
+
+    fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
+        self.0.facts()
+    }
 }
 
 impl State for FittedVarianceThreshold {

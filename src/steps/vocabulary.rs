@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use super::categories::{Categories, is_missing};
 use super::features;
@@ -143,7 +144,23 @@ fn number_of(value: &Value) -> Option<f64> {
     if let Value::Bool(value) = value { Some(f64::from(u8::from(*value))) } else { value.number() }
 }
 
+/// Every feature's categories, as a fact.
+pub fn categories(vocabularies: &[Vocabulary]) -> Json {
+    let one = |vocabulary: &Vocabulary| (vocabulary.name.to_string(), Json::from(vocabulary.categories()));
+    vocabularies.iter().map(one).collect()
+}
+
 impl Vocabulary {
+    /// The categories in the order of their places; missing is null.
+    pub fn categories(&self) -> Vec<Json> {
+        let mut all: Vec<Json> = match &self.known {
+            Known::Labels { labels, .. } => labels.iter().map(|label| label.as_str().into()).collect(),
+            Known::Numbers(numbers) => numbers.iter().map(|number| (*number).into()).collect(),
+        };
+        all.extend(self.missing.then_some(Json::Null));
+        all
+    }
+
     /// The feature's name.
     pub fn name(&self) -> &Arc<str> {
         &self.name

@@ -188,6 +188,7 @@ fn what_is_saved_is_what_was_fitted() {
         assert_eq!(loader.leftovers(), [""; 0], "{told}");
         assert_eq!(format!("{:?}", saved(fitted)), format!("{:?}", saved(&*loaded)), "{told}: saved again");
         assert_eq!(fitted.map(), loaded.map(), "{told}");
+        assert_eq!(fitted.facts(), loaded.facts(), "{told}");
         for i in 0..ROWS {
             let (own, other) = (fitted.apply(&row(frame, i)), loaded.apply(&row(frame, i)));
             match (own, other) {

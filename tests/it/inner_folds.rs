@@ -198,14 +198,21 @@ fn equal_bits_on_any_number_of_threads() {
 #[test]
 fn what_needs_rows_says_so() {
     let data = table(300, 3);
-    for (model, why) in
-        [("RidgeCV", "from rows"), ("{RidgeCV: {cv: 3, scoring: neg_mean_absolute_error}}", "from rows")]
-    {
+    for (model, why) in [
+        ("RidgeCV", "model leaves out each row in turn"),
+        ("{RidgeCV: {cv: 3, scoring: neg_mean_absolute_error}}", "a metric that moments do not tell"),
+    ] {
         let (plan, _) = outcome(&format!("roles: {{id: [w]}}\nmodel: {model}\ncv: 3"), &data, None);
         assert_eq!(plan.path, Path::General);
         assert!(plan.reason.contains(why), "{}", plan.reason);
     }
     let (plan, _) = outcome("roles: {id: [w]}\nmodel: LassoCV\ncv: 3", &data, None);
+    assert_eq!(plan.passes, 2);
+    // Without folds nothing is predicted; and predictions take no more memory than the table.
+    assert_eq!(outcome("roles: {id: [w]}\nmodel: LassoCV\ncv: null", &data, None).0.passes, 1);
+    let search = "search: {GridSearchCV: {param_grid: {model__alpha: {linspace: [1, 20, 20]}}}}";
+    let file = format!("roles: {{id: [w]}}\nmodel: Ridge\ncv: 3\n{search}");
+    assert_eq!(outcome(&file, &data, None).0.passes, 4);
     let model = plan.steps.last().unwrap();
     assert!(model.path == Path::TwoPass && model.reason.contains("inner folds"), "{}", model.reason);
 }
