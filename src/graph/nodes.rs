@@ -151,6 +151,19 @@ pub struct Pipeline {
     pub model: ModelNode,
 }
 
+impl Pipeline {
+    /// Whether two pipelines differ in their models alone. Candidates share equal steps.
+    pub fn shares_steps(&self, other: &Self) -> bool {
+        let mut groups = self.groups.iter().zip(&other.groups);
+        same_steps(&self.select, &other.select) && groups.all(|(a, b)| same_steps(&a.steps, &b.steps))
+    }
+}
+
+/// Whether two lists share their steps.
+pub fn same_steps(a: &[StepNode], b: &[StepNode]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| Arc::ptr_eq(&a.step, &b.step))
+}
+
 /// One of the pipelines that a search tries.
 pub struct Candidate {
     /// What was set, by address; sorted.

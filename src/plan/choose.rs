@@ -10,7 +10,7 @@ use super::{Bound, Inner, Multiplied, Products};
 use crate::contract::Needs;
 use crate::contract::erased::AnyModel;
 use crate::diag::{Code, Result};
-use crate::graph::{Graph, Pipeline};
+use crate::graph::Pipeline;
 use crate::table::{RUN_ROWS, Target};
 
 /// How the folds are fitted.
@@ -109,7 +109,13 @@ pub fn plan_within(bound: &Bound, forced: Option<Path>, limits: &Limits) -> Resu
         forced.unwrap_or(if obstacle.is_some() { Path::General } else { Path::TwoPass })
     };
     let paths: Vec<Path> = obstacles.iter().map(chosen).collect();
-    let iterates = iterates(graph, &paths);
+    let fast: Vec<&Pipeline> = pipelines
+        .iter()
+        .zip(&paths)
+        .filter(|(_, path)| **path == Path::TwoPass)
+        .map(|(pipeline, _)| *pipeline)
+        .collect();
+    let iterates = fast.iter().any(|pipeline| iterates(&pipeline.model.model));
     let slow = paths.iter().filter(|path| **path == Path::General).count();
     if slow == paths.len() {
         products = Products::default();
@@ -133,7 +139,7 @@ pub fn plan_within(bound: &Bound, forced: Option<Path>, limits: &Limits) -> Resu
     };
     let (rows, columns) = (bound.x.rows(), bound.x.width() + products.products().len());
     let fits = (bound.folds.len() * paths.len()).saturating_add(1);
-    let passes = passes(bound, &paths, &inner);
+    let passes = passes(bound, &fast, slow, &inner);
     let parallel = rows.saturating_mul(columns).saturating_mul(fits) > PARALLEL_WORK;
     let products_made = products.products().len();
     let run = Run {
@@ -149,23 +155,27 @@ pub fn plan_within(bound: &Bound, forced: Option<Path>, limits: &Limits) -> Resu
 }
 
 /// How often the table is read: on the general path to fit and to predict each fold, and for the fit on all rows; on the
-/// two-pass path for moments, and for the out-of-fold predictions of so many pipelines at a time.
-fn passes(bound: &Bound, paths: &[Path], inner: &Inner) -> usize {
+/// two-pass path for moments, once for each model that reads the rows with them at hand, and for the out-of-fold predictions of
+/// so many pipelines at a time.
+fn passes(bound: &Bound, fast: &[&Pipeline], slow: usize, inner: &Inner) -> usize {
     let folds = bound.folds.len();
-    let fast = paths.iter().filter(|path| **path == Path::TwoPass).count();
-    let general = if fast < paths.len() { 2 * folds + 1 } else { 0 };
-    let predictions = if folds == 0 { 0 } else { fast.div_ceil(bound.predicted_together()) };
-    let two_pass = if fast > 0 { inner.walks.len() + predictions } else { 0 };
-    general + two_pass
+    let general = if slow > 0 { 2 * folds + 1 } else { 0 };
+    if fast.is_empty() {
+        return general;
+    }
+    let predictions = if folds == 0 { 0 } else { fast.len().div_ceil(bound.predicted_together()) };
+    let once_more = fast.iter().filter(|pipeline| reads_once_more(&pipeline.model.model)).count();
+    general + inner.walks.len() + once_more + predictions
 }
 
-/// Whether some pipeline of the two-pass path has a model that reads the rows in every iteration.
-fn iterates(graph: &Graph, paths: &[Path]) -> bool {
-    let model = |i: usize| match &graph.search {
-        Some(search) => &search.candidates[i].pipeline.model.model,
-        None => &graph.pipeline.model.model,
-    };
-    (0..paths.len()).any(|i| paths[i] == Path::TwoPass && model(i).needs().has(Needs::BLOCKS))
+/// Whether a model of the two-pass path reads the rows in every iteration.
+fn iterates(model: &Arc<dyn AnyModel>) -> bool {
+    model.needs().has(Needs::BLOCKS) && !reads_once_more(model)
+}
+
+/// Whether it reads them once, with the moments at hand.
+fn reads_once_more(model: &Arc<dyn AnyModel>) -> bool {
+    model.needs().has(Needs::BLOCKS.and(Needs::JOINT))
 }
 
 /// The cells of the inner folds of all models that may take the two-pass path; where their moments would be too many, that
@@ -250,6 +260,11 @@ fn judged(pipeline: &Pipeline, bound: &Bound) -> Judged {
 fn judge_model(model: &Arc<dyn AnyModel>) -> StepPlan {
     let (path, reason) = if model.needs().has(Needs::ROWS) {
         (Path::General, model.needs_rows())
+    } else if reads_once_more(model) {
+        (
+            Path::TwoPass,
+            "is fitted from joint moments and one more pass over the rows, for all folds together",
+        )
     } else if model.needs().has(Needs::BLOCKS) {
         (Path::TwoPass, "reads the rows in every iteration, once for all folds and candidates")
     } else if model.inner_folds().is_some() {
