@@ -22,6 +22,10 @@ impl Link {
                 let [Part::List(2), Part::Text(next), Part::List(_), keys @ ..] = answer.parts else {
                     return Err(answer.unexpected());
                 };
+                // A cursor that stands still would be asked for ever.
+                if answer.text(*next) == cursor && cursor != b"0" {
+                    return Err(answer.unexpected());
+                }
                 for key in keys {
                     let Part::Text(key) = key else { return Err(answer.unexpected()) };
                     each(answer.text(*key));

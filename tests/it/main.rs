@@ -11,6 +11,7 @@ mod cli;
 mod command;
 mod conformance_models;
 mod conformance_steps;
+mod cut_answers;
 mod determinism;
 mod direct;
 mod disks;
