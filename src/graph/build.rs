@@ -59,6 +59,7 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
             format: spec.source.format.clone(),
             load_if_missing: spec.source.load_if_missing.as_ref().map(|file| file.path.clone()),
             columns: spec.source.columns.as_ref().map(|columns| columns.iter().map(column).collect()),
+            pin: spec.source.pin,
             schema: spec.schema.iter().map(|(name, kind)| (column(name), *kind)).collect(),
             label: (task == Some(Task::Classification))
                 .then(|| {

@@ -113,6 +113,8 @@ pub struct SourceNode {
     pub load_if_missing: Option<PathBuf>,
     /// The columns to read; all when `None`.
     pub columns: Option<Vec<ColumnName>>,
+    /// Whether a copy of the table is kept in the store.
+    pub pin: bool,
     /// The types that the file gives.
     pub schema: Vec<(ColumnName, Kind)>,
     /// The column whose values are class labels, to be kept as they are spelled.

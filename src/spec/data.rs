@@ -22,6 +22,8 @@ pub struct SourceSection {
     pub load_if_missing: Option<FilePath>,
     /// The columns to read; all where it is `None`.
     pub columns: Option<Vec<Text>>,
+    /// Whether a copy of the table is kept in the store.
+    pub pin: bool,
     /// Where the section was written.
     pub span: Span,
 }
@@ -37,8 +39,8 @@ pub struct Roles {
 
 const SOURCE: Keys = Keys {
     name: "`source`",
-    known: &["key", "pattern", "file", "format", "load_if_missing", "columns"],
-    later: &["index", "stream", "pin"],
+    known: &["key", "pattern", "file", "format", "load_if_missing", "columns", "pin"],
+    later: &["index", "stream"],
 };
 const FORMATS: &[&str] = &["auto", "csv", "json", "jsonl", "parquet"];
 const LATER_FORMATS: &[&str] = &["arrow", "npy"];
@@ -65,6 +67,7 @@ impl Reader<'_> {
                 format: format(),
                 load_if_missing: None,
                 columns: None,
+                pin: false,
                 span: start.clone(),
             };
         };
@@ -81,6 +84,7 @@ impl Reader<'_> {
             load_if_missing: value(entries, "load_if_missing")
                 .and_then(|node| self.path(node, "`source.load_if_missing`")),
             columns: columns.filter(|columns| !columns.is_empty()),
+            pin: value(entries, "pin").is_some_and(|node| self.pin(node)),
             span: section.value.span.clone(),
         }
     }
@@ -119,6 +123,11 @@ impl Reader<'_> {
             let message = format!("`source` has both `{}` and `{}`", origin.key, other.key);
             self.report(Code::Conflict.error(message).help(help).at(&other.key_span));
         }
+    }
+
+    fn pin(&mut self, node: &Node) -> bool {
+        let text = self.text(node, "`source.pin`");
+        text.is_some_and(|text| self.word(&text, "`source.pin`", &["snapshot"]))
     }
 
     fn format(&mut self, node: &Node) -> Option<String> {

@@ -53,11 +53,16 @@ fn source(source: &SourceSection) -> Json {
         (None, Some(file)) => ("file", Some(&file.text)),
         (None, None) => ("key", source.key.as_ref()),
     };
-    json!({
+    let mut resolved = json!({
         origin.0: origin.1.map(shown),
         "format": source.format,
         "columns": source.columns.as_ref().map(|columns| texts(columns)),
-    })
+    });
+    // Absent from files without one, whose locks stay as they were.
+    if source.pin {
+        resolved["pin"] = "snapshot".into();
+    }
+    resolved
 }
 
 fn object(entries: impl Iterator<Item = (String, Json)>) -> Json {

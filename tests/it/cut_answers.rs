@@ -231,7 +231,8 @@ fn a_value_that_changes_between_its_pieces_is_read_as_it_is_then() {
     let (server, bytes) = with_value();
     let short = b"x,y\n1,2\n".to_vec();
     type Act = fn(&mut Connection);
-    let acts: [(Act, Result<Option<&[u8]>, Code>); 4] = [
+    type Read<'a> = Result<Option<&'a [u8]>, Code>;
+    let acts: [(Act, Read<'_>); 4] = [
         (|raw| cmd("DEL").arg("table").exec(raw).unwrap(), Ok(None)),
         (|raw| cmd("SET").arg("table").arg("x,y\n1,2\n").exec(raw).unwrap(), Ok(Some(&short))),
         (
