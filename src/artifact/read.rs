@@ -100,8 +100,8 @@ fn without_rows(manifest: &Manifest) -> Result<Table> {
     let mut columns = Vec::new();
     for field in manifest.schema.fields() {
         columns.push(match field.kind {
-            Kind::Number | Kind::Bool => Column::Number(Vec::new().into()),
-            Kind::Category => {
+            Kind::Number | Kind::Bool | Kind::Datetime => Column::Number(Vec::new().into()),
+            Kind::Category | Kind::Text => {
                 let category = categories.next().filter(|category| category.column == field.name);
                 let levels = Arc::new(category.ok_or_else(other)?.levels.clone());
                 Column::Codes { codes: Vec::new().into(), levels }

@@ -7,7 +7,7 @@ use crate::artifact::Artifact;
 use crate::diag::{Code, Result};
 use crate::predict::{Options, predict_parts};
 use crate::registry::Published;
-use crate::source::formats::{self, Format, ReadOptions};
+use crate::source::formats::{self, Format, Packing, ReadOptions};
 use crate::source::{Parts, Place, TextParts, open_parquet, write_file_by};
 use crate::table::{Scan, Table};
 
@@ -19,8 +19,8 @@ pub fn parts(
     artifact: &Artifact,
     options: &Options,
 ) -> Result<Option<Box<dyn Parts>>> {
-    let (Place::File(path), Some(_)) = (input, format(output)?) else { return Ok(None) };
-    if !artifact.manifest.expect.is_empty() {
+    let (Place::File(path), Some(_)) = (input, format(output)) else { return Ok(None) };
+    if !artifact.manifest.expect.is_empty() || Packing::of_path(path) != Packing::Plain {
         return Ok(None);
     }
     let inputs = artifact.manifest.inputs();
@@ -28,8 +28,8 @@ pub fn parts(
     let mut columns: Vec<String> = inputs.iter().map(|field| field.name.clone()).collect();
     columns.extend(options.keep.iter().filter(|name| !own(name)).cloned());
     let schema = inputs.iter().map(|field| (field.name.clone(), field.kind)).collect();
-    let read = ReadOptions { schema, columns: Some(columns) };
-    Ok(match formats::format_of_path(path)? {
+    let read = ReadOptions { schema, columns: Some(columns), na_values: artifact.manifest.na_values.clone() };
+    Ok(match formats::format_of_path(path) {
         Some(Format::Parquet) if path.is_file() => {
             let scan = open_parquet(std::slice::from_ref(path), &read)?;
             if scan.units() > 1 { Some(Box::new(scan)) } else { None }
@@ -43,13 +43,14 @@ pub fn parts(
 }
 
 /// The format that predictions are written in row after row; `None` where they have to be there first.
-fn format(output: &Place) -> Result<Option<Format>> {
+fn format(output: &Place) -> Option<Format> {
     let format = match output {
-        Place::File(path) => formats::format_of_path(path)?.unwrap_or(Format::Csv),
+        Place::File(path) if Packing::of_path(path) != Packing::Plain => return None,
+        Place::File(path) => formats::format_of_path(path).unwrap_or(Format::Csv),
         Place::Standard => Format::Csv,
-        Place::Key(_) => return Ok(None),
+        Place::Key(_) => return None,
     };
-    Ok(matches!(format, Format::Csv | Format::Tsv | Format::Jsonl).then_some(format))
+    matches!(format, Format::Csv | Format::Tsv | Format::Jsonl).then_some(format)
 }
 
 /// Predicts all parts; gives the number of rows.
@@ -60,7 +61,7 @@ pub fn run(
     to: &Place,
     output: &Output,
 ) -> Result<usize> {
-    let format = format(to)?.unwrap_or(Format::Csv);
+    let format = format(to).unwrap_or(Format::Csv);
     let mut rows = 0;
     let mut spell = |table: &Table, out: &mut dyn std::io::Write| {
         let write = if rows == 0 { formats::write_to } else { formats::write_more };

@@ -6,7 +6,7 @@ use regex_lite::Regex;
 
 use super::Rule;
 use crate::clean::Scalar;
-use crate::table::{Column, Kind, Levels, MISSING, label_of, number_of};
+use crate::table::{Column, Kind, Levels, MISSING, datetime_text, label_of, number_of};
 
 /// Cells that a message shows.
 const SHOWN: usize = 3;
@@ -99,8 +99,10 @@ impl<'r> Tally<'r> {
             numbers
         });
         let kind = self.kind;
-        let text = |value: f64| {
-            if kind == Kind::Bool { Scalar::Bool(value == 1.0).label() } else { label_of(value) }
+        let text = |value: f64| match kind {
+            Kind::Bool => Scalar::Bool(value == 1.0).label(),
+            Kind::Datetime => datetime_text(value),
+            _ => label_of(value),
         };
         for (row, value) in (start..).zip(values.iter().copied()) {
             if value.is_nan() {
@@ -164,11 +166,11 @@ impl<'r> Tally<'r> {
         if let Some(kind) = rule.kind.filter(|kind| *kind != self.kind) {
             faults.push(format!("the type is {}, not {}", self.kind.name(), kind.name()));
         }
-        let is_number = self.kind != Kind::Category;
+        let is_number = matches!(self.kind, Kind::Number | Kind::Bool);
         if !is_number && (rule.min.is_some() || rule.max.is_some()) {
-            faults.push("the type is category, and `min` and `max` are for numbers".to_owned());
+            faults.push(format!("the type is {}, and `min` and `max` are for numbers", self.kind.name()));
         }
-        if is_number && rule.regex.is_some() {
+        if !self.kind.is_coded() && rule.regex.is_some() {
             faults.push(format!("the type is {}, and `regex` is for categories", self.kind.name()));
         }
         if let Some(Err(error)) = rule.regex.as_ref().map(super::Pattern::compiled) {

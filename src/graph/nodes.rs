@@ -8,7 +8,7 @@ use crate::contract::erased::{AnyModel, AnySplitter, AnyStep};
 use crate::contract::{Metric, Value};
 use crate::diag::{Span, Veil};
 use crate::expect::Expect;
-use crate::table::Kind;
+use crate::table::{Kind, NaValues};
 
 /// A step with its place in the file.
 #[derive(Clone)]
@@ -113,6 +113,10 @@ pub struct SourceNode {
     pub load_if_missing: Option<PathBuf>,
     /// The columns to read; all when `None`.
     pub columns: Option<Vec<ColumnName>>,
+    /// Which texts are missing values.
+    pub na_values: NaValues,
+    /// Whether a copy of the table is kept in the store.
+    pub pin: bool,
     /// The types that the file gives.
     pub schema: Vec<(ColumnName, Kind)>,
     /// The column whose values are class labels, to be kept as they are spelled.
@@ -137,6 +141,8 @@ pub struct OutputNode {
     pub dir: PathBuf,
     /// The report formats, in order.
     pub report: Vec<String>,
+    /// Whether an ONNX graph of the model lies beside it.
+    pub onnx: bool,
 }
 
 /// What is fitted: column groups side by side, selectors after them, then the model. A clone shares

@@ -4,7 +4,7 @@ use super::choose::{Path, StepPlan};
 use super::{Bound, Multiplied};
 use crate::contract::{Needs, Types};
 use crate::graph::{Pipeline, StepNode};
-use crate::table::Data;
+use crate::table::{Data, Kind};
 
 /// The steps of a pipeline.
 pub(super) struct Judged {
@@ -39,19 +39,19 @@ pub(super) fn steps(pipeline: &Pipeline, bound: &Bound) -> Judged {
 
 impl Features {
     fn none() -> Self {
-        let types = Types { numbers: false, categories: false, missing: false };
-        Self { types, columns: Some(Vec::new()), multiplied: false }
+        Self { types: Types::NONE, columns: Some(Vec::new()), multiplied: false }
     }
 
     /// Some columns of the table.
     fn raw(x: &Data, names: &[String]) -> Self {
         let places: Vec<usize> = names.iter().filter_map(|name| x.schema().index(name)).collect();
         let of_place = |place: usize| match x.levels(place) {
+            None if x.schema().fields()[place].kind == Kind::Datetime => Types::DATETIMES,
             None => Types { missing: x.facts()[place].missing > 0, ..Types::NUMBERS },
             Some(_) => Types::CATEGORIES,
         };
         let types = places.iter().fold(Self::none().types, |types, place| types.or(of_place(*place)));
-        let columns = (!types.categories && !types.missing).then_some(places);
+        let columns = (!types.categories && !types.datetimes && !types.missing).then_some(places);
         Self { types, columns, multiplied: false }
     }
 

@@ -13,7 +13,8 @@ use crate::linalg::Matrix;
 use crate::predict;
 use crate::registry::{MODEL_FILE, Pick, Published, Reference, Registry};
 use crate::report;
-use crate::table::{Column, Field, Kind, Schema, Table};
+use crate::source::formats::Missing;
+use crate::table::{Column, Field, Kind, NaValues, Schema, Table};
 
 /// One version of a model.
 pub struct Loaded {
@@ -31,6 +32,7 @@ pub struct Loaded {
     pub(super) label: Bytes,
     pub(super) digest: Bytes,
     probabilities: bool,
+    missing: Missing,
     artifact: Artifact,
 }
 
@@ -79,18 +81,24 @@ impl Loaded {
             label: format!("{name}:{version}").into(),
             digest: sha256.to_owned().into(),
             probabilities: gives_probabilities(&artifact),
+            missing: Missing::of(&artifact.manifest.na_values),
             artifact,
         }
     }
 
     /// An empty sheet for rows of this model.
     pub(super) fn sheet(&self, most: usize) -> Sheet<'_> {
-        Sheet::new(&self.artifact.manifest, &self.inputs, most)
+        Sheet::new(&self.artifact.manifest, &self.inputs, &self.missing, most)
     }
 
     /// Whether a cell that a float cannot hold is none of the model's concern in this input.
     pub(super) fn bears(&self, input: &str) -> bool {
         self.artifact.manifest.bears(input)
+    }
+
+    /// Which texts are missing values.
+    pub(super) fn na_values(&self) -> NaValues {
+        self.artifact.manifest.na_values.clone()
     }
 
     /// Whether it gives probabilities.
@@ -121,8 +129,8 @@ impl Loaded {
 fn gives_probabilities(artifact: &Artifact) -> bool {
     let inputs = artifact.manifest.inputs();
     let column = |field: &Field| match field.kind {
-        Kind::Number | Kind::Bool => Column::Number(Vec::new().into()),
-        Kind::Category => Column::Codes { codes: Vec::new().into(), levels: Arc::default() },
+        Kind::Number | Kind::Bool | Kind::Datetime => Column::Number(Vec::new().into()),
+        Kind::Category | Kind::Text => Column::Codes { codes: Vec::new().into(), levels: Arc::default() },
     };
     let columns = inputs.iter().map(column).collect();
     let rows = Table::new(Schema::new(inputs), columns);

@@ -145,7 +145,8 @@ fn fits(tensor: &Tensor<'_>, field: &Field) -> Result<()> {
     let wrong = match field.kind {
         Kind::Number => matches!(&*tensor.datatype, "BYTES" | "BOOL"),
         Kind::Bool => &*tensor.datatype == "BYTES",
-        Kind::Category => false,
+        Kind::Category | Kind::Text => false,
+        Kind::Datetime => tensor.datatype != "BYTES",
     };
     if !wrong {
         return Ok(());
@@ -154,7 +155,7 @@ fn fits(tensor: &Tensor<'_>, field: &Field) -> Result<()> {
         format!("column `{}` is a {}, and its datatype `{}`", field.name, field.kind.name(), tensor.datatype);
     Err(Code::BadCell
         .error(message)
-        .help("send it as FP64, or BOOL where the model was trained with true and false"))
+        .help("send numbers as FP64, true and false as BOOL, and datetimes as BYTES"))
 }
 
 /// The bytes of a value in binary tensors, where they have a fixed number.
@@ -362,7 +363,7 @@ pub(super) fn metadata(model: &Loaded) -> Value {
     let datatype = |kind| match kind {
         Kind::Number => "FP64",
         Kind::Bool => "BOOL",
-        Kind::Category => "BYTES",
+        Kind::Category | Kind::Text | Kind::Datetime => "BYTES",
     };
     let input =
         |field: &Field| json!({"name": field.name, "datatype": datatype(field.kind), "shape": [-1, 1]});

@@ -116,7 +116,12 @@ pub(super) fn plain(text: &str, sheet: &mut Sheet<'_>) -> Result<()> {
 /// Reads CSV with a header, as from a file.
 pub(super) fn csv(body: &[u8], model: &Loaded, most: usize) -> Result<Table> {
     let schema = model.inputs.fields().iter().map(|field| (field.name.clone(), field.kind)).collect();
-    let read = formats::read(body, Format::Csv, "body", &ReadOptions { schema, columns: None })?;
+    let read = formats::read(
+        body,
+        Format::Csv,
+        "body",
+        &ReadOptions { schema, columns: None, na_values: model.na_values() },
+    )?;
     let used = |suspect: &&formats::Suspect| !model.bears(&suspect.column);
     if let Some(suspect) = read.suspects.iter().find(used) {
         return Err(suspect.error.clone());

@@ -5,7 +5,7 @@ use serde::de;
 use super::refusal::malformed;
 use crate::artifact::Manifest;
 use crate::diag::{Code, Diagnostic, Result, suggest};
-use crate::source::formats::Growing;
+use crate::source::formats::{Growing, Missing};
 use crate::table::{Field, Kind, Schema, Table};
 
 /// Columns of a model's inputs that take the cells of a request's rows, or columns.
@@ -16,6 +16,8 @@ use crate::table::{Field, Kind, Schema, Table};
 pub(super) struct Sheet<'m> {
     manifest: &'m Manifest,
     inputs: &'m Schema,
+    /// The words for a missing value.
+    missing: &'m Missing,
     columns: Vec<Growing>,
     rows: usize,
     most: usize,
@@ -35,10 +37,10 @@ pub(super) enum Cell<'t> {
 
 impl<'m> Sheet<'m> {
     /// An empty sheet of a model's inputs, for `most` rows at most.
-    pub fn new(manifest: &'m Manifest, inputs: &'m Schema, most: usize) -> Self {
+    pub fn new(manifest: &'m Manifest, inputs: &'m Schema, missing: &'m Missing, most: usize) -> Self {
         let column = |field: &Field| Growing::new(&field.name, Some(field.kind), 1);
         let columns = inputs.fields().iter().map(column).collect();
-        Self { manifest, inputs, columns, rows: 0, most, failed: None }
+        Self { manifest, inputs, missing, columns, rows: 0, most, failed: None }
     }
 
     /// The inputs.
@@ -103,19 +105,22 @@ impl<'m> Sheet<'m> {
             Err(Code::BadCell.error(message).help(help))
         };
         let text = match (cell, field.kind) {
-            (Cell::Missing, _) => "",
-            (Cell::Bare(text) | Cell::Text(text), Kind::Category) => text,
+            (Cell::Missing, _) => {
+                column.pad(row);
+                return Ok(());
+            }
+            (Cell::Bare(text) | Cell::Text(text), Kind::Category | Kind::Text) => text,
             (Cell::Bare(text @ ("true" | "false")), Kind::Number) => {
                 return refuse(text, "no number", "the model was trained with numbers there");
             }
-            (Cell::Bare(text), _) => text,
-            (Cell::Text(text), kind) => {
+            (Cell::Text(text), kind @ (Kind::Number | Kind::Bool)) => {
                 let what = if kind == Kind::Bool { "text, not true or false" } else { "text, not a number" };
                 return refuse(text, what, "write it without quotes; a missing value is `null`");
             }
+            (Cell::Bare(text) | Cell::Text(text), _) => text,
         };
-        column.push(text, 0, &|_| ("body".to_owned(), None)).map_err(|error| {
-            let help = "the model was trained with true and false there";
+        column.push(text, self.missing, 0, &|_| ("body".to_owned(), None)).map_err(|error| {
+            let help = format!("the model was trained with the type {} there", field.kind.name());
             Code::BadCell.error(error.message()).help(help)
         })
     }

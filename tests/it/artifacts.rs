@@ -325,7 +325,7 @@ fn predicts_the_same(folder: &str, options: &predict::Options, columns: usize) -
     let sample = |name: &str| fs::read(tests("formats").join(folder).join(name)).unwrap();
     let artifact = artifact::read(&sample("model.safetensors")).unwrap();
     let schema = artifact.manifest.inputs().into_iter().map(|field| (field.name, field.kind)).collect();
-    let read_options = ReadOptions { schema, columns: None };
+    let read_options = ReadOptions { schema, ..ReadOptions::default() };
     let input = read(&sample("input.csv"), Format::Csv, "input.csv", &read_options).unwrap().table;
     let predicted = predict::predict(&artifact, &input, options).unwrap().table;
     let rows = |text: &str| -> Vec<Vec<String>> {

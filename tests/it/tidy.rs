@@ -20,6 +20,7 @@ const ROOMS: &[&[&str]] = &[
     &["table"],
     &["clean"],
     &["expect"],
+    &["onnx"],
     &["contract"],
     &["splitters", "metrics"],
     &["steps", "models"],
@@ -45,9 +46,11 @@ const EDGES: &[(&str, &str, &[&str])] = &[
     ("std", "net", &["store", "source", "serve", "cli"]),
     ("std", "process", &["store", "cli", "src/main.rs"]),
     ("redis", "", &["store", "source"]),
+    ("rustls", "", &["store"]),
     ("parquet", "", &["source"]),
     ("hyper", "", &["serve"]),
     ("tokio", "", &["serve"]),
+    ("prost", "", &["onnx"]),
     ("saphyr_parser", "", &["yaml"]),
     ("clap", "", &["cli"]),
     ("indicatif", "", &["cli"]),
@@ -63,9 +66,9 @@ const MAX_LINES_OF_A_FILE: usize = 500;
 const MAX_LINES_OF_A_FUNCTION: usize = 70;
 /// Packages in Cargo.lock, those for other systems too, and the distinct ones that the binary here is made of. A new crate
 /// is a decision: raise the bound in the commit that brings it, and say there what it is for.
-const MAX_LOCKED_CRATES: usize = 260;
-const MAX_LINKED_CRATES: usize = 205;
-const MAX_BINARY_BYTES: u64 = 33_500_000;
+const MAX_LOCKED_CRATES: usize = 287;
+const MAX_LINKED_CRATES: usize = 221;
+const MAX_BINARY_BYTES: u64 = 42_000_000;
 
 /// Fails with all places, if there are any.
 #[track_caller]

@@ -234,3 +234,24 @@ pub const HTTP: &[&str] = &[
     "application/octet-stream",
     "text/csv",
 ];
+
+/// Lengths, offsets and counts that readers of bytes must not believe, and the header of NPY.
+pub const BINARY: &[&str] = &[
+    "\0\0\0\0",
+    "\0\0\0\0\0\0\0\0",
+    "\u{1}\0\0\0",
+    "\u{7f}\u{7f}\u{7f}\u{7f}",
+    "\u{15}\u{7e}",
+    "\u{4}",
+    "PAR1",
+    "ARROW1",
+    "'<f8'",
+    "'>i2'",
+    "'|O'",
+    "'<U3'",
+    "True",
+    "(3, 2)",
+    "(99999999,)",
+    "'shape': ",
+    "[('a', '<f8')]",
+];
