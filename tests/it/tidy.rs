@@ -20,6 +20,7 @@ const ROOMS: &[&[&str]] = &[
     &["table"],
     &["clean"],
     &["expect"],
+    &["onnx"],
     &["contract"],
     &["splitters", "metrics"],
     &["steps", "models"],
@@ -46,6 +47,7 @@ const EDGES: &[(&str, &str, &[&str])] = &[
     ("redis", "", &["store", "source"]),
     ("rustls", "", &["store"]),
     ("parquet", "", &["source"]),
+    ("prost", "", &["onnx"]),
     ("saphyr_parser", "", &["yaml"]),
     ("clap", "", &["cli"]),
     ("indicatif", "", &["cli"]),
@@ -61,7 +63,7 @@ const MAX_LINES_OF_A_FILE: usize = 500;
 const MAX_LINES_OF_A_FUNCTION: usize = 70;
 /// Packages in Cargo.lock, those for other systems too, and the distinct ones that the binary here is made of. A new crate
 /// is a decision: raise the bound in the commit that brings it, and say there what it is for.
-const MAX_LOCKED_CRATES: usize = 267;
+const MAX_LOCKED_CRATES: usize = 270;
 const MAX_LINKED_CRATES: usize = 202;
 const MAX_BINARY_BYTES: u64 = 34_000_000;
 
