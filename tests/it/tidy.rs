@@ -66,7 +66,7 @@ const MAX_LINES_OF_A_FILE: usize = 500;
 const MAX_LINES_OF_A_FUNCTION: usize = 70;
 /// Packages in Cargo.lock, those for other systems too, and the distinct ones that the binary here is made of. A new crate
 /// is a decision: raise the bound in the commit that brings it, and say there what it is for.
-const MAX_LOCKED_CRATES: usize = 287;
+const MAX_LOCKED_CRATES: usize = 290;
 const MAX_LINKED_CRATES: usize = 221;
 const MAX_BINARY_BYTES: u64 = 42_000_000;
 
