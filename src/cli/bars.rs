@@ -1,10 +1,11 @@
 //! Progress: a bar on a terminal, nothing on a pipe.
 
+use std::fmt;
 use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::signals::Interrupt;
 use crate::diag::Watch;
@@ -37,9 +38,15 @@ impl Watch for Bars {
             return;
         }
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-        // The template is a constant that parses.
-        let style = ProgressStyle::with_template("{msg:>10} [{bar:30}] {pos}/{len} {elapsed} left {eta}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
+        // How fast rows come says more than when the last of so many will. Both templates parse.
+        let rate = if name.starts_with("reading") && total > 1 { " {rate}" } else { "" };
+        let template = format!("{{msg:>10}} [{{bar:30}}] {{pos}}/{{len}}{rate} {{elapsed}} left {{eta}}");
+        let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let rows_a_second = |state: &ProgressState, text: &mut dyn fmt::Write| {
+            // A terminal that cannot be written to is no reason to stop.
+            let _ = write!(text, "{} rows/s", HumanCount(state.per_sec() as u64));
+        };
+        bar.set_style(style.with_key("rate", rows_a_second).progress_chars("=> "));
         bar.set_message(name.to_owned());
         // So that the clock goes on while a long fold is worked on.
         bar.enable_steady_tick(Duration::from_millis(200));

@@ -51,9 +51,16 @@ impl Link {
 
     /// Asks something that does no harm when asked twice: if the connection was lost meanwhile it is made anew,
     /// once. `doing` completes "cannot ...".
-    pub(crate) fn ask<T>(
+    pub(crate) fn ask<T>(&self, doing: &str, request: impl FnMut(&mut Wire) -> RedisResult<T>) -> Result<T> {
+        self.converse(&|| doing.to_owned(), request)
+    }
+
+    /// [`ask`](Self::ask) for what goes through many requests and answers: `doing` is asked after a failure, and says what
+    /// was under way. Asked again, `request` goes on from where it was. Who leaves answers unread, to stop in the middle,
+    /// loses the connection.
+    pub(crate) fn converse<T>(
         &self,
-        doing: &str,
+        doing: &dyn Fn() -> String,
         mut request: impl FnMut(&mut Wire) -> RedisResult<T>,
     ) -> Result<T> {
         let mut slot = self.slot();
@@ -71,7 +78,7 @@ impl Link {
         doing: &str,
         mut request: impl FnMut(&mut Wire) -> RedisResult<T>,
     ) -> std::result::Result<T, Failure> {
-        self.attempt(&mut self.slot(), doing, &mut request)
+        self.attempt(&mut self.slot(), &|| doing.to_owned(), &mut request)
     }
 
     /// Asks over a new connection that has a third of the usual time for each of its steps (connect, log in, ask), so
@@ -114,7 +121,7 @@ impl Link {
     fn attempt<T>(
         &self,
         slot: &mut Option<Wire>,
-        doing: &str,
+        doing: &dyn Fn() -> String,
         request: &mut dyn FnMut(&mut Wire) -> RedisResult<T>,
     ) -> std::result::Result<T, Failure> {
         let mut connection = match slot.take() {
@@ -124,13 +131,14 @@ impl Link {
         };
         match request(&mut connection) {
             Ok(answer) => {
-                *slot = Some(connection);
+                *slot = connection.in_step().then_some(connection);
                 Ok(answer)
             }
             Err(error) => {
-                let failure = self.failure(doing, &error);
-                // After a refusal the connection is in step; after anything else a late answer may be on its way.
-                if !failure.unknown {
+                let failure = self.failure(&doing(), &error);
+                // After a refusal the connection is in step unless more was asked; after anything else a late answer may
+                // be on its way.
+                if !failure.unknown && connection.in_step() {
                     *slot = Some(connection);
                 }
                 Err(failure)
@@ -200,7 +208,9 @@ fn refused(target: &Target, doing: &str, refusal: &Refusal) -> Diagnostic {
         "OOM" => "the server is at its `maxmemory`: free some, or raise it",
         "READONLY" => "this is a replica: use the URL of the primary",
         "MISCONF" => "the server cannot save its data to disk: see its log",
-        "MOVED" | "CROSSSLOT" | "CLUSTERDOWN" => "this is a Redis cluster, which is not in this version",
+        "MOVED" | "ASK" | "CROSSSLOT" | "CLUSTERDOWN" => {
+            "this is a Redis cluster, which is not in this version"
+        }
         "WRONGTYPE" => "the key is of another kind: `pipefit data ls` shows the kinds",
         _ => "see the server's log and its configuration",
     };
@@ -223,7 +233,11 @@ fn unreachable(target: &Target, reason: &str) -> Diagnostic {
 
 /// The innermost reason of an error of the Redis client, without its own decoration.
 fn cause(error: &RedisError) -> String {
-    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+    match (std::error::Error::source(error), error.detail()) {
+        (Some(source), _) => source.to_string(),
+        (None, Some(detail)) => detail.to_owned(),
+        (None, None) => error.to_string(),
+    }
 }
 
 /// Connects within `connect` altogether, whatever number of addresses the host has, and logs in.

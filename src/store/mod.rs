@@ -6,11 +6,14 @@
 mod address;
 mod dir;
 mod folder;
+mod inbox;
 mod link;
 mod memory;
 mod names;
 mod redis;
+pub mod resp;
 mod root;
+mod scan;
 mod wire;
 
 pub use address::{Address, Server, Target};

@@ -15,6 +15,7 @@ use super::{Commit, Store, blob_is_missing, checked};
 use crate::diag::{Code, Result};
 use crate::table::Digest;
 use ::redis::{RedisResult, cmd, pipe};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The bytes of a chunk. The commit script divides by it too.
@@ -187,10 +188,14 @@ impl Store for RedisStore {
     fn list(&self, prefix: &str) -> Result<Vec<String>> {
         let start = self.link.own("");
         let pattern = format!("{}*", glob_escaped(&self.link.own(prefix)));
-        let keys = self.link.scan(&pattern, "list the records")?;
-        let names = keys.iter().filter_map(|key| std::str::from_utf8(key).ok()?.strip_prefix(&start));
-        let ours = |name: &&str| !name.starts_with("blob:") && !name.starts_with("counter:");
-        Ok(names.filter(ours).map(str::to_owned).collect())
+        // The server may give a key twice, and gives them in any order.
+        let mut names = BTreeSet::new();
+        self.link.scan(&pattern, "list the records", &mut |key| {
+            let name = std::str::from_utf8(key).ok().and_then(|key| key.strip_prefix(&start));
+            let ours = |name: &&str| !name.starts_with("blob:") && !name.starts_with("counter:");
+            names.extend(name.filter(ours).map(str::to_owned));
+        })?;
+        Ok(names.into_iter().collect())
     }
 
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
@@ -286,29 +291,6 @@ impl Store for RedisStore {
 
     fn address(&self) -> String {
         self.link.target().to_string()
-    }
-}
-
-impl Link {
-    /// All keys that match a pattern, each once, sorted.
-    pub(crate) fn scan(&self, pattern: &str, doing: &str) -> Result<Vec<Vec<u8>>> {
-        let mut keys: Vec<Vec<u8>> = Vec::new();
-        let mut cursor = 0u64;
-        loop {
-            let (next, part): (u64, Vec<Vec<u8>>) = self.ask(doing, |connection| {
-                // The default COUNT of 10 is a round trip for every ten keys of the whole server.
-                cmd("SCAN").arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(2000).query(connection)
-            })?;
-            keys.extend(part);
-            cursor = next;
-            if cursor == 0 {
-                break;
-            }
-        }
-        // SCAN may give a key twice, and gives them in any order.
-        keys.sort_unstable();
-        keys.dedup();
-        Ok(keys)
     }
 }
 

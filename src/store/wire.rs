@@ -1,5 +1,7 @@
 //! A connection that is given up at the first silence, and when an answer trickles.
 
+use super::inbox::Inbox;
+use super::resp::Answer;
 use ::redis::io::tcp::socket2::{SockRef, TcpKeepalive};
 use ::redis::{ConnectionLike, Parser, RedisResult, Value};
 use std::io::{self, Read, Write};
@@ -21,8 +23,13 @@ const LEAST_RATE: f64 = 65_536.0;
 pub struct Wire {
     stream: Box<dyn Stream>,
     parser: Parser,
+    /// The answers to what was sent with [`send`](Self::send).
+    inbox: Inbox,
     /// How long an answer may take, and a write.
     timeout: Duration,
+    /// Since when the answers to the oldest request are waited for, and the bytes that have come since.
+    start: Instant,
+    bytes: usize,
 }
 
 /// A socket of either kind.
@@ -71,7 +78,42 @@ impl Wire {
     fn over(stream: Box<dyn Stream>, timeout: Duration) -> io::Result<Self> {
         let timeout = timeout.max(Duration::from_micros(1));
         stream.timeouts(timeout)?;
-        Ok(Self { stream, parser: Parser::new(), timeout })
+        let (parser, inbox) = (Parser::new(), Inbox::default());
+        Ok(Self { stream, parser, inbox, timeout, start: Instant::now(), bytes: 0 })
+    }
+
+    /// Sends commands whose so many answers [`answer`](Self::answer) hands out, after those that are under way.
+    pub(crate) fn send(&mut self, commands: &[u8], answers: usize) -> RedisResult<()> {
+        if self.inbox.expect(answers) {
+            (self.start, self.bytes) = (Instant::now(), 0);
+        }
+        Ok(self.stream.write_all(commands)?)
+    }
+
+    /// Waits for the next answer. All answers to one request together may take as long as one answer alone: a server that
+    /// is slow with every one of thousands is given up as well.
+    pub(crate) fn answer(&mut self) -> RedisResult<Answer<'_>> {
+        self.inbox.next();
+        while !self.inbox.is_whole()? {
+            let mut paced = Paced {
+                stream: &mut *self.stream,
+                timeout: self.timeout,
+                start: self.start,
+                bytes: self.bytes,
+            };
+            self.bytes += self.inbox.fill(&mut paced)?;
+        }
+        let (answer, last) = self.inbox.take();
+        if last {
+            // The turn of the next request begins.
+            (self.start, self.bytes) = (Instant::now(), 0);
+        }
+        Ok(answer)
+    }
+
+    /// Whether no answer is under way that nobody will fetch.
+    pub(crate) fn in_step(&self) -> bool {
+        self.inbox.is_empty()
     }
 
     /// Sends bytes that are a command, or a part of one, without waiting for an answer.

@@ -1,4 +1,4 @@
-//! Hostile input: every sample, and a fixed number of seeded changes of them, into each of the four places where bytes come
+//! Hostile input: every sample, and a fixed number of seeded changes of them, into each of the five places where bytes come
 //! in. The same targets run under coverage guidance in `fuzz/`.
 //!
 //! The inputs are the same on every machine and in every run. `PIPEFIT_FUZZ_ITERATIONS=50 cargo test fuzz` tries fifty times as many, 0.1 a
@@ -14,14 +14,15 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use self::mutation::Dice;
-use self::targets::{artifact, csv, json, pipeline};
-use self::tokens::{TABLE, YAML};
+use self::targets::{artifact, csv, json, pipeline, resp};
+use self::tokens::{RESP, TABLE, YAML};
 
 /// How many inputs: a few seconds a target in the profile `ci`.
 const PIPELINES: u64 = 20_000;
 const CSVS: u64 = 20_000;
 const JSONS: u64 = 20_000;
 const ARTIFACTS: u64 = 20_000;
+const ANSWERS: u64 = 100_000;
 
 #[test]
 fn pipelines() {
@@ -58,6 +59,15 @@ fn artifacts() {
     let seeds = samples(&["corpus/artifact", "formats/artifact-1", "formats/artifact-2"], &["safetensors"]);
     let (accepted, refused) =
         explore("artifact", artifact, &seeds, ARTIFACTS, |dice, input, _| mutation::artifact(dice, &input));
+    assert!(accepted * 50 > refused && refused > accepted, "{accepted} accepted, {refused} refused");
+}
+
+#[test]
+fn answers() {
+    let seeds = samples(&["corpus/resp"], &[]);
+    let (accepted, refused) = explore("resp", resp, &seeds, ANSWERS, |dice, input, other| {
+        mutation::bytes(dice, input, other, RESP)
+    });
     assert!(accepted * 50 > refused && refused > accepted, "{accepted} accepted, {refused} refused");
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use pipefit::diag::{Code, Diagnostic, Place, Silent};
 use pipefit::source::formats::{Read, ReadOptions};
-use pipefit::source::keys::{self, Keys};
+use pipefit::source::keys::{self, Fields, Keys, RowSink, Wanted};
 use pipefit::source::layouts::read_rows;
 use pipefit::table::{Digest, fingerprint};
 use pipefit::{artifact, graph, job, plan, run};
@@ -297,6 +297,22 @@ fn what_is_no_row_is_named() {
     assert_eq!(told(&error), (Code::UnreadableValue, "the name of key `f:\\xff` is not UTF-8", None));
 }
 
+/// Takes any row.
+struct Nowhere;
+
+impl RowSink for Nowhere {
+    fn wanted(&self) -> Option<Wanted<'_>> {
+        None
+    }
+    fn fields(&mut self, _: &str, _: &Fields<'_>) -> Result<Option<usize>, Diagnostic> {
+        Ok(None)
+    }
+    fn document(&mut self, _: &str, _: &[u8]) -> Result<(), Diagnostic> {
+        Ok(())
+    }
+    fn without_order(&mut self, _: usize) {}
+}
+
 /// A row that goes between the listing and the reading is an error, never a table without it.
 #[test]
 fn a_row_that_vanishes_is_an_error() {
@@ -307,9 +323,9 @@ fn a_row_that_vanishes_is_an_error() {
         let keys = keys::open(&url, folder.path()).unwrap().1;
         (1..4).for_each(|i| keys.write(&format!("r:{i}"), b"{\"x\": 1}").unwrap());
         let listed = keys.matching("r:*").unwrap();
-        assert_eq!(listed, ["r:1", "r:2", "r:3"]);
+        assert!(listed.iter().eq(["r:1", "r:2", "r:3"]));
         assert!(keys.remove("r:2").unwrap());
-        let error = keys.rows(&listed, &mut |_, _| Ok(())).unwrap_err();
+        let error = keys.rows(&listed, &mut Nowhere).unwrap_err();
         let message = "key `r:2` was removed while the rows were read";
         assert_eq!(told(&error), (Code::MissingKeyOrFile, message, None), "{url}");
     }
@@ -318,7 +334,7 @@ fn a_row_that_vanishes_is_an_error() {
     (1..4).for_each(|i| cmd("HSET").arg(format!("h:{i}")).arg("x").arg(1).exec(&mut raw).unwrap());
     let listed = keys.matching("h:*").unwrap();
     assert!(keys.remove("h:3").unwrap());
-    let error = keys.rows(&listed, &mut |_, _| Ok(())).unwrap_err();
+    let error = keys.rows(&listed, &mut Nowhere).unwrap_err();
     assert_eq!(error.message(), "key `h:3` was removed while the rows were read");
 }
 
@@ -357,6 +373,6 @@ fn records_of_pipefit_are_no_rows() {
     let (store, keys) = keys::open(&server.url("/0"), Path::new("")).unwrap();
     assert!(store.swap("run:1", None, b"{}").unwrap());
     keys.write("row:1", b"{\"x\": 1}").unwrap();
-    assert_eq!(keys.matching("*").unwrap(), ["row:1"]);
-    assert_eq!(keys.matching("pipefit:*").unwrap(), [""; 0]);
+    assert!(keys.matching("*").unwrap().iter().eq(["row:1"]));
+    assert!(keys.matching("pipefit:*").unwrap().is_empty());
 }

@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 /// A way to a server that gives its answers so many bytes at a time, with a pause after each.
-fn paced(server: u16, bytes: usize, pause: Duration) -> u16 {
+pub fn paced(server: u16, bytes: usize, pause: Duration) -> u16 {
     listen(move |_, client| {
         let server = TcpStream::connect(("127.0.0.1", server)).unwrap();
         let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());

@@ -12,6 +12,13 @@ use super::read::{Read, ReadOptions};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot(usize);
 
+impl Slot {
+    /// Its place among all columns of the data, read or not, in the order of appearance.
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
 /// Takes cells as texts, row by row or column by column, and makes a table of them.
 ///
 /// Columns stand in the order of their first appearance; a row that lacks a field has a missing
@@ -58,6 +65,21 @@ impl<'a> Builder<'a> {
             fed: 0,
             room: 0,
         }
+    }
+
+    /// What is read, and as what.
+    pub fn options(&self) -> &'a ReadOptions {
+        self.options
+    }
+
+    /// The names of all columns of the data so far, read or not, in the order of appearance.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.known.iter().map(|known| known.name.as_str())
+    }
+
+    /// The column with a name, where there is one so far.
+    pub fn find(&self, name: &str) -> Option<Slot> {
+        self.by_name.get(name).copied().map(Slot)
     }
 
     /// Makes room for some rows in the columns that come after this.

@@ -1,10 +1,16 @@
 //! The user's data by key. Keys are the user's own: nothing is put before them.
 
+mod bulk;
 mod dir;
 pub(super) mod glob;
+mod key_list;
 mod memory;
+mod odd_rows;
 mod redis;
-mod redis_rows;
+mod row_sink;
+
+pub use key_list::KeyList;
+pub use row_sink::{Fields, RowSink, Text, Texts, Wanted};
 
 use crate::diag::{Code, Diagnostic, Result};
 use crate::store::{Backing, Store, connect};
@@ -35,26 +41,25 @@ pub trait Keys: Send + Sync {
 
     /// The keys that match a pattern, by Redis's rules (`*`, `?`, `[abc]`, `\`), each once, sorted by their bytes,
     /// without our own records. [`Code::UnreadableValue`] for a key that is not UTF-8.
-    fn matching(&self, pattern: &str) -> Result<Vec<String>> {
+    fn matching(&self, pattern: &str) -> Result<KeyList> {
         let all = self.ls()?.into_iter().map(|listed| listed.key);
         Ok(all.filter(|key| glob::matches(pattern.as_bytes(), key.as_bytes())).collect())
     }
 
-    /// Hands out what each of these keys holds, in their order. [`Code::WrongKind`] names a key that is neither a hash
+    /// Hands what each of these keys holds to a sink, in their order: each is read once, all of them as one row's value
+    /// was at one moment. [`Code::WrongKind`] names a key that is neither a hash
     /// nor a string, [`Code::MissingKeyOrFile`] one that has gone meanwhile.
-    fn rows(&self, keys: &[String], each: &mut dyn FnMut(&str, Held) -> Result<()>) -> Result<()> {
+    fn rows(&self, keys: &KeyList, sink: &mut dyn RowSink) -> Result<()> {
         keys.iter().try_for_each(|key| {
             let bytes = self.value(key)?.ok_or_else(|| gone(key))?;
-            each(key, Held::String(bytes))
+            sink.document(key, &bytes)
         })
     }
 }
 
 /// What a key of one row holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Held {
-    /// The fields of a hash with their values: in the order in which they were first written where the store keeps it,
-    /// else sorted by name. That holds for fields that no earlier row had; others come in any order.
+enum Held {
+    /// The fields of a hash with their values.
     Hash(Vec<(Vec<u8>, Vec<u8>)>),
     /// The bytes of a string.
     String(Vec<u8>),

@@ -1,7 +1,8 @@
 //! Keys in a Redis server.
 
-use super::redis_rows::read_rows;
-use super::{Held, Keys, Kind, Listed, wrong_kind};
+use super::bulk::read_rows;
+use super::key_list::Found;
+use super::{KeyList, Keys, Kind, Listed, RowSink, wrong_kind};
 use crate::diag::{Code, Diagnostic, Result};
 use crate::store::{Link, Wire, is_wrong_type};
 use ::redis::{RedisResult, Value, cmd, pipe};
@@ -45,12 +46,14 @@ impl RedisKeys {
         Ok(self.link.ask_large(&doing, &[b"SETNX", key.as_bytes()], bytes)? == Value::Int(1))
     }
 
-    /// The keys that match a pattern, sorted, without our own.
-    fn users(&self, pattern: &str, doing: &str) -> Result<Vec<Vec<u8>>> {
+    /// Hands out the keys that match a pattern, without our own, in any order.
+    fn users(&self, pattern: &str, doing: &str, each: &mut dyn FnMut(&[u8])) -> Result<()> {
         let own = self.link.own("").into_bytes();
-        let mut keys = self.link.scan(pattern, doing)?;
-        keys.retain(|key| !key.starts_with(&own));
-        Ok(keys)
+        self.link.scan(pattern, doing, &mut |key| {
+            if !key.starts_with(&own) {
+                each(key);
+            }
+        })
     }
 
     fn refuse_own(&self, key: &str) -> Result<()> {
@@ -111,7 +114,10 @@ impl Keys for RedisKeys {
 
     fn ls(&self) -> Result<Vec<Listed>> {
         let doing = "list the keys";
-        let keys = self.users("*", doing)?;
+        let mut keys: Vec<Vec<u8>> = Vec::new();
+        self.users("*", doing, &mut |key| keys.push(key.to_vec()))?;
+        keys.sort_unstable();
+        keys.dedup();
         let mut listed = Vec::with_capacity(keys.len());
         for window in keys.chunks(500) {
             let mut types = pipe();
@@ -147,21 +153,14 @@ impl Keys for RedisKeys {
         Ok(listed)
     }
 
-    fn matching(&self, pattern: &str) -> Result<Vec<String>> {
-        let keys = self.users(pattern, &format!("look for keys that match `{pattern}`"))?;
-        let name = |key: Vec<u8>| {
-            String::from_utf8(key).map_err(|error| {
-                let message = format!("the name of key `{}` is not UTF-8", error.as_bytes().escape_ascii());
-                Code::UnreadableValue
-                    .error(message)
-                    .help("rename it, or choose a pattern that it does not match")
-            })
-        };
-        keys.into_iter().map(name).collect()
+    fn matching(&self, pattern: &str) -> Result<KeyList> {
+        let mut found = Found::default();
+        self.users(pattern, &format!("look for keys that match `{pattern}`"), &mut |key| found.push(key))?;
+        found.sorted()
     }
 
-    fn rows(&self, keys: &[String], each: &mut dyn FnMut(&str, Held) -> Result<()>) -> Result<()> {
-        read_rows(&self.link, keys, each)
+    fn rows(&self, keys: &KeyList, sink: &mut dyn RowSink) -> Result<()> {
+        read_rows(&self.link, keys, sink)
     }
 }
 

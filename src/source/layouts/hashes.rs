@@ -1,19 +1,14 @@
 //! One key a row: a hash with a field a column, or a string that holds one JSON object.
 
-use std::collections::{BTreeSet, HashMap};
-use std::ops::Range;
+use super::rows::gather_rows;
+use crate::diag::{Code, Result, Watch};
+use crate::source::formats::{Read, ReadOptions};
+use crate::source::keys::{KeyList, Keys};
 
-use crate::diag::{Code, Diagnostic, Result, Watch};
-use crate::source::formats::{self, Builder, Format, Read, ReadOptions, feed_object, quote_bare_words};
-use crate::source::keys::{Held, Keys};
-
-/// Reads the table whose rows are the keys that match a pattern, sorted by key. Columns stand in the order of their first
-/// appearance; a row that lacks a field has a missing value there. Each key is read once.
+/// Reads the table whose rows are the keys that match a pattern, sorted by key.
 ///
 /// # Errors
-/// `MissingKeyOrFile` when no key matches, and for a key that goes meanwhile; `WrongKind` for a key that is neither a hash
-/// nor a string; `UnreadableValue` for bytes that are not UTF-8 and strings that are no JSON object; what
-/// [`formats::gather`] meets. They name the key, and the field where there is one.
+/// `MissingKeyOrFile` when no key matches, and those of [`read_keys`].
 pub fn read_rows(keys: &dyn Keys, pattern: &str, options: &ReadOptions, watch: &dyn Watch) -> Result<Read> {
     let names = keys.matching(pattern)?;
     if names.is_empty() {
@@ -21,163 +16,25 @@ pub fn read_rows(keys: &dyn Keys, pattern: &str, options: &ReadOptions, watch: &
             "`pipefit data ls` lists the keys; in a pattern `*` is any text, `?` one byte, `[ab]` a or b",
         ));
     }
-    watch.stage("reading", names.len() as u64);
-    let mut rows = Rows::new(pattern, options, &names);
-    keys.rows(&names, &mut |key, held| {
-        if watch.stopped() {
-            return Err(Code::Interrupted.error("interrupted").help("nothing was published; run it again"));
-        }
-        watch.tick(1);
-        match held {
-            Held::Hash(fields) => rows.add_hash(key, &fields),
-            Held::String(bytes) => rows.add_document(key, &bytes),
-        }
-    })?;
-    formats::gather(options, &|at| rows.place(at), |builder| rows.feed(builder))
+    read_keys(keys, &names, pattern, options, watch)
 }
 
-/// All rows, packed: [`formats::gather`] may ask for them twice, and a second reading might find other values.
-struct Rows<'a> {
-    pattern: &'a str,
-    keys: &'a [String],
-    /// The columns to read, all if `None`.
-    wanted: Option<BTreeSet<&'a str>>,
-    /// The values of hashes, and the documents, one behind the other. A cell's place is a byte of it; the first byte
-    /// belongs to no row.
-    text: String,
-    rows: Vec<Row>,
-    /// The cells of hashes: the number of the name, and the length of the value.
-    cells: Vec<(u32, u32)>,
-    names: Vec<String>,
-    by_name: HashMap<String, u32>,
-}
-
-struct Row {
-    /// Its first byte.
-    start: usize,
-    holds: Holds,
-}
-
-enum Holds {
-    /// The values of these cells.
-    Cells(Range<usize>),
-    /// A document of so many bytes.
-    Document(usize),
-}
-
-impl<'a> Rows<'a> {
-    fn new(pattern: &'a str, options: &'a ReadOptions, keys: &'a [String]) -> Self {
-        Self {
-            pattern,
-            keys,
-            wanted: options.columns.as_ref().map(|names| names.iter().map(String::as_str).collect()),
-            text: "\n".to_owned(),
-            rows: Vec::with_capacity(keys.len()),
-            cells: Vec::new(),
-            names: Vec::new(),
-            by_name: HashMap::new(),
-        }
-    }
-
-    fn add_hash(&mut self, key: &str, fields: &[(Vec<u8>, Vec<u8>)]) -> Result<()> {
-        let (start, first) = (self.text.len(), self.cells.len());
-        for (i, (name, value)) in fields.iter().enumerate() {
-            let name = std::str::from_utf8(name)
-                .map_err(|_| not_utf8(key, &format!("the name of field `{}`", name.escape_ascii())))?;
-            let number = self.number(name, i);
-            // What is not read need not be text.
-            let wanted = self.wanted.as_ref().is_none_or(|names| names.contains(name));
-            let value = if wanted { value.as_slice() } else { b"" };
-            let value = std::str::from_utf8(value)
-                .map_err(|_| not_utf8(key, &format!("the value of field `{}`", name.escape_debug())))?;
-            self.text.push_str(value);
-            let length = u32::try_from(value.len()).map_err(|_| {
-                Code::UnreadableValue.error(format!("field `{name}` of key `{key}` is too long"))
-            })?;
-            self.cells.push((number, length));
-        }
-        self.end(start, Holds::Cells(first..self.cells.len()));
-        Ok(())
-    }
-
-    /// The number of a field's name; most rows have the fields of the first in the same order.
-    fn number(&mut self, name: &str, guess: usize) -> u32 {
-        if self.names.get(guess).is_some_and(|known| known == name) {
-            return guess as u32;
-        }
-        if let Some(number) = self.by_name.get(name) {
-            return *number;
-        }
-        let number = self.names.len() as u32;
-        self.names.push(name.to_owned());
-        self.by_name.insert(name.to_owned(), number);
-        number
-    }
-
-    fn add_document(&mut self, key: &str, bytes: &[u8]) -> Result<()> {
-        let found = formats::detect(bytes, key)?;
-        if !matches!(found, Format::Jsonl | Format::JsonColumns) {
-            let message = format!("key `{key}` holds what looks like {}, not one JSON object", found.name());
-            let help = "a key that holds a whole table is read with `source.key`";
-            return Err(Code::UnreadableValue.error(message).help(help).within(key, None, None));
-        }
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let text = std::str::from_utf8(bytes).map_err(|_| not_utf8(key, "its value"))?;
-        let start = self.text.len();
-        self.text.push_str(quote_bare_words(text).as_deref().unwrap_or(text));
-        self.end(start, Holds::Document(self.text.len() - start));
-        Ok(())
-    }
-
-    /// Ends a row, with a byte of its own so that no two rows begin at one.
-    fn end(&mut self, start: usize, holds: Holds) {
-        self.text.push('\n');
-        self.rows.push(Row { start, holds });
-    }
-
-    fn feed(&self, builder: &mut Builder<'_>) -> Result<()> {
-        builder.reserve(self.rows.len());
-        for row in &self.rows {
-            match &row.holds {
-                Holds::Document(length) => feed_object(&self.text, row.start..row.start + length, builder)?,
-                Holds::Cells(cells) => {
-                    let mut at = row.start;
-                    for (number, length) in &self.cells[cells.clone()] {
-                        let value = &self.text[at..at + *length as usize];
-                        at += value.len();
-                        let slot = builder.field(&self.names[*number as usize], row.start)?;
-                        if builder.wants(slot) {
-                            builder.push(slot, value, row.start)?;
-                        }
-                    }
-                    builder.end_row()?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The key, and in a document the line, of a byte.
-    fn place(&self, at: usize) -> (String, Option<usize>) {
-        let after = self.rows.partition_point(|row| row.start <= at);
-        let Some(i) = after.checked_sub(1) else { return (self.pattern.to_owned(), None) };
-        let row = &self.rows[i];
-        let line = match row.holds {
-            Holds::Cells(_) => None,
-            Holds::Document(_) => {
-                let before = &self.text.as_bytes()[row.start..at];
-                Some(before.iter().filter(|byte| **byte == b'\n').count() + 1)
-            }
-        };
-        (self.keys[i].clone(), line)
-    }
-}
-
-fn not_utf8(key: &str, what: &str) -> Diagnostic {
-    Code::UnreadableValue
-        .error(format!("key `{key}`: {what} is not UTF-8"))
-        .help("write text, or name the `columns` to read; values of other columns may be anything")
-        .within(key, None, None)
+/// Reads the table whose rows are these keys, in this order; `source` says where they are from. Columns stand in the order of
+/// their first appearance; a row that lacks a field has a missing value there.
+///
+/// # Errors
+/// `MissingKeyOrFile` for a key that is not there; `WrongKind` for one that is neither a hash nor a string;
+/// `UnreadableValue` for bytes that are not UTF-8 and strings that are no JSON object; `StoreIo` when rows change while
+/// they are read and that matters; what [`gather`](crate::source::formats::gather) meets. They name the key, and the field
+/// where there is one.
+pub fn read_keys(
+    keys: &dyn Keys,
+    names: &KeyList,
+    source: &str,
+    options: &ReadOptions,
+    watch: &dyn Watch,
+) -> Result<Read> {
+    gather_rows(source, names.len(), options, watch, |sink| keys.rows(names, sink))
 }
 
 #[cfg(test)]
@@ -185,8 +42,15 @@ mod tests {
     use super::read_rows;
     use crate::diag::{Code, Place, Result, Silent};
     use crate::source::formats::{Format, Read, ReadOptions, read};
-    use crate::source::keys::{Held, Keys, Kind, Listed};
+    use crate::source::keys::{Fields, KeyList, Keys, Kind, Listed, RowSink};
     use crate::table::fingerprint;
+
+    /// What a key of one row holds.
+    #[derive(Clone)]
+    enum Held {
+        Hash(Vec<(Vec<u8>, Vec<u8>)>),
+        String(Vec<u8>),
+    }
 
     /// Keys that are there for their rows alone.
     struct Given(Vec<(&'static str, Held)>);
@@ -210,11 +74,14 @@ mod tests {
         fn ls(&self) -> Result<Vec<Listed>> {
             unreachable!("not asked for")
         }
-        fn matching(&self, _: &str) -> Result<Vec<String>> {
-            Ok(self.0.iter().map(|(key, _)| (*key).to_owned()).collect())
+        fn matching(&self, _: &str) -> Result<KeyList> {
+            Ok(self.0.iter().map(|(key, _)| *key).collect())
         }
-        fn rows(&self, _: &[String], each: &mut dyn FnMut(&str, Held) -> Result<()>) -> Result<()> {
-            self.0.iter().try_for_each(|(key, held)| each(key, held.clone()))
+        fn rows(&self, _: &KeyList, sink: &mut dyn RowSink) -> Result<()> {
+            self.0.iter().try_for_each(|(key, held)| match held {
+                Held::Hash(fields) => sink.fields(key, &Fields::Owned(fields)).map(|_| ()),
+                Held::String(bytes) => sink.document(key, bytes),
+            })
         }
     }
 

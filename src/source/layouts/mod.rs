@@ -1,5 +1,6 @@
 //! Tables that lie in many keys.
 
 mod hashes;
+mod rows;
 
-pub use hashes::read_rows;
+pub use hashes::{read_keys, read_rows};

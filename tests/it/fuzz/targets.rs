@@ -1,5 +1,5 @@
 //! What must hold for any bytes at all. Each target takes one input, says whether it was accepted, and panics where a promise
-//! is broken; the tests here and the coverage-guided runs in `fuzz/` feed the same four.
+//! is broken; the tests here and the coverage-guided runs in `fuzz/` feed the same.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,6 +11,7 @@ use pipefit::graph::{self, Drawing};
 use pipefit::predict::{Options, predict};
 use pipefit::source::formats::{Format, ReadOptions, describe, detect, read, write};
 use pipefit::spec;
+use pipefit::store::resp::{Parser, Part};
 use pipefit::table::{Column, Field, Kind, Levels, MISSING, Schema, Table};
 
 /// What every environment variable holds here, and what nothing that is shown or kept may contain.
@@ -124,6 +125,55 @@ fn reads_back(table: &Table) {
         let back = read(&written, format, "k", &options);
         let back = back.unwrap_or_else(|error| panic!("{}: {error}", format.name())).table;
         assert_eq!(write(&back, format), written, "{} changes when it is read again", format.name());
+    }
+}
+
+/// Bytes as the answer of a Redis server: its parts are the same in whatever pieces they come, no more than its bytes allow,
+/// and those that the client's own parser finds.
+pub fn resp(bytes: &[u8]) -> bool {
+    let mut whole = Parser::default();
+    let outcome = whole.advance(bytes);
+    let length = whole.length();
+    assert!(length <= bytes.len() && whole.parts().len() <= bytes.len() / 4 + 1, "more parts than bytes");
+    for piece in [1, 7, 64] {
+        let (mut parser, mut end) = (Parser::default(), 0);
+        let in_pieces = loop {
+            match parser.advance(&bytes[..end]) {
+                Ok(false) if end < bytes.len() => end = (end + piece).min(bytes.len()),
+                outcome => break outcome,
+            }
+        };
+        assert_eq!(in_pieces.as_ref().ok(), outcome.as_ref().ok(), "in pieces of {piece}");
+        assert_eq!((parser.parts(), parser.length()), (whole.parts(), length), "in pieces of {piece}");
+    }
+    if outcome != Ok(true) {
+        return false;
+    }
+    let mut parts = whole.parts().iter();
+    // The client takes no line that is not UTF-8; whatever it takes it takes alike.
+    if let Ok(value) = redis::parse_redis_value(&bytes[..length]) {
+        assert!(
+            is_value(&value, &mut parts, bytes) && parts.next().is_none(),
+            "{value:?}: {:?}",
+            whole.parts()
+        );
+    }
+    true
+}
+
+/// Whether the next parts are this value.
+fn is_value<'a>(value: &redis::Value, parts: &mut impl Iterator<Item = &'a Part>, bytes: &[u8]) -> bool {
+    use redis::Value;
+    match (value, parts.next()) {
+        (Value::Nil, Some(Part::Nil)) | (Value::ServerError(_), Some(Part::Refusal(_))) => true,
+        (Value::Int(value), Some(Part::Number(number))) => value == number,
+        (Value::BulkString(value), Some(Part::Text(span))) => value == span.of(bytes),
+        (Value::SimpleString(value), Some(Part::Text(span))) => value.as_bytes() == span.of(bytes),
+        (Value::Okay, Some(Part::Text(span))) => span.of(bytes) == b"OK",
+        (Value::Array(values), Some(Part::List(length))) => {
+            values.len() == *length as usize && values.iter().all(|value| is_value(value, &mut *parts, bytes))
+        }
+        _ => false,
     }
 }
 

@@ -1,46 +1,22 @@
-//! Many keys of one row each, from a Redis server.
+//! Keys of one row each whose kind is not known, from a Redis server.
 
 use super::{Held, Kind, gone};
 use crate::diag::{Code, Diagnostic, Result};
 use crate::store::{Link, is_wrong_type};
 use ::redis::{FromRedisValue, RedisResult, pipe};
-use std::collections::HashSet;
-use std::sync::Arc;
-
-/// Keys that are asked for at once.
-const WINDOW: usize = 1000;
 
 type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// Hands out what each key holds, in order.
-pub(super) fn read_rows(
-    link: &Arc<Link>,
-    keys: &[String],
-    each: &mut dyn FnMut(&str, Held) -> Result<()>,
-) -> Result<()> {
-    let mut reader = Reader { link, known: HashSet::new(), kind: Kind::Hash };
-    for window in keys.chunks(WINDOW) {
-        let keys: Vec<&str> = window.iter().map(String::as_str).collect();
-        let mut held = reader.window(&keys)?;
-        reader.order(&keys, &mut held)?;
-        keys.into_iter().zip(held).try_for_each(|(key, held)| each(key, held))?;
-    }
-    Ok(())
+/// Reads keys by themselves: a few hundred at once.
+pub(super) struct OddRows<'a> {
+    pub link: &'a Link,
 }
 
-struct Reader<'a> {
-    link: &'a Link,
-    /// The fields of the rows so far.
-    known: HashSet<Vec<u8>>,
-    /// What the last key was: nearly always what the next ones are.
-    kind: Kind,
-}
-
-impl Reader<'_> {
-    /// What these keys hold. They are taken for what the last one was, and only those that are not are asked for
-    /// their type.
-    fn window(&mut self, keys: &[&str]) -> Result<Vec<Held>> {
-        let mut held = self.as_kind(self.kind, keys)?;
+impl OddRows<'_> {
+    /// What these keys hold. They are taken for hashes or strings as `guess` says, and only those that are not are asked
+    /// for their type.
+    pub fn read(&self, guess: Kind, keys: &[&str]) -> Result<Vec<Held>> {
+        let mut held = self.as_kind(guess, keys)?;
         let others: Vec<usize> = (0..keys.len()).filter(|i| held[*i].is_none()).collect();
         let names: Vec<&str> = others.iter().map(|i| keys[*i]).collect();
         let types: Vec<Option<String>> = self.ask("TYPE", &[], &names)?;
@@ -61,12 +37,7 @@ impl Reader<'_> {
                 });
             }
         }
-        let held: Vec<Held> = held.into_iter().flatten().collect();
-        self.kind = match held.last() {
-            Some(Held::String(_)) => Kind::String,
-            _ => Kind::Hash,
-        };
-        Ok(held)
+        Ok(held.into_iter().flatten().collect())
     }
 
     /// What these keys hold, `None` for those that are not of the kind: a hash or a string.
@@ -89,27 +60,11 @@ impl Reader<'_> {
             .collect()
     }
 
-    /// Sorts the fields of hashes that have no order of their own, as far as their order matters: where one of them
-    /// is new. A small hash is a list in the order of writing; a larger one is a table whose order differs from
-    /// server to server.
-    fn order(&mut self, keys: &[&str], held: &mut [Held]) -> Result<()> {
-        let mut new = Vec::new();
-        for (i, held) in held.iter().enumerate() {
-            let Held::Hash(fields) = held else { continue };
-            if !fields.iter().all(|(name, _)| self.known.contains(name)) {
-                self.known.extend(fields.iter().map(|(name, _)| name.clone()));
-                new.push(i);
-            }
-        }
-        let names: Vec<&str> = new.iter().map(|i| keys[*i]).collect();
-        let encodings: Vec<Option<Option<String>>> = self.ask("OBJECT", &["ENCODING"], &names)?;
-        for (i, encoding) in new.into_iter().zip(encodings) {
-            let in_order = matches!(encoding.flatten().as_deref(), Some("listpack" | "ziplist"));
-            if let (Held::Hash(fields), false) = (&mut held[i], in_order) {
-                fields.sort_unstable();
-            }
-        }
-        Ok(())
+    /// Whether the fields of each of these hashes come in the order in which they were written.
+    pub fn in_order(&self, keys: &[&str]) -> Result<Vec<bool>> {
+        let encodings: Vec<Option<Option<String>>> = self.ask("OBJECT", &["ENCODING"], keys)?;
+        let in_order = |name: Option<String>| matches!(name.as_deref(), Some("listpack" | "ziplist"));
+        Ok(encodings.into_iter().map(|encoding| in_order(encoding.flatten())).collect())
     }
 
     /// One command for each key, all in one round trip; `None` where the key is of another kind.

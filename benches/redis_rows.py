@@ -1,0 +1,119 @@
+"""Rows from Redis: the reader beside a client that drops the answers, and beside redis-py with hiredis and pandas.
+
+    cargo bench --bench redis_rows --no-run
+    python -m venv target/bench && target/bench/bin/pip install redis hiredis pandas
+    target/bench/bin/python benches/redis_rows.py [--rows 1000000] [--runs 3] [--client PATH]
+
+Starts a Redis server of its own and fills it with hashes of 20 numbers. Then the three read them in turn, each in a process of its
+own that measures from the connection to the table: the null client lists the same keys, sends the same commands and drops what
+comes; the reader is pipefit's; the Python script does what people write, SCAN and HGETALL in pipelines of 1,000, a DataFrame, its
+columns as numbers. The sums of all numbers have to agree. Prints the least and the median of each, and the ratios of the medians.
+"""
+
+import argparse
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+SCRIPT = """
+import json, sys, time
+import hiredis, pandas as pd, redis
+
+start = time.perf_counter()
+r = redis.Redis.from_url(sys.argv[1], decode_responses=True)
+keys = sorted(set(r.scan_iter(match=sys.argv[2], count=2000)))
+rows = []
+for at in range(0, len(keys), 1000):
+    pipe = r.pipeline(transaction=False)
+    for key in keys[at : at + 1000]:
+        pipe.hgetall(key)
+    rows.extend(pipe.execute())
+table = pd.DataFrame(rows).apply(pd.to_numeric)
+seconds = time.perf_counter() - start
+print(json.dumps({"rows": len(table), "seconds": seconds, "sum": float(table.sum().sum())}))
+"""
+
+
+def client(arguments):
+    """The newest build of the bench, unless one is named."""
+    if arguments.client:
+        return Path(arguments.client)
+    target = Path(os.environ.get("CARGO_TARGET_DIR", TOP / "target"))
+    found = [path for path in target.glob("release/deps/redis_rows-*") if os.access(path, os.X_OK) and not path.suffix]
+    if not found:
+        sys.exit("no build of the bench: cargo bench --bench redis_rows --no-run")
+    return max(found, key=lambda path: path.stat().st_mtime)
+
+
+def run(command):
+    out = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+    return json.loads(out)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--client")
+    parser.add_argument("--unix", action="store_true", help="the reader over a socket file as well")
+    arguments = parser.parse_args()
+    rust = client(arguments)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/redis.sock"
+        options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder, "--unixsocket", path]
+        server = subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL)
+        try:
+            deadline = time.time() + 20
+            while socket.socket().connect_ex(("127.0.0.1", port)) and time.time() < deadline:
+                time.sleep(0.05)
+            compare(arguments, rust, f"redis://127.0.0.1:{port}/0", f"redis+unix://{path}")
+        finally:
+            server.kill()
+            server.wait()
+
+
+def compare(arguments, rust, url, socket_url):
+    run([rust, "fill", url, "row:*", str(arguments.rows)])
+    commands = {
+        "null": [rust, "null", url, "row:*"],
+        "pipefit": [rust, "read", url, "row:*"],
+        "python": [sys.executable, "-c", SCRIPT, url, "row:*"],
+    }
+    if arguments.unix:
+        commands["pipefit, socket file"] = [rust, "read", socket_url, "row:*"]
+    found = {name: [] for name in commands}
+    for _ in range(arguments.runs):
+        for name, command in commands.items():
+            found[name].append(run(command))
+    for name, runs in found.items():
+        if any(one["rows"] != arguments.rows for one in runs):
+            sys.exit(f"{name} found other rows")
+    sums = [one["sum"] for runs in found.values() for one in runs if "sum" in one]
+    if any(abs(one - sums[0]) > 1e-9 * arguments.rows for one in sums):
+        sys.exit(f"the sums differ: {sums}")
+    print(f"{arguments.rows:,} hashes of 20 numbers, {arguments.runs} runs each, in turn, on {os.cpu_count()} cores")
+    print(f"{'':22}{'least s':>10}{'median s':>10}{'rows/s':>12}")
+    medians = {}
+    for name, runs in found.items():
+        seconds = [one["seconds"] for one in runs]
+        medians[name] = statistics.median(seconds)
+        print(f"{name:22}{min(seconds):10.3f}{medians[name]:10.3f}{arguments.rows / medians[name]:12,.0f}")
+    print(f"pipefit / null client: {medians['pipefit'] / medians['null']:.2f}")
+    print(f"python / pipefit: {medians['python'] / medians['pipefit']:.1f}")
+    one = found["pipefit"][-1]
+    peak, table = one["peak_bytes"], one["table_bytes"]
+    print(f"peak memory of the reader: {peak / 2**20:.0f} MiB, {peak / table:.2f} times its table of {table / 2**20:.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+//! Rows from a Redis server, for `redis_rows.py`: `redis_rows null|read|fill URL PATTERN [ROWS]`, each printing one JSON line.
+//!
+//! `null` is a client that does nothing: it asks for the same keys with the same commands as the reader, the listing included,
+//! and drops the answers unread. No reader of them all can be faster than what a server sends it. `read` is the reader. `fill`
+//! writes hashes of 20 numbers.
+
+#![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on may panic")]
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::Instant;
+
+use pipefit::diag::Silent;
+use pipefit::source::formats::ReadOptions;
+use pipefit::source::{keys, layouts};
+use pipefit::store::resp::{Parser, Part, Span, push_command};
+use pipefit::table::{Column, fingerprint};
+
+const FIELDS: usize = 20;
+const BATCH: usize = 500;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let [command, url, pattern, rest @ ..] = arguments.as_slice() else { return };
+    let start = Instant::now();
+    match command.as_str() {
+        "read" => read(url, pattern),
+        "null" => println!(
+            "{{\"rows\": {}, \"seconds\": {:.4}}}",
+            null(url, pattern),
+            start.elapsed().as_secs_f64()
+        ),
+        _ => println!("{{\"rows\": {}}}", fill(url, pattern, rest[0].parse().unwrap())),
+    }
+}
+
+/// The reader, and what it made.
+fn read(url: &str, pattern: &str) {
+    let start = Instant::now();
+    let keys = keys::open(url, Path::new("")).unwrap().1;
+    let table = layouts::read_rows(&*keys, pattern, &ReadOptions::default(), &Silent).unwrap().table;
+    let (seconds, peak) = (start.elapsed().as_secs_f64(), peak());
+    let bytes: usize = table.columns().iter().map(bytes).sum();
+    let sum: f64 = table.columns().iter().map(sum).sum();
+    println!(
+        "{{\"rows\": {}, \"seconds\": {seconds:.4}, \"columns\": {}, \"table_bytes\": {bytes}, \"peak_bytes\": {peak}, \
+         \"sum\": {sum:?}, \"sha256\": \"{}\"}}",
+        table.rows(),
+        table.columns().len(),
+        fingerprint(&table)
+    );
+}
+
+fn bytes(column: &Column) -> usize {
+    match column {
+        Column::Number(values) => 8 * values.len(),
+        Column::Codes { codes, levels } => {
+            4 * codes.len() + levels.labels().iter().map(|label| label.len() + 24).sum::<usize>()
+        }
+    }
+}
+
+fn sum(column: &Column) -> f64 {
+    match column {
+        Column::Number(values) => values.iter().filter(|value| !value.is_nan()).sum(),
+        Column::Codes { .. } => 0.0,
+    }
+}
+
+/// The greatest resident memory of this process.
+fn peak() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<usize>().ok()).unwrap_or(0) * 1024
+}
+
+fn connect(url: &str) -> TcpStream {
+    let address = url.strip_prefix("redis://").unwrap().split('/').next().unwrap();
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+/// Lists the keys, asks for all of them sorted, two requests ahead, and drops the answers.
+fn null(url: &str, pattern: &str) -> usize {
+    let mut stream = connect(url);
+    let mut keys = listed(&mut stream, pattern);
+    keys.sort_unstable();
+    keys.dedup();
+    let mut batches = keys.chunks(BATCH).enumerate();
+    let mut send = |stream: &mut TcpStream| {
+        let Some((number, batch)) = batches.next() else { return };
+        let mut request = Vec::new();
+        batch.iter().for_each(|key| push_command(&mut request, &[b"HGETALL", key]));
+        push_command(&mut request, &[b"ECHO", mark(number).as_bytes()]);
+        stream.write_all(&request).unwrap();
+    };
+    send(&mut stream);
+    send(&mut stream);
+    let mut buffer = vec![0; 256 << 10];
+    let (mut end, count) = (0, keys.len().div_ceil(BATCH));
+    for number in 0..count {
+        // The mark is the end of the answers to one request; the next may be behind it already.
+        let mark = mark(number);
+        loop {
+            let found = buffer[..end].windows(mark.len()).rposition(|window| window == mark.as_bytes());
+            if let Some(at) = found {
+                buffer.copy_within(at + mark.len()..end, 0);
+                end -= at + mark.len();
+                break;
+            }
+            let kept = end.min(mark.len() + 1);
+            buffer.copy_within(end - kept..end, 0);
+            end = kept + stream.read(&mut buffer[kept..]).unwrap();
+        }
+        send(&mut stream);
+    }
+    keys.len()
+}
+
+fn mark(number: usize) -> String {
+    format!("<<<the end of request {number:09}>>>")
+}
+
+fn listed(stream: &mut TcpStream, pattern: &str) -> Vec<Vec<u8>> {
+    let (mut keys, mut cursor) = (Vec::new(), b"0".to_vec());
+    loop {
+        let mut request = Vec::new();
+        push_command(&mut request, &[b"SCAN", &cursor, b"MATCH", pattern.as_bytes(), b"COUNT", b"2000"]);
+        stream.write_all(&request).unwrap();
+        let (mut parser, mut answer, mut end) = (Parser::default(), vec![0; 1 << 20], 0);
+        while !parser.advance(&answer[..end]).unwrap() {
+            end += stream.read(&mut answer[end..]).unwrap();
+        }
+        let text = |span: &Span| span.of(&answer).to_vec();
+        let [Part::List(2), Part::Text(next), Part::List(_), found @ ..] = parser.parts() else {
+            panic!("SCAN")
+        };
+        cursor = text(next);
+        keys.extend(found.iter().filter_map(|part| match part {
+            Part::Text(span) => Some(text(span)),
+            _ => None,
+        }));
+        if cursor == b"0" {
+            return keys;
+        }
+    }
+}
+
+/// Writes hashes, in no order of their names, so that the server's memory is not sorted either.
+fn fill(url: &str, prefix: &str, rows: usize) -> usize {
+    let mut stream = connect(url);
+    let mut answers = vec![0; 64 << 10];
+    let mut state = 1u64;
+    let mut next = || {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (state >> 11) as f64 / (1u64 << 53) as f64
+    };
+    // Coprime to the number of rows, so that each comes once.
+    let step = (rows / 2..).find(|step| gcd(*step, rows) == 1).unwrap();
+    let names: Vec<String> = (0..FIELDS).map(|j| format!("x{j}")).collect();
+    for start in (0..rows).step_by(1000) {
+        let count = 1000.min(rows - start);
+        let mut request = Vec::new();
+        for i in start..start + count {
+            let key = format!("{}{}", prefix.trim_end_matches('*'), (i * step) % rows);
+            let values: Vec<String> = (0..FIELDS).map(|_| format!("{:?}", next() * 200.0 - 100.0)).collect();
+            let fields =
+                names.iter().zip(&values).flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
+            let words: Vec<&[u8]> = [b"HSET", key.as_bytes()].into_iter().chain(fields).collect();
+            push_command(&mut request, &words);
+        }
+        stream.write_all(&request).unwrap();
+        // `:20\r\n` for each.
+        let mut left = 5 * count;
+        while left > 0 {
+            let most = left.min(answers.len());
+            left -= stream.read(&mut answers[..most]).unwrap();
+        }
+    }
+    rows
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
+}

@@ -1,0 +1,36 @@
+//! The names of keys.
+
+use super::link::Link;
+use super::resp::{Part, push_command};
+use crate::diag::Result;
+
+/// The keys that the server looks at in one step: the default of 10 is a round trip for every ten keys of the whole server;
+/// many more keep it from others for long.
+const COUNT: &[u8] = b"2000";
+
+impl Link {
+    /// Hands out the keys that match a pattern, in any order, and some perhaps twice.
+    pub(crate) fn scan(&self, pattern: &str, doing: &str, each: &mut dyn FnMut(&[u8])) -> Result<()> {
+        let mut cursor = b"0".to_vec();
+        let mut request = Vec::new();
+        loop {
+            request.clear();
+            push_command(&mut request, &[b"SCAN", &cursor, b"MATCH", pattern.as_bytes(), b"COUNT", COUNT]);
+            cursor = self.ask(doing, |connection| {
+                connection.send(&request, 1)?;
+                let answer = connection.answer()?.accepted()?;
+                let [Part::List(2), Part::Text(next), Part::List(_), keys @ ..] = answer.parts else {
+                    return Err(answer.unexpected());
+                };
+                for key in keys {
+                    let Part::Text(key) = key else { return Err(answer.unexpected()) };
+                    each(answer.text(*key));
+                }
+                Ok(answer.text(*next).to_vec())
+            })?;
+            if cursor == b"0" {
+                return Ok(());
+            }
+        }
+    }
+}
