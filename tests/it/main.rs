@@ -37,6 +37,7 @@ mod redis;
 mod redis_rows;
 mod report;
 mod row_faults;
+mod row_indexes;
 mod scale_gate;
 mod searches;
 mod secrets;
