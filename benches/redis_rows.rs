@@ -1,8 +1,9 @@
-//! Rows from a Redis server, for `redis_rows.py`: `redis_rows null|read|fill URL PATTERN [ROWS]`, each printing one JSON line.
+//! Tables from a Redis server, for `redis_rows.py` and `values.py`: `redis_rows null|read|fill URL PATTERN [ROWS]`, or
+//! `redis_rows value URL KEY`, each printing one JSON line.
 //!
 //! `null` is a client that does nothing: it asks for the same keys with the same commands as the reader, the listing included,
 //! and drops the answers unread. No reader of them all can be faster than what a server sends it. `read` is the reader. `fill`
-//! writes hashes of 20 numbers.
+//! writes hashes of 20 numbers. `value` reads the table that one key holds, of whatever format.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on may panic")]
@@ -12,11 +13,13 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::Instant;
 
+use bytes::Bytes;
 use pipefit::diag::Silent;
-use pipefit::source::formats::ReadOptions;
-use pipefit::source::{keys, layouts};
-use pipefit::store::resp::{Parser, Part, Span, push_command};
-use pipefit::table::{Column, fingerprint};
+use pipefit::source::formats::{self, Part, ReadOptions};
+use pipefit::source::keys::{self, Keys};
+use pipefit::source::layouts;
+use pipefit::store::resp::{Parser, Part as Answered, Span, push_command};
+use pipefit::table::{Column, Table, fingerprint};
 
 const FIELDS: usize = 20;
 const BATCH: usize = 500;
@@ -26,7 +29,11 @@ fn main() {
     let [command, url, pattern, rest @ ..] = arguments.as_slice() else { return };
     let start = Instant::now();
     match command.as_str() {
-        "read" => read(url, pattern),
+        "read" => read(
+            &|keys| layouts::read_rows(keys, pattern, &ReadOptions::default(), &Silent).unwrap().table,
+            url,
+        ),
+        "value" => read(&|keys| value(keys, pattern), url),
         "null" => println!(
             "{{\"rows\": {}, \"seconds\": {:.4}}}",
             null(url, pattern),
@@ -37,10 +44,10 @@ fn main() {
 }
 
 /// The reader, and what it made.
-fn read(url: &str, pattern: &str) {
+fn read(read: &dyn Fn(&dyn Keys) -> Table, url: &str) {
     let start = Instant::now();
     let keys = keys::open(url, Path::new("")).unwrap().1;
-    let table = layouts::read_rows(&*keys, pattern, &ReadOptions::default(), &Silent).unwrap().table;
+    let table = read(&*keys);
     let (seconds, peak) = (start.elapsed().as_secs_f64(), peak());
     let bytes: usize = table.columns().iter().map(bytes).sum();
     let sum: f64 = table.columns().iter().map(sum).sum();
@@ -51,6 +58,14 @@ fn read(url: &str, pattern: &str) {
         table.columns().len(),
         fingerprint(&table)
     );
+}
+
+/// A value as a run reads it.
+fn value(keys: &dyn Keys, key: &str) -> Table {
+    let (bytes, _) = pipefit::source::value(keys, key).unwrap().unwrap();
+    let bytes = Bytes::from(formats::unpack(bytes, key).unwrap());
+    let format = formats::resolve("auto", &bytes, key).unwrap();
+    formats::read_parts(&[(Part::shared(key, &bytes), format)], &ReadOptions::default()).unwrap().table
 }
 
 fn bytes(column: &Column) -> usize {
@@ -105,7 +120,10 @@ fn null(url: &str, pattern: &str) -> usize {
         // The mark is the end of the answers to one request; the next may be behind it already.
         let mark = mark(number);
         loop {
-            let found = buffer[..end].windows(mark.len()).rposition(|window| window == mark.as_bytes());
+            // Nothing else has its first byte, and to look for one byte costs next to nothing.
+            let found = buffer[..end].contains(&b'<').then_some(&buffer[..end]);
+            let found = found
+                .and_then(|bytes| bytes.windows(mark.len()).rposition(|window| window == mark.as_bytes()));
             if let Some(at) = found {
                 buffer.copy_within(at + mark.len()..end, 0);
                 end -= at + mark.len();
@@ -135,12 +153,12 @@ fn listed(stream: &mut TcpStream, pattern: &str) -> Vec<Vec<u8>> {
             end += stream.read(&mut answer[end..]).unwrap();
         }
         let text = |span: &Span| span.of(&answer).to_vec();
-        let [Part::List(2), Part::Text(next), Part::List(_), found @ ..] = parser.parts() else {
+        let [Answered::List(2), Answered::Text(next), Answered::List(_), found @ ..] = parser.parts() else {
             panic!("SCAN")
         };
         cursor = text(next);
         keys.extend(found.iter().filter_map(|part| match part {
-            Part::Text(span) => Some(text(span)),
+            Answered::Text(span) => Some(text(span)),
             _ => None,
         }));
         if cursor == b"0" {

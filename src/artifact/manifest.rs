@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clean::Lane;
 use crate::expect::Rule;
-use crate::table::{Field, Levels, Schema};
+use crate::table::{Field, Levels, NaValues, Schema};
 
 /// The manifest: everything that is not a tensor. No time, path, store, version or host is in it, so
 /// that equal runs give equal bytes.
@@ -23,6 +23,9 @@ pub struct Manifest {
     pub file: serde_json::Value,
     /// The raw feature columns, as `clean` leaves them.
     pub schema: Schema,
+    /// Which texts were missing values; absent where nothing was said of them.
+    #[serde(default, skip_serializing_if = "NaValues::is_default")]
+    pub na_values: NaValues,
     /// The levels of the category columns among them, in the schema's order.
     pub categories: Vec<Category>,
     /// The target column, with `${env:NAME}` as it was written.

@@ -54,9 +54,13 @@ pub fn read(bytes: &[u8]) -> Result<Artifact> {
     }
     let mut manifest: Manifest = serde_json::from_value(form)
         .map_err(|error| damaged(&format!("has a manifest of another form: {error}")))?;
-    let newer = manifest.search.is_some() || !manifest.clean.is_empty() || !manifest.expect.is_empty();
-    if manifest.format == FIRST_FORMAT && newer {
-        return Err(damaged("has a manifest of another form: a part of it is newer than its format"));
+    let newer = [
+        ("search", manifest.search.is_some()),
+        ("clean", !manifest.clean.is_empty()),
+        ("expect", !manifest.expect.is_empty()),
+    ];
+    if let Some((part, _)) = newer.iter().find(|(_, there)| *there && manifest.format == FIRST_FORMAT) {
+        return Err(damaged(&format!("has a manifest of another form: `{part}` is newer than its format")));
     }
     if let Some(what) = manifest.disagreement() {
         return Err(damaged(what));
@@ -96,8 +100,8 @@ fn without_rows(manifest: &Manifest) -> Result<Table> {
     let mut columns = Vec::new();
     for field in manifest.schema.fields() {
         columns.push(match field.kind {
-            Kind::Number | Kind::Bool => Column::Number(Vec::new().into()),
-            Kind::Category => {
+            Kind::Number | Kind::Bool | Kind::Datetime => Column::Number(Vec::new().into()),
+            Kind::Category | Kind::Text => {
                 let category = categories.next().filter(|category| category.column == field.name);
                 let levels = Arc::new(category.ok_or_else(other)?.levels.clone());
                 Column::Codes { codes: Vec::new().into(), levels }

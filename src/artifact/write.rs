@@ -84,6 +84,7 @@ fn manifest(bound: &Bound, outcome: &Outcome, state: BTreeMap<String, serde_json
     }
     let scores = outcome.scores.iter().map(|scores| (scores.metric.name.to_owned(), scores.mean()));
     Manifest {
+        na_values: bound.graph.source.na_values.clone(),
         format: super::FORMAT.to_owned(),
         tool: env!("CARGO_PKG_VERSION").to_owned(),
         pipeline: bound.graph.name.clone(),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Scalar;
 use crate::diag::{Code, Diagnostic};
-use crate::table::{Column, Kind, Levels, MISSING, label_of, number_of};
+use crate::table::{Column, Kind, Levels, MISSING, datetime_text, label_of, number_of, parse_datetime};
 
 /// A change of each value, which hangs on nothing but the value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,7 +42,11 @@ pub struct Refused {
 impl Refused {
     /// The error, with the row as the user counts it, here from 0.
     pub fn error(&self, column: &str, row: usize) -> Diagnostic {
-        let what = if self.kind == Kind::Bool { "neither true nor false" } else { "not a number" };
+        let what = match self.kind {
+            Kind::Bool => "neither true nor false",
+            Kind::Datetime => "not a date and time in ISO 8601",
+            _ => "not a number",
+        };
         let text = crate::yaml::shorten(&self.text);
         let message =
             format!("`astype`: column `{column}`, row {}: `{}` is {what}", row + 1, text.escape_debug());
@@ -60,7 +64,7 @@ impl Edit {
                 let fits = |(_, to): &(Scalar, Option<Scalar>)| to.as_ref().is_none_or(|to| to.fits(kind));
                 pairs.iter().all(fits).then_some(kind)
             }
-            Edit::Cast(to) => Some(*to),
+            Edit::Cast(to) => castable(kind, *to).then_some(*to),
             Edit::Clip { .. } => (kind == Kind::Number).then_some(kind),
         }
     }
@@ -112,9 +116,18 @@ impl Edit {
     }
 }
 
-/// Whether a value can be met in a column of numbers or bools: pandas tells 1 and True apart.
+/// Whether `astype` takes a column from one type to another. No number says of itself from when and in what unit it counts.
+pub fn castable(from: Kind, to: Kind) -> bool {
+    let counts = |kind: Kind| matches!(kind, Kind::Number | Kind::Bool);
+    !((from == Kind::Datetime && counts(to)) || (counts(from) && to == Kind::Datetime))
+}
+
+/// Whether a value can be met in a column of numbers, bools or datetimes: pandas tells 1 and True apart.
 fn alike(from: &Scalar, kind: Kind) -> bool {
-    matches!((from, kind), (Scalar::Number(_), Kind::Number) | (Scalar::Bool(_), Kind::Bool))
+    matches!(
+        (from, kind),
+        (Scalar::Number(_), Kind::Number) | (Scalar::Bool(_), Kind::Bool) | (Scalar::Text(_), Kind::Datetime)
+    )
 }
 
 /// Whether a value is this label; a number is any spelling of it, where all labels are numbers.
@@ -138,10 +151,16 @@ fn relabelled(
     other: impl Fn(&str) -> Option<String>,
     missing: Option<String>,
 ) -> Column {
-    let others: Vec<Option<String>> = levels.labels().iter().map(|label| other(label)).collect();
+    // A number that is there already keeps its spelling: 0 beside 0.0 is no level of its own.
+    let spelled = |label: String| match levels.code(&label).and_then(|code| levels.label(code)) {
+        Some(known) => known.to_owned(),
+        None => label,
+    };
+    let others: Vec<Option<String>> = levels.labels().iter().map(|label| other(label).map(spelled)).collect();
+    let missing = missing.map(spelled);
     let labels: BTreeSet<&String> = others.iter().flatten().chain(&missing).collect();
-    // Levels are numbers where all labels are, as when a table is read.
-    let numeric = !labels.is_empty() && labels.iter().all(|label| number_of(label).is_some());
+    // Texts stay texts, whatever they spell: `astype` makes numbers of them.
+    let numeric = levels.numeric() && labels.iter().all(|label| number_of(label).is_some());
     let changed = Levels::new(labels.into_iter().cloned().collect(), numeric);
     let code =
         |label: &Option<String>| label.as_ref().and_then(|label| changed.code(label)).unwrap_or(MISSING);
@@ -153,14 +172,15 @@ fn relabelled(
 
 fn cast(column: &Column, from: Kind, to: Kind) -> Result<Column, Refused> {
     match (column, to) {
-        (Column::Codes { .. }, Kind::Category) => Ok(column.clone()),
-        (Column::Number(values), Kind::Category) => Ok(spelled(values, from)),
+        (Column::Codes { .. }, Kind::Category | Kind::Text) => Ok(column.clone()),
+        (Column::Number(values), Kind::Category | Kind::Text) => Ok(spelled(values, from)),
         (Column::Number(values), Kind::Bool) => {
             Ok(each(values, |value| if value.is_nan() { value } else { f64::from(u8::from(value != 0.0)) }))
         }
-        (Column::Number(_), Kind::Number) => Ok(column.clone()),
-        (Column::Codes { codes, levels }, Kind::Number | Kind::Bool) => {
+        (Column::Number(_), Kind::Number | Kind::Datetime) => Ok(column.clone()),
+        (Column::Codes { codes, levels }, Kind::Number | Kind::Bool | Kind::Datetime) => {
             let value = |label: &String| match (to, truth(label)) {
+                (Kind::Datetime, _) => parse_datetime(label),
                 (_, Some(truth)) if !levels.numeric() => Some(f64::from(u8::from(truth))),
                 (Kind::Bool, _) => number_of(label).filter(|value| *value == 0.0 || *value == 1.0),
                 _ => number_of(label),
@@ -191,10 +211,11 @@ fn truth(label: &str) -> Option<bool> {
     }
 }
 
-/// Numbers as the categories that spell them; bools are `True` and `False`.
+/// Numbers as the categories that spell them; bools are `True` and `False`, datetimes as ISO 8601 has them.
 fn spelled(values: &[f64], kind: Kind) -> Column {
     let label = |value: f64| match kind {
         Kind::Bool => Scalar::Bool(value == 1.0).label(),
+        Kind::Datetime => datetime_text(value),
         _ => label_of(value + 0.0),
     };
     let mut distinct: Vec<f64> = match kind {
@@ -204,7 +225,7 @@ fn spelled(values: &[f64], kind: Kind) -> Column {
     };
     distinct.sort_by(f64::total_cmp);
     distinct.dedup();
-    let levels = Levels::new(distinct.iter().map(|value| label(*value)).collect(), kind != Kind::Bool);
+    let levels = Levels::new(distinct.iter().map(|value| label(*value)).collect(), kind == Kind::Number);
     let codes: Vec<u32> =
         distinct.iter().map(|value| levels.code(&label(*value)).unwrap_or(MISSING)).collect();
     let code = |value: &f64| match distinct.binary_search_by(|own| own.total_cmp(&(value + 0.0))) {
@@ -264,7 +285,11 @@ mod tests {
     fn values_change_places_at_once() {
         let swap = Edit::Replace(vec![(Number(1.0), Some(Number(2.0))), (Number(2.0), Some(Number(1.0)))]);
         assert_eq!(done(&swap, &numbers(&[1.0, 2.0, 3.0]), Kind::Number), ["2.0", "1.0", "3.0"]);
-        assert_eq!(done(&swap, &words(&["1.0", "2"], true), Kind::Category), ["2", "1"]);
+        assert_eq!(done(&swap, &words(&["1.0", "2"], true), Kind::Category), ["2", "1.0"]);
+        assert_eq!(
+            done(&Edit::Fill(Number(1.0)), &words(&["1.0", ""], true), Kind::Category),
+            ["1.0", "1.0"]
+        );
         let gone = Edit::Replace(vec![(Number(-999.0), None), (Bool(true), None)]);
         assert_eq!(done(&gone, &numbers(&[-999.0, 1.0]), Kind::Number), ["NaN", "1.0"]);
         assert_eq!(done(&gone, &numbers(&[1.0, 0.0]), Kind::Bool), ["NaN", "0.0"]);

@@ -21,7 +21,7 @@ impl FillNa {
             FillNa::All(value) => {
                 let act = |(place, field): (usize, &crate::table::Field)| {
                     let same = match value {
-                        Scalar::Text(_) => field.kind == crate::table::Kind::Category,
+                        Scalar::Text(_) => value.fits(field.kind),
                         _ => value.number(field.kind).is_some(),
                     };
                     let value = value.clone();

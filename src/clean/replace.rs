@@ -33,9 +33,9 @@ impl Replace {
                 let mut acts = Vec::new();
                 for (place, field) in shape.fields().iter().enumerate() {
                     let met = |(from, _): &&(Scalar, Option<Scalar>)| match from {
-                        Scalar::Number(_) => field.kind != Kind::Bool,
+                        Scalar::Number(_) => field.kind == Kind::Number || field.kind.is_coded(),
                         Scalar::Bool(_) => field.kind == Kind::Bool,
-                        Scalar::Text(_) => field.kind == Kind::Category,
+                        Scalar::Text(_) => from.fits(field.kind),
                     };
                     let pairs: Vec<_> = pairs.iter().filter(met).cloned().collect();
                     let name = Name { text: field.name.clone(), span: span.clone() };
@@ -76,7 +76,8 @@ fn of_column<'a>(name: &Name, pairs: &[Pair], shape: &Shape) -> Result<Act<'a>> 
                 let found = truths.iter().find(|(word, _)| text.eq_ignore_ascii_case(word));
                 found.map(|(_, truth)| Scalar::Bool(*truth))
             }
-            Kind::Category => Some(Scalar::Text(from.text.clone())),
+            Kind::Category | Kind::Text => Some(Scalar::Text(from.text.clone())),
+            Kind::Datetime => Some(Scalar::Text(from.text.clone())).filter(|value| value.fits(kind)),
         };
         let Some(value) = value else {
             let message = format!(

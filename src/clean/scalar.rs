@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::table::{Kind, label_of};
+use crate::table::{Kind, label_of, parse_datetime};
 
 /// A number, a bool or a text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,19 +17,20 @@ pub enum Scalar {
 }
 
 impl Scalar {
-    /// The value in a column of numbers or bools; `None` where it does not fit.
+    /// The value in a column of numbers, bools or datetimes; `None` where it does not fit.
     pub fn number(&self, kind: Kind) -> Option<f64> {
         match (self, kind) {
             (Scalar::Number(value), Kind::Number) => Some(*value),
             (Scalar::Number(value), Kind::Bool) if *value == 0.0 || *value == 1.0 => Some(*value),
             (Scalar::Bool(value), Kind::Bool) => Some(f64::from(u8::from(*value))),
+            (Scalar::Text(text), Kind::Datetime) => parse_datetime(text),
             _ => None,
         }
     }
 
     /// Whether it can be a value of a column of a type.
     pub fn fits(&self, kind: Kind) -> bool {
-        kind == Kind::Category || self.number(kind).is_some()
+        kind.is_coded() || self.number(kind).is_some()
     }
 
     /// The value as a category, as Python's `str` has it.

@@ -82,12 +82,13 @@ fn refuse_whole(bound: &Bound) -> Result<()> {
                             .to_owned(),
                     )
                 }
-                Act::Edit { place, edit: Edit::Cast(Kind::Category) }
-                    if stage.schema.fields()[*place].kind == Kind::Number =>
+                Act::Edit { place, edit: Edit::Cast(to) }
+                    if to.is_coded()
+                        && matches!(stage.schema.fields()[*place].kind, Kind::Number | Kind::Datetime) =>
                 {
                     let column = &bound.lanes[*place].name;
                     let message = format!(
-                        "`{name}` of the numbers of `{column}` needs all rows in memory, and there are too many"
+                        "`{name}` of the values of `{column}` needs all rows in memory, and there are too many"
                     );
                     (message, format!("say `schema: {{{column}: category}}` instead"))
                 }

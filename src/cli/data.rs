@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use super::output::Output;
 use super::{Done, Global};
 use crate::diag::{Code, Diagnostic, Result, suggest};
-use crate::source::formats::{self, Described, Format, ReadOptions};
+use crate::source::formats::{self, Described, Format, Packing, ReadOptions};
 use crate::source::keys::{self, Keys};
-use crate::source::{read_file, write_file};
-use crate::table::{Table, fingerprint};
+use crate::source::{self, read_file, write_file};
+use crate::table::{Kind, Table, datetime_text, fingerprint};
 
 /// What `data` does.
 #[derive(Debug, Subcommand)]
@@ -59,7 +59,7 @@ pub fn run(command: &Command, global: &Global, output: &Output) -> Done {
 
 fn put(key: &str, file: &Path, keys: &dyn Keys, output: &Output) -> Result<()> {
     let bytes = read_file(file)?;
-    let table = parsed(&bytes, formats::format_of_path(file)?, &file.display().to_string())?;
+    let table = parsed(bytes.clone(), formats::format_of_path(file), &file.display().to_string())?;
     keys.write(key, &bytes)?;
     if output.json {
         output.object(&json!({
@@ -79,25 +79,35 @@ fn put(key: &str, file: &Path, keys: &dyn Keys, output: &Output) -> Result<()> {
 
 fn get(key: &str, file: &Path, keys: &dyn Keys, output: &Output) -> Result<()> {
     let bytes = value(key, keys)?;
-    let stored = formats::detect(&bytes, key)?;
-    let wanted = if file == Path::new("-") { None } else { formats::format_of_path(file)? };
-    // A table whose format stays keeps its bytes.
-    let bytes = match wanted {
-        Some(format) if format.ending() != stored.ending() => {
-            formats::write(&parsed(&bytes, Some(stored), key)?, format.written()?)
-        }
-        _ => bytes,
-    };
     if file == Path::new("-") {
+        formats::detect(&formats::unpack(bytes.clone(), key)?, key)?;
         output.bytes(&bytes);
         return Ok(());
     }
+    let bytes = converted(bytes, key, formats::format_of_path(file), Packing::of_path(file))?;
     write_file(file, &bytes)?;
     output.say(&format!("{}: {} bytes", file.display(), bytes.len()));
     if output.json {
         output.object(&json!({"schema": "pipefit.data/1", "key": key, "file": file, "bytes": bytes.len()}));
     }
     Ok(())
+}
+
+/// The bytes of a key in a format; a table whose format stays keeps its bytes, and where only the compression differs its
+/// text.
+fn converted(bytes: Vec<u8>, key: &str, wanted: Option<Format>, packing: Packing) -> Result<Vec<u8>> {
+    let packed = Packing::of(&bytes);
+    let plain = formats::unpack(bytes.clone(), key)?;
+    let stored = formats::detect(&plain, key)?;
+    let stays = |format: &Format| format.ending() == stored.ending();
+    match wanted {
+        None if packing == Packing::Plain => Ok(bytes),
+        Some(format) if !stays(&format) => {
+            Ok(packing.pack(formats::write(&parsed(plain, Some(stored), key)?, format.written()?)))
+        }
+        _ if packed == packing => Ok(bytes),
+        _ => Ok(packing.pack(plain)),
+    }
 }
 
 fn ls(keys: &dyn Keys, output: &Output) -> Result<()> {
@@ -118,9 +128,9 @@ fn ls(keys: &dyn Keys, output: &Output) -> Result<()> {
 }
 
 fn show(key: &str, keys: &dyn Keys, output: &Output) -> Result<()> {
-    let bytes = value(key, keys)?;
+    let bytes = formats::unpack(value(key, keys)?, key)?;
     let format = formats::detect(&bytes, key)?;
-    let table = parsed(&bytes, Some(format), key)?;
+    let table = parsed(bytes, Some(format), key)?;
     let columns = formats::describe(&table);
     if output.json {
         output.object(&json!({
@@ -154,9 +164,14 @@ fn about(column: &Described) -> String {
 fn object(column: &Described) -> Value {
     let levels: Vec<Value> =
         column.levels.iter().map(|(label, count)| json!({"label": label, "count": count})).collect();
+    let value = |value: f64| match column.kind {
+        Kind::Datetime => datetime_text(value).into(),
+        _ => json!(value),
+    };
     json!({
         "name": column.name, "type": column.kind, "missing": column.missing, "distinct": column.distinct,
-        "min": column.range.map(|(min, _)| min), "max": column.range.map(|(_, max)| max), "levels": levels,
+        "min": column.range.map(|(min, _)| value(min)), "max": column.range.map(|(_, max)| value(max)),
+        "levels": levels,
     })
 }
 
@@ -174,8 +189,8 @@ fn rm(key: &str, keys: &dyn Keys, output: &Output) -> Result<()> {
 
 /// The bytes of a key that must be there.
 pub fn value(key: &str, keys: &dyn Keys) -> Result<Vec<u8>> {
-    match keys.value(key)? {
-        Some(bytes) => Ok(bytes),
+    match source::value(keys, key)? {
+        Some((bytes, _)) => Ok(bytes),
         None => Err(missing(key, keys)?),
     }
 }
@@ -189,10 +204,12 @@ fn missing(key: &str, keys: &dyn Keys) -> Result<Diagnostic> {
     Ok(Code::MissingKeyOrFile.error(format!("no key `{key}` in the store")).help(help))
 }
 
-fn parsed(bytes: &[u8], format: Option<Format>, name: &str) -> Result<Table> {
+/// The table in some bytes, compressed or not.
+fn parsed(bytes: Vec<u8>, format: Option<Format>, name: &str) -> Result<Table> {
+    let bytes = formats::unpack(bytes, name)?;
     let format = match format {
         Some(format) => format,
-        None => formats::detect(bytes, name)?,
+        None => formats::detect(&bytes, name)?,
     };
-    Ok(formats::read(bytes, format, name, &ReadOptions::default())?.table)
+    Ok(formats::read(&bytes, format, name, &ReadOptions::default())?.table)
 }

@@ -5,6 +5,7 @@ mod bars;
 mod check;
 mod data;
 mod explain;
+mod facts;
 mod list;
 mod memory;
 mod models;

@@ -1,15 +1,17 @@
-//! `pipefit models ls|show|verify`
+//! `pipefit models ls|show|export|verify`
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use serde_json::{Map, Value, json};
 
 use super::output::Output;
-use super::{Done, Global};
+use super::{Done, Global, facts};
 use crate::artifact;
 use crate::diag::{Diagnostic, Result};
 use crate::registry::{MODEL_FILE, Model, Registry, Version};
+use crate::run::{Fitted, FittedGroup, FittedNode};
+use crate::source::write_file;
 use crate::{job, report, store};
 
 /// What `models` does.
@@ -21,6 +23,14 @@ pub enum Command {
     Show {
         /// NAME, NAME@ALIAS or NAME:VERSION
         model: String,
+    },
+    /// Write a version in another form
+    Export {
+        /// NAME, NAME@ALIAS or NAME:VERSION
+        model: String,
+        /// An ONNX graph of the whole pipeline
+        #[arg(long, value_name = "FILE")]
+        onnx: PathBuf,
     },
     /// Read every file of every version again and check it
     Verify {
@@ -35,6 +45,7 @@ pub fn run(command: &Command, global: &Global, output: &Output) -> Done {
     match command {
         Command::Ls => Ok(ls(&registry, output)?),
         Command::Show { model } => Ok(show(model, &registry, output)?),
+        Command::Export { model, onnx } => Ok(export(model, onnx, &registry, output)?),
         Command::Verify { model } => verify(model, &registry, output),
     }
 }
@@ -73,11 +84,11 @@ fn show(reference: &str, registry: &Registry, output: &Output) -> Result<()> {
     let published = registry.resolve(reference)?;
     let model = registry.model(&published.name)?;
     let artifact = artifact::read(&registry.file(&published, MODEL_FILE)?)?;
-    let facts = artifact.fitted.model.facts();
+    let learned = artifact.fitted.model.facts();
     let names = &artifact.fitted.names;
     let version = &published.version;
     if output.json {
-        let coef = facts.coef.as_ref().map(|coef| {
+        let coef = learned.coef.as_ref().map(|coef| {
             let row =
                 |i: usize| names.iter().cloned().zip(coef.row(i).into_iter().map(Value::from)).collect();
             (0..coef.rows()).map(|i| Value::Object(row(i))).collect::<Vec<_>>()
@@ -85,9 +96,12 @@ fn show(reference: &str, registry: &Registry, output: &Output) -> Result<()> {
         output.object(&json!({
             "schema": "pipefit.model/1", "name": published.name, "version": version, "aliases": model.aliases,
             "versions": model.versions.iter().map(|version| version.version).collect::<Vec<_>>(),
-            "class": artifact.fitted.class, "features": names, "coef": coef, "intercept": facts.intercept,
-            "classes": facts.classes.as_deref().map(report::labels),
-            "facts": facts.more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect::<Map<_, _>>(),
+            "class": artifact.fitted.class, "features": names, "coef": coef, "intercept": learned.intercept,
+            "classes": learned.classes.as_deref().map(report::labels),
+            "facts": map(&learned.more),
+            "steps": steps(&artifact.fitted).into_iter().map(|(address, node)| {
+                json!({"address": address, "class": node.class, "facts": map(&node.step.facts())})
+            }).collect::<Vec<_>>(),
             "search": artifact.manifest.search, "file": artifact.manifest.file,
         }));
         return Ok(());
@@ -102,40 +116,65 @@ fn show(reference: &str, registry: &Registry, output: &Output) -> Result<()> {
     text.push_str(&format!("  aliases  {}\n", aliases.join(", ")));
     if let Some(search) = &artifact.manifest.search {
         text.push_str(&format!("  search   {}, the best of {}\n", search.class, search.candidates));
-        text.push_str(&listed(search.best_params.iter()));
+        text.push_str(&facts::lines(search.best_params.iter(), 4));
     }
-    if !facts.more.is_empty() {
+    let steps = steps(&artifact.fitted);
+    if !steps.is_empty() {
+        text.push_str("  steps\n");
+    }
+    for (address, node) in &steps {
+        text.push_str(&format!("    {address}: {}\n", node.class));
+        let learned = node.step.facts();
+        text.push_str(&facts::lines(learned.iter().map(|(name, value)| (name, value)), 6));
+    }
+    if !learned.more.is_empty() {
         text.push_str("  facts\n");
     }
-    text.push_str(&listed(facts.more.iter().map(|(name, value)| (name, value))));
-    if let Some(coef) = &facts.coef {
+    text.push_str(&facts::lines(learned.more.iter().map(|(name, value)| (name, value)), 4));
+    if let Some(coef) = &learned.coef {
         text.push_str("  coefficients\n");
         let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max("(intercept)".len());
         for (j, name) in names.iter().enumerate() {
             let row: Vec<_> = (0..coef.rows()).map(|i| format!("{:>14.6}", coef[(i, j)])).collect();
             text.push_str(&format!("    {name:width$} {}\n", row.join("")));
         }
-        let row: Vec<_> = facts.intercept.iter().flatten().map(|value| format!("{value:>14.6}")).collect();
+        let row: Vec<_> = learned.intercept.iter().flatten().map(|value| format!("{value:>14.6}")).collect();
         text.push_str(&format!("    {:width$} {}\n", "(intercept)", row.join("")));
     }
     output.answer(&text);
     Ok(())
 }
 
-/// Names and values, one a line.
-fn listed<'a, N: AsRef<str>>(pairs: impl Iterator<Item = (N, &'a Value)> + Clone) -> String {
-    let width = pairs.clone().map(|(name, _)| name.as_ref().len()).max().unwrap_or(0);
-    pairs.map(|(name, value)| format!("    {:width$} {}\n", name.as_ref(), shortened(value))).collect()
+fn map(facts: &[(&'static str, Value)]) -> Map<String, Value> {
+    facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
 }
 
-/// A value on a line: a path of penalties has hundreds of numbers.
-fn shortened(value: &Value) -> String {
-    const MOST: usize = 90;
-    let all = value.to_string();
-    if all.len() <= MOST {
-        return all;
+/// Every step with its address.
+fn steps(fitted: &Fitted) -> Vec<(String, &FittedNode)> {
+    let of_group = |group: &FittedGroup| {
+        group.name.as_ref().map_or("preprocess".to_owned(), |name| format!("preprocess__{name}"))
+    };
+    let groups = fitted.steps.groups.iter().map(|group| (of_group(group), &group.steps));
+    let all = groups.chain([("select".to_owned(), &fitted.steps.select)]);
+    all.flat_map(|(begin, nodes)| nodes.iter().map(move |node| (format!("{begin}__{}", node.name), node)))
+        .collect()
+}
+
+fn export(reference: &str, file: &Path, registry: &Registry, output: &Output) -> Result<()> {
+    let published = registry.resolve(reference)?;
+    let artifact = artifact::read(&registry.file(&published, MODEL_FILE)?)?;
+    let bytes = artifact.onnx()?;
+    write_file(file, &bytes)?;
+    let (name, version) = (&published.name, published.version.version);
+    if output.json {
+        output.object(&json!({
+            "schema": "pipefit.export/1", "status": "ok", "name": name, "version": version, "format": "onnx",
+            "file": file.display().to_string(), "bytes": bytes.len(),
+        }));
+    } else {
+        output.answer(&format!("{}: {name} version {version}, {} bytes\n", file.display(), bytes.len()));
     }
-    all.chars().take(MOST).chain("…".chars()).collect()
+    Ok(())
 }
 
 fn verify(reference: &str, registry: &Registry, output: &Output) -> Done {

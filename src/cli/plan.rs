@@ -10,7 +10,7 @@ use super::signals::Interrupt;
 use super::{Done, Global, bars::Bars, memory, run};
 use crate::graph::{Drawing, Graph};
 use crate::job::{self, Prepared};
-use crate::plan::{Bound, Plan};
+use crate::plan::{Bound, Plan, mib};
 
 /// How many folds the text shows; they differ by a row at most.
 const FOLDS_SHOWN: usize = 3;
@@ -70,8 +70,8 @@ fn object(graph: &Graph, bound: &Bound, plan: &Plan, prepared: &Prepared) -> ser
         "pipeline": graph.name,
         "data": {
             "rows": prepared.extent.rows(), "columns": prepared.extent.width(), "sha256": prepared.loaded.fingerprint,
-            "clean": crate::report::cleaning(&prepared.dropped, prepared.extent.rows()),
         },
+        "clean": crate::report::cleaning(&prepared.dropped, prepared.extent.rows()),
         "path": plan.path.name(),
         "reason": plan.reason,
         "candidates": crate::report::candidates(plan, graph),
@@ -89,7 +89,6 @@ fn object(graph: &Graph, bound: &Bound, plan: &Plan, prepared: &Prepared) -> ser
 
 /// What the run takes, what it may take, and how much is at work at a time.
 fn memory_line(plan: &Plan) -> String {
-    let mib = |bytes: u64| format!("{:.1} MiB", bytes as f64 / 1_048_576.0);
     let memory = &plan.memory;
     let mut line = mib(memory.bytes);
     if memory.bound < u64::MAX {
@@ -142,7 +141,8 @@ fn text(graph: &Graph, bound: &Bound, plan: &Plan, prepared: &Prepared) -> Strin
     if let Some(more) = bound.folds.len().checked_sub(FOLDS_SHOWN).filter(|more| *more > 0) {
         text.push_str(&format!("          and {more} more; `--format json` has all {}\n", bound.folds.len()));
     }
-    text.push_str("steps\n");
+    let written = if graph.search.is_some() { " as written" } else { "" };
+    text.push_str(&format!("steps{written}, with the path that each allows\n"));
     let width = plan.steps.iter().map(|step| step.address.len()).max().unwrap_or(0);
     for step in &plan.steps {
         text.push_str(&format!(

@@ -12,7 +12,7 @@ use crate::artifact::{self, Artifact};
 use crate::diag::{Code, Result};
 use crate::predict::{Options, predict};
 use crate::registry::{MODEL_FILE, Registry};
-use crate::source::formats::{self, Format, ReadOptions};
+use crate::source::formats::{self, Format, Packing, ReadOptions};
 use crate::source::keys::{self, Keys};
 use crate::source::{Place, read_file, write_file};
 
@@ -47,12 +47,12 @@ pub fn run(arguments: &Arguments, global: &Global, output: &Output) -> Done {
     output.tell(&predicted.warnings);
     let place = Place::to_write(&arguments.output);
     let format = match &place {
-        Place::File(path) => formats::format_of_path(path)?.unwrap_or(Format::Csv).written()?,
+        Place::File(path) => formats::format_of_path(path).unwrap_or(Format::Csv).written()?,
         Place::Key(_) | Place::Standard => Format::Csv,
     };
     let bytes = formats::write(&predicted.table, format);
     match &place {
-        Place::File(path) => write_file(path, &bytes)?,
+        Place::File(path) => write_file(path, &Packing::of_path(path).pack(bytes))?,
         Place::Key(key) => keys.write(key, &bytes)?,
         Place::Standard if output.json => {}
         Place::Standard => output.bytes(&bytes),
@@ -77,7 +77,7 @@ fn input(arguments: &Arguments, artifact: &Artifact, keys: &dyn Keys) -> Result<
     let (name, bytes, format) = match Place::to_read(&arguments.input) {
         Place::File(path) => {
             let bytes = read_file(&path)?;
-            (path.display().to_string(), bytes, formats::format_of_path(&path)?)
+            (path.display().to_string(), bytes, formats::format_of_path(&path))
         }
         Place::Key(key) => {
             let bytes = data::value(&key, keys)?;
@@ -90,12 +90,14 @@ fn input(arguments: &Arguments, artifact: &Artifact, keys: &dyn Keys) -> Result<
             ("-".to_owned(), bytes, None)
         }
     };
+    let bytes = formats::unpack(bytes, &name)?;
     let format = match format {
         Some(format) => format,
         None => formats::detect(&bytes, &name)?,
     };
     let schema = artifact.manifest.inputs().into_iter().map(|field| (field.name, field.kind)).collect();
-    let read = formats::read(&bytes, format, &name, &ReadOptions { schema, columns: None })?;
+    let options = ReadOptions { schema, columns: None, na_values: artifact.manifest.na_values.clone() };
+    let read = formats::read(&bytes, format, &name, &options)?;
     let used = |suspect: &&formats::Suspect| !artifact.manifest.bears(&suspect.column);
     match read.suspects.iter().find(used) {
         Some(suspect) => Err(suspect.error.clone()),

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::diag::{Diagnostic, Result};
 use crate::linalg::Matrix;
+use crate::onnx::{Graph, Outputs, Wire};
 
 /// Hyperparameters of a component whose type is not known.
 pub trait AnyParams: Any + Send + Sync {
@@ -66,10 +67,14 @@ pub trait AnyStep: AnyParams {
     fn needs(&self) -> Needs;
     /// As [`Step::maps`].
     fn maps(&self, input: Types) -> bool;
+    /// As [`Step::unmapped`].
+    fn unmapped(&self, input: Types) -> &'static str;
     /// As [`Step::rescales`].
     fn rescales(&self) -> bool;
     /// As [`Step::products`].
     fn products(&self, features: usize) -> Option<Monomials>;
+    /// As [`Step::no_onnx`].
+    fn no_onnx(&self) -> Option<&'static str>;
     /// As [`Step::fit_stats`].
     ///
     /// # Errors
@@ -110,12 +115,20 @@ impl<T: Step> AnyStep for T {
         Step::maps(self, input)
     }
 
+    fn unmapped(&self, input: Types) -> &'static str {
+        Step::unmapped(self, input)
+    }
+
     fn rescales(&self) -> bool {
         Step::rescales(self)
     }
 
     fn products(&self, features: usize) -> Option<Monomials> {
         Step::products(self, features)
+    }
+
+    fn no_onnx(&self) -> Option<&'static str> {
+        Step::no_onnx(self)
     }
 
     fn fit_stats(&self, stats: &Stats) -> Result<Box<dyn AnyFittedStep>> {
@@ -147,10 +160,17 @@ pub trait AnyFittedStep: Send + Sync {
     fn map(&self) -> Option<Map>;
     /// As [`FittedStep::products`].
     fn products(&self) -> Option<Vec<PowerColumn>>;
+    /// As [`FittedStep::facts`].
+    fn facts(&self) -> Vec<(&'static str, serde_json::Value)>;
     /// As [`FittedStep::doubt`].
     fn doubt(&self) -> Option<String>;
     /// As [`FittedStep::notes`].
     fn notes(&self) -> Vec<Diagnostic>;
+    /// As [`FittedStep::onnx`].
+    ///
+    /// # Errors
+    /// As there.
+    fn onnx(&self, graph: &mut Graph, features: &Wire) -> Result<Wire>;
     /// As [`State::save`].
     fn save(&self, saver: &mut Saver);
 }
@@ -168,12 +188,20 @@ impl<T: FittedStep> AnyFittedStep for T {
         FittedStep::products(self)
     }
 
+    fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
+        FittedStep::facts(self)
+    }
+
     fn doubt(&self) -> Option<String> {
         FittedStep::doubt(self)
     }
 
     fn notes(&self) -> Vec<Diagnostic> {
         FittedStep::notes(self)
+    }
+
+    fn onnx(&self, graph: &mut Graph, features: &Wire) -> Result<Wire> {
+        FittedStep::onnx(self, graph, features)
     }
 
     fn save(&self, saver: &mut Saver) {
@@ -189,6 +217,10 @@ pub trait AnyModel: AnyParams {
     fn takes_weights(&self) -> bool;
     /// As [`Model::needs`].
     fn needs(&self) -> Needs;
+    /// As [`Model::needs_rows`].
+    fn needs_rows(&self) -> &'static str;
+    /// As [`Model::no_onnx`].
+    fn no_onnx(&self) -> Option<&'static str>;
     /// As [`Model::fit`].
     ///
     /// # Errors
@@ -218,6 +250,14 @@ impl<T: Model> AnyModel for T {
 
     fn needs(&self) -> Needs {
         Model::needs(self)
+    }
+
+    fn needs_rows(&self) -> &'static str {
+        Model::needs_rows(self)
+    }
+
+    fn no_onnx(&self) -> Option<&'static str> {
+        Model::no_onnx(self)
     }
 
     fn fit(&self, train: &Train, rng: &mut Rng) -> Result<Box<dyn AnyFittedModel>> {
@@ -283,6 +323,11 @@ pub trait AnyFittedModel: Send + Sync {
     fn link(&self, values: Matrix) -> Prediction;
     /// As [`FittedModel::notes`].
     fn notes(&self) -> Vec<Diagnostic>;
+    /// As [`FittedModel::onnx`].
+    ///
+    /// # Errors
+    /// As there.
+    fn onnx(&self, graph: &mut Graph, features: &Wire) -> Result<Outputs>;
     /// As [`State::save`].
     fn save(&self, saver: &mut Saver);
 }
@@ -306,6 +351,10 @@ impl<T: FittedModel> AnyFittedModel for T {
 
     fn notes(&self) -> Vec<Diagnostic> {
         FittedModel::notes(self)
+    }
+
+    fn onnx(&self, graph: &mut Graph, features: &Wire) -> Result<Outputs> {
+        FittedModel::onnx(self, graph, features)
     }
 
     fn save(&self, saver: &mut Saver) {

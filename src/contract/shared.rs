@@ -1,5 +1,6 @@
 //! Rows that the fits of several folds share.
 
+use super::Stats;
 use crate::diag::Watch;
 use crate::linalg::{Affine, Blocks};
 use crate::table::Target;
@@ -28,4 +29,6 @@ pub struct Design {
     pub fold: Option<u16>,
     /// The features as forms of the raw columns.
     pub features: Vec<Affine>,
+    /// What a model with [`Needs::JOINT`](super::Needs::JOINT) too gets of the training rows.
+    pub stats: Option<Stats>,
 }

@@ -3,6 +3,7 @@
 use super::params::Checks;
 use super::{Frame, Map, Monomials, Needs, Params, PowerColumn, Rng, State, Stats, Width};
 use crate::diag::{Diagnostic, Result};
+use crate::onnx::{Graph, Wire, no_form};
 use crate::table::{Rows, Target};
 
 /// What a fit may look at: a frame of all rows, of which only `rows` are to be read. Nothing is
@@ -26,25 +27,32 @@ pub struct Types {
     pub numbers: bool,
     /// There may be categories.
     pub categories: bool,
+    /// There may be datetimes, missing ones among them.
+    pub datetimes: bool,
     /// There may be missing values among the numbers. A missing category is a category.
     pub missing: bool,
 }
 
 impl Types {
+    /// Nothing.
+    pub const NONE: Types = Types { numbers: false, categories: false, datetimes: false, missing: false };
     /// Numbers, none missing.
-    pub const NUMBERS: Types = Types { numbers: true, categories: false, missing: false };
+    pub const NUMBERS: Types = Types { numbers: true, ..Types::NONE };
     /// Numbers, some missing.
-    pub const HOLEY_NUMBERS: Types = Types { numbers: true, categories: false, missing: true };
+    pub const HOLEY_NUMBERS: Types = Types { missing: true, ..Types::NUMBERS };
     /// Categories.
-    pub const CATEGORIES: Types = Types { numbers: false, categories: true, missing: false };
-    /// Everything.
-    pub const ANY: Types = Types { numbers: true, categories: true, missing: true };
+    pub const CATEGORIES: Types = Types { categories: true, ..Types::NONE };
+    /// Datetimes.
+    pub const DATETIMES: Types = Types { datetimes: true, ..Types::NONE };
+    /// Numbers and categories.
+    pub const ANY: Types = Types { categories: true, ..Types::HOLEY_NUMBERS };
 
     /// Either.
     pub fn or(self, other: Types) -> Types {
         Types {
             numbers: self.numbers || other.numbers,
             categories: self.categories || other.categories,
+            datetimes: self.datetimes || other.datetimes,
             missing: self.missing || other.missing,
         }
     }
@@ -75,6 +83,11 @@ pub trait Step: Params + Checks {
         false
     }
 
+    /// Why not, where [`Step::maps`] is false, after "the step ...".
+    fn unmapped(&self, _input: Types) -> &'static str {
+        "is no linear map of its features"
+    }
+
     /// Whether each of as many output features will be `a x + b` of the input feature in its place, for numbers of which
     /// none is missing.
     fn rescales(&self) -> bool {
@@ -84,6 +97,11 @@ pub trait Step: Params + Checks {
     /// What [`FittedStep::products`] will be made of for so many features, if it will be there: the two-pass path
     /// collects the moments of these monomials, whose every divisor is among them.
     fn products(&self, _features: usize) -> Option<Monomials> {
+        None
+    }
+
+    /// Why what it learns cannot be written as an ONNX graph, after "the step ...", if it cannot.
+    fn no_onnx(&self) -> Option<&'static str> {
         None
     }
 
@@ -130,6 +148,20 @@ pub trait FittedStep: State + Send + Sync + 'static {
     /// The step as products of powers of its input features, if it is that.
     fn products(&self) -> Option<Vec<PowerColumn>> {
         None
+    }
+
+    /// Adds itself to a graph: its features from those before it, what [`FittedStep::apply`] does. A row that it refuses
+    /// becomes NaN.
+    ///
+    /// # Errors
+    /// `NotSupported` where there is no such form: [`Step::no_onnx`].
+    fn onnx(&self, _graph: &mut Graph, _features: &Wire) -> Result<Wire> {
+        Err(no_form("none is known"))
+    }
+
+    /// What was learned, for people, in scikit-learn's words less the `_` at their ends: a value, a list, or a map from features.
+    fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
+        Vec::new()
     }
 
     /// Why rounding may have decided what was learned, if it may have: two scores at the cut of a

@@ -3,7 +3,7 @@
 use super::tally::Tally;
 use super::{Expect, Rule};
 use crate::diag::{Code, Diagnostic, Result, suggest};
-use crate::table::Data;
+use crate::table::{Data, Table};
 
 /// Checks the whole contract.
 ///
@@ -46,27 +46,31 @@ fn told(faults: Vec<String>) -> Option<Diagnostic> {
 }
 
 fn of_columns(rules: &[Rule], data: &Data) -> Result<Vec<String>> {
+    if data.whole().is_some() {
+        // One after the other: a rule may come from anybody's artifact, and what it is checked with takes memory.
+        let each = rules.iter().map(|rule| of_some(std::slice::from_ref(rule), data));
+        return Ok(each.collect::<Result<Vec<_>>>()?.concat());
+    }
+    of_some(rules, data)
+}
+
+/// What breaks some rules, found in one pass over the rows.
+fn of_some(rules: &[Rule], data: &Data) -> Result<Vec<String>> {
     let schema = data.schema();
-    let places: Vec<Option<usize>> = rules.iter().map(|rule| schema.index(&rule.column)).collect();
-    let found: Vec<usize> = places.iter().flatten().copied().collect();
     let fields = schema.fields();
-    let mut tallies: Vec<Option<Tally>> = rules
-        .iter()
-        .zip(&places)
-        .map(|(rule, place)| place.map(|place| Tally::new(rule, fields[place].kind)))
-        .collect();
+    let places: Vec<Option<usize>> = rules.iter().map(|rule| schema.index(&rule.column)).collect();
+    let tally = |(rule, place): (_, &Option<usize>)| place.map(|place| Tally::new(rule, fields[place].kind));
+    let mut tallies: Vec<Option<Tally>> = rules.iter().zip(&places).map(tally).collect();
+    let found: Vec<usize> = places.iter().flatten().copied().collect();
     if !found.is_empty() {
         let columns = data.select(&found);
-        let mut add = |table: &crate::table::Table| {
+        let mut add = |table: &Table| {
             tallies.iter_mut().flatten().zip(table.columns()).for_each(|(tally, column)| tally.add(column));
         };
         match columns.whole() {
             Some(table) => add(table),
-            None => {
-                for unit in 0..columns.units() {
-                    add(&columns.scan().unit(unit)?);
-                }
-            }
+            None => (0..columns.units())
+                .try_for_each(|unit| columns.scan().unit(unit).map(|table| add(&table)))?,
         }
     }
     let number = |row: usize| data.row_number(row);

@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 
+use regex_lite::Regex;
+
 use super::Rule;
 use crate::clean::Scalar;
-use crate::table::{Column, Kind, Levels, MISSING, label_of, number_of};
+use crate::table::{Column, Kind, Levels, MISSING, datetime_text, label_of, number_of};
 
 /// Cells that a message shows.
 const SHOWN: usize = 3;
@@ -48,6 +50,7 @@ pub struct Tally<'r> {
     repeated: Found,
     unmatched: Found,
     seen: HashSet<u64>,
+    regex: Option<Regex>,
 }
 
 impl<'r> Tally<'r> {
@@ -65,6 +68,7 @@ impl<'r> Tally<'r> {
             repeated: Found::default(),
             unmatched: Found::default(),
             seen: HashSet::new(),
+            regex: rule.regex.as_ref().and_then(|pattern| pattern.compiled().ok()),
         }
     }
 
@@ -95,8 +99,10 @@ impl<'r> Tally<'r> {
             numbers
         });
         let kind = self.kind;
-        let text = |value: f64| {
-            if kind == Kind::Bool { Scalar::Bool(value == 1.0).label() } else { label_of(value) }
+        let text = |value: f64| match kind {
+            Kind::Bool => Scalar::Bool(value == 1.0).label(),
+            Kind::Datetime => datetime_text(value),
+            _ => label_of(value),
         };
         for (row, value) in (start..).zip(values.iter().copied()) {
             if value.is_nan() {
@@ -132,7 +138,7 @@ impl<'r> Tally<'r> {
             self.rule.levels.as_ref().is_none_or(|all| all.iter().any(|level| is(level, label)))
         };
         let known: Vec<bool> = levels.labels().iter().map(known).collect();
-        let matched = |label: &String| self.rule.regex.as_ref().is_none_or(|regex| regex.matches(label));
+        let matched = |label: &String| self.regex.as_ref().is_none_or(|regex| regex.is_match(label));
         let matched: Vec<bool> = levels.labels().iter().map(matched).collect();
         for (row, code) in (start..).zip(codes.iter().copied()) {
             if code == MISSING {
@@ -160,12 +166,15 @@ impl<'r> Tally<'r> {
         if let Some(kind) = rule.kind.filter(|kind| *kind != self.kind) {
             faults.push(format!("the type is {}, not {}", self.kind.name(), kind.name()));
         }
-        let is_number = self.kind != Kind::Category;
+        let is_number = matches!(self.kind, Kind::Number | Kind::Bool);
         if !is_number && (rule.min.is_some() || rule.max.is_some()) {
-            faults.push("the type is category, and `min` and `max` are for numbers".to_owned());
+            faults.push(format!("the type is {}, and `min` and `max` are for numbers", self.kind.name()));
         }
-        if is_number && rule.regex.is_some() {
+        if !self.kind.is_coded() && rule.regex.is_some() {
             faults.push(format!("the type is {}, and `regex` is for categories", self.kind.name()));
+        }
+        if let Some(Err(error)) = rule.regex.as_ref().map(super::Pattern::compiled) {
+            faults.push(format!("`regex` is none: {error}"));
         }
         let share = self.missing as f64 / self.rows.max(1) as f64;
         if let Some(most) = rule.max_missing.filter(|most| share > *most) {

@@ -4,6 +4,7 @@ mod advice;
 mod build;
 mod draft;
 mod drawing;
+mod exported;
 mod lookup;
 mod nodes;
 mod search;
@@ -16,6 +17,6 @@ pub use build::{build, read};
 pub use drawing::Drawing;
 pub use nodes::{
     Candidate, ColumnName, Graph, Group, ModelNode, Origin, OutputNode, Pipeline, Search, Selector,
-    SourceNode, StepNode, StoreNode,
+    SourceNode, StepNode, StoreNode, same_steps,
 };
 pub use searchers::ALL as SEARCHERS;

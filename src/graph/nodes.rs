@@ -8,7 +8,7 @@ use crate::contract::erased::{AnyModel, AnySplitter, AnyStep};
 use crate::contract::{Metric, Value};
 use crate::diag::{Span, Veil};
 use crate::expect::Expect;
-use crate::table::Kind;
+use crate::table::{Kind, NaValues};
 
 /// A step with its place in the file.
 #[derive(Clone)]
@@ -116,6 +116,10 @@ pub struct SourceNode {
     pub load_if_missing: Option<PathBuf>,
     /// The columns to read; all when `None`.
     pub columns: Option<Vec<ColumnName>>,
+    /// Which texts are missing values.
+    pub na_values: NaValues,
+    /// Whether a copy of the table is kept in the store.
+    pub pin: bool,
     /// The types that the file gives.
     pub schema: Vec<(ColumnName, Kind)>,
     /// The column whose values are class labels, to be kept as they are spelled.
@@ -140,6 +144,8 @@ pub struct OutputNode {
     pub dir: PathBuf,
     /// The report formats, in order.
     pub report: Vec<String>,
+    /// Whether an ONNX graph of the model lies beside it.
+    pub onnx: bool,
 }
 
 /// What is fitted: column groups side by side, selectors after them, then the model. A clone shares
@@ -152,6 +158,19 @@ pub struct Pipeline {
     pub select: Vec<StepNode>,
     /// The model.
     pub model: ModelNode,
+}
+
+impl Pipeline {
+    /// Whether two pipelines differ in their models alone. Candidates share equal steps.
+    pub fn shares_steps(&self, other: &Self) -> bool {
+        let mut groups = self.groups.iter().zip(&other.groups);
+        same_steps(&self.select, &other.select) && groups.all(|(a, b)| same_steps(&a.steps, &b.steps))
+    }
+}
+
+/// Whether two lists share their steps.
+pub fn same_steps(a: &[StepNode], b: &[StepNode]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| Arc::ptr_eq(&a.step, &b.step))
 }
 
 /// One of the pipelines that a search tries.

@@ -8,10 +8,12 @@ use crate::table::Kind;
 
 /// The types of columns of these kinds. Whether values are missing is for the data to say.
 pub fn of_kinds(kinds: impl Iterator<Item = Kind>) -> Types {
-    let none = Types { numbers: false, categories: false, missing: false };
-    kinds.fold(none, |types, kind| match kind {
+    kinds.fold(Types::NONE, |types, kind| match kind {
         Kind::Number | Kind::Bool => Types { numbers: true, ..types },
         Kind::Category => Types { categories: true, ..types },
+        Kind::Datetime => Types { datetimes: true, ..types },
+        // Never a feature.
+        Kind::Text => types,
     })
 }
 
@@ -47,8 +49,9 @@ fn walk(
         joined = joined.zip(out).map(|(joined, out)| joined.or(out));
     }
     let joined = joined.and_then(|types| chain(select, types, "the features".into(), &mut problems));
-    if let Some(model) = model.filter(|_| joined.is_some_and(|types| types.categories)) {
-        problems.push(mismatch("the features", model.model.name(), &model.span));
+    let bad = joined.filter(|types| types.categories || types.datetimes);
+    if let Some((model, types)) = model.zip(bad) {
+        problems.push(mismatch("the features", types, model.model.name(), &model.span));
     }
     problems
 }
@@ -66,12 +69,18 @@ fn chain(
 ) -> Option<Types> {
     for node in steps {
         let accepts = node.step.accepts();
-        if types.categories && !accepts.categories {
-            problems.push(mismatch(&what, node.step.name(), &node.span));
+        if types.categories && !accepts.categories && !accepts.datetimes
+            || types.datetimes && !accepts.datetimes
+        {
+            problems.push(mismatch(&what, types, node.step.name(), &node.span));
             return None;
         }
-        if types.numbers && !accepts.numbers {
-            let message = format!("{what} holds numbers, and `{}` takes categories", node.step.name());
+        if types.numbers && !accepts.numbers || types.categories && !accepts.categories {
+            let (held, taken) = (
+                if types.numbers { "numbers" } else { "categories" },
+                if accepts.datetimes { "datetimes" } else { "categories" },
+            );
+            let message = format!("{what} holds {held}, and `{}` takes {taken}", node.step.name());
             problems.push(
                 Code::TypeMismatch
                     .error(message)
@@ -85,9 +94,19 @@ fn chain(
     Some(types)
 }
 
-fn mismatch(what: &str, class: &str, span: &Span) -> Diagnostic {
-    Code::TypeMismatch
-        .error(format!("{what} holds categories, and `{class}` takes numbers"))
-        .at(span)
-        .help("encode them with `OneHotEncoder`, or give numbers and categories a column group each")
+fn mismatch(what: &str, types: Types, class: &str, span: &Span) -> Diagnostic {
+    let (held, taken, help) = if types.datetimes {
+        (
+            "datetimes",
+            "none",
+            "encode them with `DatetimeEncoder`, in a column group `{type: datetime}` of their own",
+        )
+    } else {
+        (
+            "categories",
+            "numbers",
+            "encode them with `OneHotEncoder`, or give numbers and categories a column group each",
+        )
+    };
+    Code::TypeMismatch.error(format!("{what} holds {held}, and `{class}` takes {taken}")).at(span).help(help)
 }

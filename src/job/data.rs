@@ -3,12 +3,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::diag::{Code, Diagnostic, Result, Watch, suggest};
 use crate::graph::{ColumnName, Graph, Origin, SourceNode};
 use crate::plan::Bound;
-use crate::source::formats::{self, Read, ReadOptions, Suspect};
+use crate::source::formats::{self, Part, Read, ReadOptions, Suspect};
 use crate::source::keys::Keys;
-use crate::source::{ParquetScan, Survey, files_matching, is_parquet, layouts, open_parquet, read_file};
+use crate::source::{
+    ParquetScan, Survey, files_matching, is_parquet, layouts, open_parquet, read_file, value,
+};
 use crate::table::{Data, Digest, Kind, fingerprint};
 
 /// A table and what is known of its origin.
@@ -65,18 +69,14 @@ pub(super) fn load_within(
 /// Tables up to this many bytes are read into memory; larger ones are read in units, pass after pass.
 pub(super) const MOST_IN_MEMORY: u64 = 1 << 30;
 
-/// Reads files: Parquet together, in their order, and of other formats one.
+/// Reads files as one table, in their order.
 fn read_files(
     source: &SourceNode,
     files: &[PathBuf],
     options: &ReadOptions,
     in_memory: u64,
 ) -> Result<Loaded> {
-    let mut parquet = source.format == "parquet";
-    if source.format == "auto" {
-        parquet = is_parquet(&files[0])?;
-    }
-    if parquet {
+    if matches!(source.format.as_str(), "auto" | "parquet") && is_parquet(&files[0])? {
         let scan = open_parquet(files, options)?;
         return if scan.decoded_bytes() > in_memory {
             Loaded::streamed(scan)
@@ -84,14 +84,16 @@ fn read_files(
             Ok(Loaded::whole(scan.gather()?, Vec::new()))
         };
     }
-    let [file] = files else {
-        let message = format!("{} files match, and only Parquet files are read together", files.len());
-        let help = "name one file, or write them as Parquet";
-        return Err(Code::UnreadableValue.error(message).help(help).at(&source.span));
-    };
-    let (name, bytes) = (file.display().to_string(), read_file(file)?);
-    let format = formats::resolve(&source.format, &bytes, &name)?;
-    Ok(Loaded::whole(formats::read(&bytes, format, &name, options)?, Vec::new()))
+    let mut held = Vec::with_capacity(files.len());
+    for file in files {
+        let name = file.display().to_string();
+        held.push((Bytes::from(formats::unpack(read_file(file)?, &name)?), name));
+    }
+    let mut parts = Vec::with_capacity(held.len());
+    for (bytes, name) in &held {
+        parts.push((Part::shared(name, bytes), formats::resolve(&source.format, bytes, name)?));
+    }
+    Ok(Loaded::whole(formats::read_parts(&parts, options)?, Vec::new()))
 }
 
 /// Which columns are read, and as what.
@@ -100,7 +102,11 @@ fn options(source: &SourceNode) -> ReadOptions {
     let labels = source.label.iter().map(|label| (label.clone(), Kind::Category));
     let written = source.schema.iter().map(|(column, kind)| (column.name.clone(), *kind));
     let names = |columns: &Vec<ColumnName>| columns.iter().map(|column| column.name.clone()).collect();
-    ReadOptions { schema: labels.chain(written).collect(), columns: source.columns.as_ref().map(names) }
+    ReadOptions {
+        schema: labels.chain(written).collect(),
+        columns: source.columns.as_ref().map(names),
+        na_values: source.na_values.clone(),
+    }
 }
 
 /// Reads one key, filling it first from `load_if_missing` where it is not there.
@@ -113,15 +119,17 @@ fn read_key(
     warnings: &mut Vec<Diagnostic>,
 ) -> Result<Read> {
     watch.stage("reading", 1);
-    let bytes = match keys.value(key).map_err(|error| error.or_at(&source.span))? {
-        Some(bytes) => {
+    let bytes = match value(keys, key).map_err(|error| error.or_at(&source.span))? {
+        Some((bytes, warning)) => {
+            warnings.extend(warning.map(|warning| warning.at(&source.span)));
             warnings.extend(other_file(source, key, &bytes));
             bytes
         }
         None => fill(source, key, keys)?,
     };
+    let bytes = Bytes::from(formats::unpack(bytes, key)?);
     let format = formats::resolve(&source.format, &bytes, key)?;
-    let read = formats::read(&bytes, format, key, options)?;
+    let read = formats::read_parts(&[(Part::shared(key, &bytes), format)], options)?;
     watch.tick(1);
     Ok(read)
 }
@@ -150,8 +158,9 @@ fn fill(source: &SourceNode, key: &str, keys: &dyn Keys) -> Result<Vec<u8>> {
             .help("name an existing file, or put the key there")
     })?;
     // What is no table must not become the key.
-    let format = formats::detect(&bytes, &path.display().to_string())?;
-    formats::read(&bytes, format, &path.display().to_string(), &ReadOptions::default())?;
+    let name = path.display().to_string();
+    let unpacked = formats::unpack(bytes.clone(), &name)?;
+    formats::read(&unpacked, formats::detect(&unpacked, &name)?, &name, &ReadOptions::default())?;
     if keys.write_new(key, &bytes)? {
         return Ok(bytes);
     }

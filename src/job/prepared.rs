@@ -65,6 +65,18 @@ impl Prepared {
         Ok(bound)
     }
 
+    /// Warns where rows that were to stay where they are were read into memory after all.
+    pub fn warn_of_memory(&mut self, bound: &Bound) {
+        if self.loaded.table.is_streamed() && !bound.x.is_streamed() {
+            let mib = bound.x.bytes() >> 20;
+            let message = format!(
+                "all rows were read into memory, {mib} MiB: not all that was fitted takes statistics"
+            );
+            let help = "`pipefit plan` tells which step or model reads rows, and why";
+            self.loaded.warnings.push(Code::WarnData.warning(message).help(help));
+        }
+    }
+
     /// An error from behind the cleaning, which counts the rows that were left.
     pub fn retold(&self, error: Diagnostic) -> Diagnostic {
         let fewer = self.loaded.table.rows() < self.extent.rows();

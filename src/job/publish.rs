@@ -5,10 +5,12 @@ use std::time::Instant;
 
 use serde_json::{Map, Value};
 
+use super::snapshot::SNAPSHOT_FILE;
 use super::{Finished, Prepared};
+use crate::artifact;
 use crate::diag::{Code, Result, Veil};
 use crate::plan::{Bound, Plan};
-use crate::registry::{Draft, MODEL_FILE, Registry};
+use crate::registry::{Draft, MODEL_FILE, ONNX_FILE, Registry};
 use crate::report::{self, Published, Report, Timing};
 use crate::run::Outcome;
 use crate::store::{Exchanged, Flush, Store, publish_folder};
@@ -34,6 +36,8 @@ pub struct Job<'a> {
     pub prepared: &'a Prepared,
     /// The artifact's bytes.
     pub artifact: &'a [u8],
+    /// The copy of the table, where it is pinned.
+    pub copy: Option<&'a [u8]>,
     /// What reports and records must not show.
     pub veil: &'a Veil,
     /// How long it took so far.
@@ -69,7 +73,9 @@ pub fn publish(job: &Job, store: &Arc<dyn Store>) -> Result<Finished> {
     let report = report_of(job, &published);
     let json = report::json(&report);
     let texts = texts(&report, &json);
+    let onnx = graph.output.onnx.then(|| artifact::read(job.artifact)?.onnx()).transpose()?;
     let mut files: Vec<(&str, &[u8])> = vec![(MODEL_FILE, job.artifact)];
+    files.extend(onnx.as_ref().map(|bytes| (ONNX_FILE, &bytes[..])));
     files.extend(texts.iter().map(|(name, text)| (name.as_str(), text.as_bytes())));
     let mut warnings: Vec<_> = report.all_warnings().cloned().collect();
     // A folder store holds the same bytes durably; the copy need not be flushed a second time.
@@ -86,6 +92,8 @@ pub fn publish(job: &Job, store: &Arc<dyn Store>) -> Result<Finished> {
         .collect();
     // The run's record is the object of report.json: the store holds it once, which saves an fsync.
     files.retain(|(name, _)| *name != "report.json");
+    // What it was learned from stays in the store.
+    files.extend(job.copy.map(|copy| (SNAPSHOT_FILE, copy)));
     let draft = Draft {
         name,
         version,

@@ -30,3 +30,11 @@ impl Blocks for Matrix {
         }
     }
 }
+
+/// The first `n` of the values, which grow to as many.
+pub(super) fn grow(values: &mut Vec<f64>, n: usize) -> &mut [f64] {
+    if values.len() < n {
+        values.resize(n, 0.0);
+    }
+    &mut values[..n]
+}

@@ -3,9 +3,9 @@
 use faer::{Accum, MatMut, MatRef, Par};
 
 use super::Matrix;
+use super::blocks::grow;
 use super::elementary::{exp_of_negative, ln_1p_of_positive};
 use super::faer_view::view;
-use super::logistic_pass::grow;
 use super::sums::{self, vectorised};
 
 /// How linear predictors become class probabilities.

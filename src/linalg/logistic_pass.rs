@@ -4,11 +4,13 @@ use std::sync::{Mutex, PoisonError};
 
 use faer::{Accum, MatMut, MatRef, Par};
 
+use super::blocks::grow;
 use super::fold_weights::FoldWeights;
 use super::logistic_loss::{Classes, Derive, LossRoom};
 use super::moments::{BLOCK, lower_product, mirror_lower};
 use super::scaling::{exponent, scale_by_power_of_two};
 use super::sums::{self, vectorised};
+use super::tree::tree;
 use super::{Blocks, LogisticGrid, Matrix};
 use crate::diag::{Code, Result, Watch};
 
@@ -171,7 +173,7 @@ impl<'a> Rows<'a> {
             sums
         };
         let parallel = (n / stride).saturating_mul(work) > PARALLEL;
-        (!starts.is_empty()).then(|| tree(&starts, parallel, &leaf, merge))
+        tree(&starts, parallel, &leaf, merge)
     }
 
     /// Adds the block that starts at row `from` to the sums.
@@ -281,23 +283,6 @@ fn extremes(column: &[f64]) -> (f64, f64, f64) {
     )
 }
 
-fn tree<T: Send>(
-    starts: &[usize],
-    parallel: bool,
-    leaf: &(dyn Fn(usize) -> T + Sync),
-    merge: &(dyn Fn(&mut T, T) + Sync),
-) -> T {
-    if let [start] = starts {
-        return leaf(*start);
-    }
-    let (left, right) = starts.split_at(starts.len().div_ceil(2));
-    let of = |starts| tree(starts, parallel, leaf, merge);
-    let (mut left, right) =
-        if parallel { rayon::join(|| of(left), || of(right)) } else { (of(left), of(right)) };
-    merge(&mut left, right);
-    left
-}
-
 impl Sums {
     fn new(rows: &Rows, ask: &Ask) -> Self {
         let pairs = if ask.hessian { rows.classes.pairs() } else { 0 };
@@ -376,12 +361,4 @@ impl Extent {
 
 fn add(into: &mut [f64], from: &[f64]) {
     into.iter_mut().zip(from).for_each(|(into, from)| *into += from);
-}
-
-/// The first `n` of the values, which grow to as many.
-pub(super) fn grow(values: &mut Vec<f64>, n: usize) -> &mut [f64] {
-    if values.len() < n {
-        values.resize(n, 0.0);
-    }
-    &mut values[..n]
 }

@@ -23,6 +23,7 @@ mod ordinary;
 pub mod penalized;
 pub mod ridge;
 pub mod ridge_cv;
+mod ridge_left_out;
 mod training;
 
 pub use elsewhere::{deprecated, known_elsewhere, removed};

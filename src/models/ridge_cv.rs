@@ -10,8 +10,8 @@ use super::ridge::Ridge;
 use super::training::Gathered;
 use crate::contract::erased::AnySplitter;
 use crate::contract::{
-    Checks, Exception, Fault, Fold, Metric, Model, Needs, ParamValue, Params, Prediction, Rng, Score, Stats,
-    Task, Train, Unfit, Value, choice, params,
+    Checks, Exception, Fault, Fold, Metric, Model, Needs, ParamValue, Params, Prediction, Rng, Score,
+    SharedRows, Stats, Task, Train, Unfit, Value, choice, params,
 };
 use crate::diag::{Code, Result};
 use crate::linalg::{LeaveOneOut, Matrix, Moments, Quadratic, Solution, dot, linear_many, ridge, ridge_rows};
@@ -22,7 +22,7 @@ use crate::table::Target;
 const GREATEST_CONDITION: f64 = 1e6;
 
 /// An error smaller than this share of the target's square has lost too many digits in moments.
-const LEAST_ERROR: f64 = 1e-6;
+pub(super) const LEAST_ERROR: f64 = 1e-6;
 
 /// With fewer features a thread pool costs more than it saves.
 const PARALLEL_FEATURES: usize = 50;
@@ -114,13 +114,22 @@ impl Checks for RidgeCV {
 
 /// A score that the moments of a fold's rows are enough for.
 #[derive(Clone, Copy, Debug)]
-enum MomentScore {
+pub(super) enum MomentScore {
     R2,
     MeanSquare,
     RootMeanSquare,
 }
 
 impl MomentScore {
+    /// The score of a mean squared error, where the target has this variance.
+    pub(super) fn score(self, error: f64, square: f64) -> f64 {
+        match self {
+            Self::R2 => 1.0 - error / square,
+            Self::MeanSquare => -error,
+            Self::RootMeanSquare => -error.sqrt(),
+        }
+    }
+
     /// The score of a solution on the rows of a fold, several targets counting equally.
     ///
     /// # Errors
@@ -138,11 +147,7 @@ impl MomentScore {
                     "an inner fold's errors are below {LEAST_ERROR:.0e} of the target's square, or that is 0: from the rows"
                 )));
             }
-            Ok(match self {
-                Self::R2 => 1.0 - error / square,
-                Self::MeanSquare => -error,
-                Self::RootMeanSquare => -error.sqrt(),
-            })
+            Ok(self.score(error, square))
         };
         let all = (0..targets).map(one).collect::<Result<Vec<f64>, Unfit>>()?;
         Ok(all.iter().sum::<f64>() / targets as f64)
@@ -187,7 +192,20 @@ impl Model for RidgeCV {
     type Fitted = FittedRidgeCV;
 
     fn needs(&self) -> Needs {
-        if self.of_moments().is_some() { Needs::JOINT } else { Needs::ROWS }
+        match (self.of_moments(), &self.cv) {
+            (None, _) => Needs::ROWS,
+            (Some(_), Some(_)) => Needs::JOINT,
+            (Some(_), None) => Needs::JOINT.and(Needs::BLOCKS),
+        }
+    }
+
+    fn needs_rows(&self) -> &'static str {
+        match self.cv {
+            None => {
+                "scores the rows, each left out in turn, by a metric that their errors' squares do not tell"
+            }
+            Some(_) => "scores its inner folds by a metric that moments do not tell",
+        }
     }
 
     fn inner_folds(&self) -> Option<Box<dyn AnySplitter>> {
@@ -212,6 +230,14 @@ impl Model for RidgeCV {
     fn fit_stats(grid: &[&Self], stats: &Stats) -> Vec<Result<FittedRidgeCV, Unfit>> {
         grid.iter().map(|model| model.fit_moments(stats)).collect()
     }
+
+    fn fit_folds(grid: &[&Self], rows: &SharedRows) -> Vec<Vec<Result<FittedRidgeCV, Unfit>>> {
+        let mut folds: Vec<Vec<_>> = rows.designs.iter().map(|_| Vec::with_capacity(grid.len())).collect();
+        for model in grid {
+            folds.iter_mut().zip(model.fit_left_out(rows)).for_each(|(fold, fit)| fold.push(fit));
+        }
+        folds
+    }
 }
 
 impl RidgeCV {
@@ -226,14 +252,24 @@ impl RidgeCV {
         best
     }
 
+    /// The alphas to try.
+    pub(super) fn alphas(&self) -> &[f64] {
+        &self.alphas.0
+    }
+
+    /// Whether it chooses by the loss itself.
+    pub(super) fn scoring_is_loss(&self) -> bool {
+        self.scoring.is_none()
+    }
+
     fn ridge(&self, alpha: f64) -> Ridge {
         Ridge { alpha, fit_intercept: self.fit_intercept, ..Ridge::default() }
     }
 
-    /// How to score a fold from its moments, where moments are enough.
-    fn of_moments(&self) -> Option<MomentScore> {
-        self.cv.as_ref()?;
+    /// How to score from moments of a fold, or from the squared errors of rows left out, where those are enough.
+    pub(super) fn of_moments(&self) -> Option<MomentScore> {
         match self.scoring.map(|scoring| scoring.0.name) {
+            None if self.cv.is_none() => Some(MomentScore::MeanSquare),
             None | Some("r2") => Some(MomentScore::R2),
             Some("neg_mean_squared_error") => Some(MomentScore::MeanSquare),
             Some("neg_root_mean_squared_error") => Some(MomentScore::RootMeanSquare),
@@ -256,11 +292,20 @@ impl RidgeCV {
         let folds = folds.into_iter().collect::<Result<Vec<_>, Unfit>>()?;
         let mean = |k: usize| folds.iter().map(|scores| scores[k] / folds.len() as f64).sum::<f64>();
         let scores: Vec<Vec<f64>> = (0..self.alphas.0.len()).map(|k| vec![mean(k)]).collect();
-        let (alpha, score) = self.best(&scores, 0);
-        let fit = Ridge::fit_stats(&[&self.ridge(alpha)], stats).pop();
-        let fit = fit.unwrap_or_else(|| Err(Code::Bug.error("no fit of one candidate").into()))?;
-        let fit = FittedRegression::of_each_target(vec![fit]);
-        Ok(fit.telling(|quality| Best { quality, alpha: vec![alpha], score: vec![score] }))
+        self.fit_best(&scores, stats)
+    }
+
+    /// The fit of the best alphas by these scores from the moments of all training rows.
+    pub(super) fn fit_best(&self, scores: &[Vec<f64>], stats: &Stats) -> Result<FittedRidgeCV, Unfit> {
+        // For each target, or for all together.
+        let (alpha, score): (Vec<f64>, Vec<f64>) = (0..scores[0].len()).map(|t| self.best(scores, t)).unzip();
+        let fit = |alpha: &f64| {
+            let fit = Ridge::fit_stats(&[&self.ridge(*alpha)], stats).pop();
+            fit.unwrap_or_else(|| Err(Code::Bug.error("no fit of one candidate").into()))
+        };
+        let fits: Vec<FittedRegression> = alpha.iter().map(fit).collect::<Result<_, Unfit>>()?;
+        let fit = FittedRegression::of_each_target(fits);
+        Ok(fit.telling(|quality| Best { quality, alpha, score }))
     }
 
     /// The scores of a fold for each alpha.
@@ -285,7 +330,7 @@ impl RidgeCV {
     }
 
     /// Whether every target has an alpha of its own.
-    fn by_target(&self, targets: usize) -> bool {
+    pub(super) fn by_target(&self, targets: usize) -> bool {
         self.alpha_per_target && targets > 1
     }
 

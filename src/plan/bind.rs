@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use crate::clean::Lane;
-use crate::contract::{Fold, Frame, Split, Task};
+use crate::contract::{Fold, Frame, Split, Task, Types};
 use crate::diag::{Code, Diagnostic, Result};
-use crate::graph::{ColumnName, Graph, Selector};
+use crate::graph::{ColumnName, Graph, Selector, types};
 use crate::linalg::Matrix;
 use crate::table::{Column, Data, Field, Kind, Levels, MISSING, Table, Target};
 
@@ -44,6 +44,11 @@ impl Bound<'_> {
         let frame = Frame::of(self.x.table()?);
         Ok(self.frame.get_or_init(|| frame))
     }
+
+    /// How many pipelines of the two-pass path are predicted in one walk: their predictions are then no more than the table.
+    pub fn predicted_together(&self) -> usize {
+        self.x.width().max(8)
+    }
 }
 
 /// Binds a graph to a table of at least its columns.
@@ -71,7 +76,8 @@ pub fn bind<'g>(graph: &'g Graph, table: &Data) -> Result<Bound<'g>> {
         let message = format!("the table has {} rows, more than {}", table.rows(), u32::MAX);
         return Err(Code::UnreadableValue.error(message).help("learn from a part of them"));
     }
-    let is_feature = |j: &usize| *j != target && Some(*j) != weight && !ids.contains(j);
+    let is_text = |j: &usize| table.schema().fields()[*j].kind == Kind::Text;
+    let is_feature = |j: &usize| *j != target && Some(*j) != weight && !ids.contains(j) && !is_text(j);
     let features: Vec<usize> = (0..table.width()).filter(is_feature).collect();
     if features.is_empty() {
         let message = format!("the table has no features beside the target `{}`", graph.target.shown);
@@ -82,7 +88,9 @@ pub fn bind<'g>(graph: &'g Graph, table: &Data) -> Result<Bound<'g>> {
     }
     let x = table.select(&features);
     usable(&x).map_err(|error| error.at(&graph.source.span))?;
+    refuse_text(graph, table)?;
     let groups = groups(graph, &x, &mut warnings)?;
+    refuse_datetimes(graph, &x, &groups)?;
     // Of these two every value is needed.
     let kept = table.select(&[target].into_iter().chain(weight).collect::<Vec<_>>());
     let number = |row: usize| table.row_number(row);
@@ -91,6 +99,40 @@ pub fn bind<'g>(graph: &'g Graph, table: &Data) -> Result<Bound<'g>> {
     refuse_metrics(graph, &y)?;
     let folds = folds(graph, table.rows(), &y, &mut warnings)?;
     Ok(Bound { graph, x, groups, y, weight, folds, warnings, lanes: Vec::new(), frame: OnceLock::new() })
+}
+
+/// Refuses groups that name a column of text, which no step takes.
+fn refuse_text(graph: &Graph, table: &Data) -> Result<()> {
+    let fields = table.schema().fields();
+    for group in &graph.pipeline.groups {
+        let Selector::Chosen { names, .. } = &group.selector else { continue };
+        let text =
+            |name: &&String| fields.iter().any(|field| field.name == **name && field.kind == Kind::Text);
+        if let Some(name) = names.iter().find(text) {
+            let message = format!("column `{name}` is text, which no step takes");
+            let help = format!("say `schema: {{{name}: category}}` if its texts are categories");
+            return Err(Code::TypeMismatch.error(message).help(help).at(&group.span));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses steps and models that would take a datetime for a number: no cell shows what it is.
+fn refuse_datetimes(graph: &Graph, x: &Data, groups: &[Vec<String>]) -> Result<()> {
+    let fields = x.schema().fields();
+    if fields.iter().all(|field| field.kind != Kind::Datetime) {
+        return Ok(());
+    }
+    let kinds = |names: &Vec<String>| {
+        let kinds = names.iter().filter_map(|name| Some(fields[x.schema().index(name)?].kind));
+        Some(types::of_kinds(kinds))
+    };
+    let types: Vec<Option<Types>> = groups.iter().map(kinds).collect();
+    let candidates = graph.search.iter().flat_map(|search| &search.candidates);
+    let pipelines = [&graph.pipeline].into_iter().chain(candidates.map(|candidate| &candidate.pipeline));
+    let problem =
+        pipelines.into_iter().find_map(|pipeline| types::check(pipeline, &types).into_iter().next());
+    problem.map_or(Ok(()), Err)
 }
 
 /// Refuses columns without a value, and infinite cells.
@@ -165,6 +207,10 @@ fn learnable(graph: &Graph, table: &Table, j: usize, number: &dyn Fn(usize) -> u
         let message =
             format!("target `{name}` is missing in row {} ({many} of {} rows)", number(row), table.rows());
         return Err(bad(message).help("drop these rows: `clean: [{dropna: {subset: [TARGET]}}]`"));
+    }
+    if kind == Kind::Datetime {
+        let help = "name a column of numbers or classes, or say `schema: {NAME: category}`";
+        return Err(bad(format!("target `{name}` is a datetime")).help(help.replace("NAME", name)));
     }
     match (graph.pipeline.model.model.task(), column) {
         (Task::Regression, Column::Codes { .. }) => {

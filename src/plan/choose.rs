@@ -10,7 +10,7 @@ use super::{Bound, Inner, Multiplied, Products};
 use crate::contract::Needs;
 use crate::contract::erased::AnyModel;
 use crate::diag::{Code, Result};
-use crate::graph::{Graph, Pipeline};
+use crate::graph::Pipeline;
 use crate::table::{RUN_ROWS, Target};
 
 /// How the folds are fitted.
@@ -109,7 +109,13 @@ pub fn plan_within(bound: &Bound, forced: Option<Path>, limits: &Limits) -> Resu
         forced.unwrap_or(if obstacle.is_some() { Path::General } else { Path::TwoPass })
     };
     let paths: Vec<Path> = obstacles.iter().map(chosen).collect();
-    let iterates = iterates(graph, &paths);
+    let fast: Vec<&Pipeline> = pipelines
+        .iter()
+        .zip(&paths)
+        .filter(|(_, path)| **path == Path::TwoPass)
+        .map(|(pipeline, _)| *pipeline)
+        .collect();
+    let iterates = fast.iter().any(|pipeline| iterates(&pipeline.model.model));
     let slow = paths.iter().filter(|path| **path == Path::General).count();
     if slow == paths.len() {
         products = Products::default();
@@ -121,24 +127,19 @@ pub fn plan_within(bound: &Bound, forced: Option<Path>, limits: &Limits) -> Resu
             format!("{} candidates two-pass, {slow} general: {obstacle}", paths.len() - slow)
         }
         (None, Some(obstacle)) => obstacle.clone(),
-        (None, None) if iterates => {
-            "every step is affine in each fold, and the model reads the rows in every iteration, once for all folds"
-                .to_owned()
-        }
-        (None, None) if products.products().is_empty() => {
-            "every step is affine in each fold, and the model is fitted from moments".to_owned()
-        }
         (None, None) => {
-            "every step is affine in each fold or multiplies columns, and the model is fitted from moments"
-                .to_owned()
+            let multiplies = if products.products().is_empty() { "" } else { " or multiplies columns" };
+            let model = if iterates {
+                "reads the rows in every iteration, once for all folds"
+            } else {
+                "is fitted from moments"
+            };
+            format!("every step is affine in each fold{multiplies}, and the model {model}")
         }
     };
     let (rows, columns) = (bound.x.rows(), bound.x.width() + products.products().len());
     let fits = (bound.folds.len() * paths.len()).saturating_add(1);
-    let passes = match path {
-        Path::TwoPass => 1 + inner.walks.len(),
-        Path::General => 2 * bound.folds.len() + 1,
-    };
+    let passes = passes(bound, &fast, slow, &inner);
     let parallel = rows.saturating_mul(columns).saturating_mul(fits) > PARALLEL_WORK;
     let products_made = products.products().len();
     let run = Run {
@@ -153,13 +154,28 @@ pub fn plan_within(bound: &Bound, forced: Option<Path>, limits: &Limits) -> Resu
     Ok(Plan { path, paths, reason, products, steps, inner, passes, iterates, memory, parallel })
 }
 
-/// Whether some pipeline of the two-pass path has a model that reads the rows in every iteration.
-fn iterates(graph: &Graph, paths: &[Path]) -> bool {
-    let model = |i: usize| match &graph.search {
-        Some(search) => &search.candidates[i].pipeline.model.model,
-        None => &graph.pipeline.model.model,
-    };
-    (0..paths.len()).any(|i| paths[i] == Path::TwoPass && model(i).needs().has(Needs::BLOCKS))
+/// How often the table is read: on the general path to fit and to predict each fold, and for the fit on all rows; on the
+/// two-pass path for moments, once for each model that reads the rows with them at hand, and for the out-of-fold predictions of
+/// so many pipelines at a time.
+fn passes(bound: &Bound, fast: &[&Pipeline], slow: usize, inner: &Inner) -> usize {
+    let folds = bound.folds.len();
+    let general = if slow > 0 { 2 * folds + 1 } else { 0 };
+    if fast.is_empty() {
+        return general;
+    }
+    let predictions = if folds == 0 { 0 } else { fast.len().div_ceil(bound.predicted_together()) };
+    let once_more = fast.iter().filter(|pipeline| reads_once_more(&pipeline.model.model)).count();
+    general + inner.walks.len() + once_more + predictions
+}
+
+/// Whether a model of the two-pass path reads the rows in every iteration.
+fn iterates(model: &Arc<dyn AnyModel>) -> bool {
+    model.needs().has(Needs::BLOCKS) && !reads_once_more(model)
+}
+
+/// Whether it reads them once, with the moments at hand.
+fn reads_once_more(model: &Arc<dyn AnyModel>) -> bool {
+    model.needs().has(Needs::BLOCKS.and(Needs::JOINT))
 }
 
 /// The cells of the inner folds of all models that may take the two-pass path; where their moments would be too many, that
@@ -183,7 +199,7 @@ fn inner(
     if bytes <= SMALL_MOMENTS.max(table_bytes(bound)) {
         return inner;
     }
-    let reason = format!("model: the moments of all inner folds would take {} MiB", bytes >> 20);
+    let reason = format!("the moments of all inner folds of the model would take {} MiB", bytes >> 20);
     for (pipeline, obstacle) in pipelines.iter().zip(obstacles) {
         if obstacle.is_none() && pipeline.model.model.inner_folds().is_some() {
             *obstacle = Some(reason.clone());
@@ -209,10 +225,7 @@ fn obstacles(pipelines: &[&Pipeline], bound: &Bound) -> (Vec<Option<String>>, Pr
     let obstacle = |pipeline: &&Pipeline| {
         let judged = judged(pipeline, bound);
         if let Some(slow) = judged.steps.into_iter().find(|step| step.path == Path::General) {
-            return Some(format!("{}: {}", slow.address, slow.reason));
-        }
-        if !judged.products.is_empty() && !pipeline.model.model.needs().has(Needs::JOINT) {
-            return Some("model: needs the values of products of columns".to_owned());
+            return Some(format!("{} {}", slow.address, slow.reason));
         }
         let new = |step: &Multiplied| !multiplied.contains(step);
         let more: Vec<Multiplied> = judged.products.into_iter().filter(new).collect();
@@ -240,19 +253,18 @@ fn obstacles(pipelines: &[&Pipeline], bound: &Bound) -> (Vec<Option<String>>, Pr
 /// Every step and the model.
 fn judged(pipeline: &Pipeline, bound: &Bound) -> Judged {
     let mut judged = judge::steps(pipeline, bound);
-    let mut model = judge_model(&pipeline.model.model);
-    if !judged.products.is_empty() && pipeline.model.model.needs().has(Needs::BLOCKS) {
-        // Blocks are of raw columns, without their products.
-        (model.path, model.reason) =
-            (Path::General, "reads products of columns in every iteration".to_owned());
-    }
-    judged.steps.push(model);
+    judged.steps.push(judge_model(&pipeline.model.model));
     judged
 }
 
 fn judge_model(model: &Arc<dyn AnyModel>) -> StepPlan {
     let (path, reason) = if model.needs().has(Needs::ROWS) {
-        (Path::General, "is fitted from rows")
+        (Path::General, model.needs_rows())
+    } else if reads_once_more(model) {
+        (
+            Path::TwoPass,
+            "is fitted from joint moments and one more pass over the rows, for all folds together",
+        )
     } else if model.needs().has(Needs::BLOCKS) {
         (Path::TwoPass, "reads the rows in every iteration, once for all folds and candidates")
     } else if model.inner_folds().is_some() {

@@ -4,7 +4,7 @@ use super::choose::{Path, StepPlan};
 use super::{Bound, Multiplied};
 use crate::contract::{Needs, Types};
 use crate::graph::{Pipeline, StepNode};
-use crate::table::Data;
+use crate::table::{Data, Kind};
 
 /// The steps of a pipeline.
 pub(super) struct Judged {
@@ -39,19 +39,19 @@ pub(super) fn steps(pipeline: &Pipeline, bound: &Bound) -> Judged {
 
 impl Features {
     fn none() -> Self {
-        let types = Types { numbers: false, categories: false, missing: false };
-        Self { types, columns: Some(Vec::new()), multiplied: false }
+        Self { types: Types::NONE, columns: Some(Vec::new()), multiplied: false }
     }
 
     /// Some columns of the table.
     fn raw(x: &Data, names: &[String]) -> Self {
         let places: Vec<usize> = names.iter().filter_map(|name| x.schema().index(name)).collect();
         let of_place = |place: usize| match x.levels(place) {
+            None if x.schema().fields()[place].kind == Kind::Datetime => Types::DATETIMES,
             None => Types { missing: x.facts()[place].missing > 0, ..Types::NUMBERS },
             Some(_) => Types::CATEGORIES,
         };
         let types = places.iter().fold(Self::none().types, |types, place| types.or(of_place(*place)));
-        let columns = (!types.categories && !types.missing).then_some(places);
+        let columns = (!types.categories && !types.datetimes && !types.missing).then_some(places);
         Self { types, columns, multiplied: false }
     }
 
@@ -83,9 +83,14 @@ impl Judged {
         } else if multiplies(node) {
             return self.judge_products(node, input, fits);
         } else if !node.step.maps(input.types) {
-            (Path::General, "is no linear map of its features")
-        } else if input.multiplied && (sorted || needs.has(Needs::EXTREMES)) {
-            (Path::General, "needs the values of products of columns")
+            (Path::General, node.step.unmapped(input.types))
+        } else if input.multiplied && sorted {
+            (
+                Path::General,
+                "needs the sorted values of products of columns, of which only moments are collected",
+            )
+        } else if input.multiplied && needs.has(Needs::EXTREMES) {
+            (Path::General, "needs the extremes of products of columns, of which only moments are collected")
         } else if sorted {
             (Path::TwoPass, "is fitted from the sorted values, and is a linear map")
         } else {
@@ -96,8 +101,12 @@ impl Judged {
 
     fn judge_products(&mut self, node: &StepNode, input: &Features, fits: usize) -> (Path, String) {
         let Some(columns) = &input.columns else {
-            let reason =
-                "multiplies features that are not each made of one number column without missing values";
+            let reason = match input.multiplied {
+                true => "multiplies features that are products already",
+                false => {
+                    "multiplies features that are not each made of one number column without missing values"
+                }
+            };
             return (Path::General, reason.to_owned());
         };
         let Some(monomials) = node.step.products(columns.len()) else {

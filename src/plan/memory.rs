@@ -246,7 +246,7 @@ impl Run<'_> {
 
     /// The sums of the candidates whose predictions are made in one walk, before they are predictions.
     fn predicted(&self, candidates: u64) -> Part {
-        let together = candidates.min(self.bound.x.width().max(8) as u64);
+        let together = candidates.min(self.bound.predicted_together() as u64);
         let rows = if self.bound.folds.is_empty() { 0 } else { self.bound.x.rows() as u64 };
         let kept = candidates.saturating_mul(rows * 8 * self.row_of_prediction()) <= KEPT_PREDICTIONS;
         // Those of numbers are predictions as they are.
@@ -270,7 +270,7 @@ impl Run<'_> {
 }
 
 /// Bytes for people.
-fn mib(bytes: u64) -> String {
+pub fn mib(bytes: u64) -> String {
     let (mib, gib) = (bytes as f64 / 1_048_576.0, bytes as f64 / 1_073_741_824.0);
     if gib >= 1.0 { format!("{gib:.1} GiB") } else { format!("{mib:.1} MiB") }
 }

@@ -12,6 +12,6 @@ mod products;
 pub use bind::{Bound, bind};
 pub use choose::{Path, Plan, StepPlan, plan, plan_within};
 pub use inner::{Inner, Merges, Walk, cuts_alike};
-pub use memory::{KEPT_PREDICTIONS, Limits, Memory};
+pub use memory::{KEPT_PREDICTIONS, Limits, Memory, mib};
 pub use parts::{part_rows, parts};
 pub use products::{Multiplied, Products};

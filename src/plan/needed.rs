@@ -62,6 +62,9 @@ impl Needed {
         let gathered = 8 * rows.saturating_mul(features);
         let copies = if model.gathers(rows as usize, features as usize) {
             3
+        } else if needs.has(Needs::BLOCKS.and(Needs::JOINT)) {
+            // It decomposes them: the rows, their deviations and the rotated rows, and what a decomposition of few rows works on.
+            if rows as f64 * (features as f64).powi(2) > 1e8 { 3 } else { 6 }
         } else if needs.has(Needs::BLOCKS) {
             1
         } else {
@@ -72,7 +75,7 @@ impl Needed {
         let all = widths.joint as u64 + targets(bound);
         let blocks = 8 * all.saturating_mul((BLOCK as u64) * threads);
         let square = if joint { (7 + threads).saturating_mul(square(all)).saturating_add(blocks) } else { 0 };
-        let iterates = needs.has(Needs::BLOCKS);
+        let iterates = needs.has(Needs::BLOCKS) && !needs.has(Needs::JOINT);
         let derivatives = if iterates { hessians(bound, features, 1, threads) } else { 0 };
         Self {
             fits: 1,

@@ -15,6 +15,7 @@ use crate::run::Outcome;
 use crate::table::{Data, Digest};
 
 pub use command::Given;
+pub use digits::significant;
 pub use html::html;
 pub use json::{candidates, cleaning, json, labels, memory};
 pub use markdown::markdown;

@@ -8,12 +8,11 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::candidates::same_chain;
 use super::fitted::{Fitted, FittedGroup, FittedNode, FittedSteps, named};
 use super::general::General;
 use crate::contract::Frame;
 use crate::diag::Result;
-use crate::graph::{Pipeline, StepNode};
+use crate::graph::{Pipeline, StepNode, same_steps};
 use crate::table::Rows;
 
 /// Fitted steps, and the features of all rows behind them.
@@ -68,7 +67,7 @@ impl Walk<'_> {
         let all: Vec<usize> = (0..self.pipelines.len()).collect();
         let columns = &self.general.bound.groups;
         let places: Vec<usize> = (0..columns.len()).filter(|g| !columns[*g].is_empty()).collect();
-        let chains = |g: usize| alike(&all, |a, b| same_chain(self.steps(a, g), self.steps(b, g))).len();
+        let chains = |g: usize| alike(&all, |a, b| same_steps(self.steps(a, g), self.steps(b, g))).len();
         // The last of the widest; there is a group, or nothing could be bound.
         let Some(widest) = places.iter().copied().max_by_key(|g| chains(*g)) else { return Vec::new() };
         let others = places.iter().copied().filter(|g| *g != widest);

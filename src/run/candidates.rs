@@ -2,7 +2,6 @@
 //! class at once.
 
 use std::cell::OnceCell;
-use std::sync::Arc;
 
 use super::fitted::{Fitted, FittedGroup, FittedSteps};
 use super::general::General;
@@ -11,7 +10,7 @@ use super::view::{Training, View};
 use crate::contract::erased::{AnyFit, AnyModel, AnySplitter};
 use crate::contract::{Frame, Needs, Stats, Unfit};
 use crate::diag::{Code, Diagnostic, Result};
-use crate::graph::{Pipeline, StepNode};
+use crate::graph::Pipeline;
 use crate::linalg::{Affine, Moments};
 use crate::plan::cuts_alike;
 use crate::table::Rows;
@@ -23,6 +22,13 @@ pub(super) struct Before<'v> {
     /// The features as forms of positions, if every one is a number without a hole.
     pub(super) values: Option<Vec<Affine>>,
     caveats: Caveats,
+}
+
+impl Before<'_> {
+    /// What a model is told of these rows.
+    pub(super) fn stats(&self, rows: &Rows) -> Stats {
+        Stats { joint: self.view.joint(), rows: rows.len(), ..self.view.stats(Needs::TARGET) }
+    }
 }
 
 /// What the steps of pipelines came to, and how their models are to be fitted.
@@ -55,7 +61,7 @@ impl TwoPass<'_> {
         }
         let mut kinds: Vec<Vec<usize>> = Vec::new();
         for (i, pipeline) in pipelines.iter().enumerate() {
-            match kinds.iter_mut().find(|kind| same_steps(pipelines[kind[0]], pipeline)) {
+            match kinds.iter_mut().find(|kind| pipelines[kind[0]].shares_steps(pipeline)) {
                 Some(kind) => kind.push(i),
                 None => kinds.push(vec![i]),
             }
@@ -77,9 +83,7 @@ impl TwoPass<'_> {
             Prepared::Failed(error) => return pipelines.iter().map(|_| Err(error.clone())).collect(),
         };
         let on_rows = OnRows::new(self, &before, rows);
-        let stats = before.view.stats(Needs::TARGET);
-        let stats = Stats { joint: before.view.joint(), rows: rows.len(), ..stats };
-        self.models(pipelines, fold, &on_rows, &stats)
+        self.models(pipelines, fold, &on_rows, &before.stats(rows))
     }
 
     /// Fits the steps of a pipeline on the training rows of a fold, or on all rows.
@@ -254,15 +258,4 @@ fn alike(one: &dyn AnyModel, other: &dyn AnyModel) -> bool {
             (Some(one), Some(other)) => cuts_alike(&*one, &*other),
             _ => false,
         }
-}
-
-/// Whether two pipelines differ in their models alone. Candidates share equal steps.
-pub(super) fn same_steps(a: &Pipeline, b: &Pipeline) -> bool {
-    let groups = || a.groups.iter().zip(&b.groups);
-    same_chain(&a.select, &b.select) && groups().all(|(a, b)| same_chain(&a.steps, &b.steps))
-}
-
-/// Whether two lists have the same steps.
-pub fn same_chain(a: &[StepNode], b: &[StepNode]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| Arc::ptr_eq(&a.step, &b.step))
 }

@@ -3,7 +3,7 @@
 
 use rayon::prelude::*;
 
-use super::candidates::{OnRows, Prepared, same_steps};
+use super::candidates::{OnRows, Prepared};
 use super::shared::SharedColumns;
 use super::two_pass::{Fit, TwoPass};
 use super::{Work, stopped};
@@ -70,7 +70,7 @@ impl Work<'_> {
 /// Pipelines that differ in the parameters of their models alone.
 fn kinds(places: &[usize], pipelines: &[&Pipeline]) -> Vec<Vec<usize>> {
     let class = |i: usize| pipelines[i].model.model.name();
-    let same = |a: usize, b: usize| class(a) == class(b) && same_steps(pipelines[a], pipelines[b]);
+    let same = |a: usize, b: usize| class(a) == class(b) && pipelines[a].shares_steps(pipelines[b]);
     let mut kinds: Vec<Vec<usize>> = Vec::new();
     for i in places {
         match kinds.iter_mut().find(|kind| same(kind[0], *i)) {
@@ -104,9 +104,11 @@ impl AtOnce<'_> {
     /// out where those would have to be read once more: of many candidates only one will need that.
     fn in_folds(&self, folds: &[Option<usize>]) -> Result<Vec<Vec<Option<Result<Fit>>>>> {
         let prepared = self.each(folds.to_vec(), |fold| self.prepared(fold));
+        let joint = self.pipelines[0].model.model.needs().has(Needs::JOINT);
         let ready = |(fold, prepared): (&Option<usize>, &Prepared)| match prepared {
             Prepared::Ready(before) => {
-                Some(Design { fold: fold.map(|k| k as u16), features: before.values.clone()? })
+                let stats = joint.then(|| before.stats(&self.two_pass.training_rows(*fold)));
+                Some(Design { fold: fold.map(|k| k as u16), features: before.values.clone()?, stats })
             }
             Prepared::Rows(..) | Prepared::Failed(_) => None,
         };

@@ -163,7 +163,7 @@ impl Work<'_> {
                 Ok((folds.collect::<Result<_>>()?, whole.into_iter().flatten().next()))
             }
             None => Ok((
-                self.folds_at_once(self.plan.memory.folds, watch, |k| {
+                self.folds_at_once(self.plan.memory.folds, watch, |k, _| {
                     let general = General::new(self.bound, self.bound.frame()?);
                     let rows = &self.bound.folds[k];
                     let fold = general.fit(chosen.pipeline, &rows.train).and_then(|(fitted, features)| {
@@ -184,24 +184,25 @@ impl Work<'_> {
         watch: &dyn Watch,
         work: impl Fn(usize) -> Result<T> + Sync + Send,
     ) -> Result<Vec<T>> {
-        self.folds_at_once(self.bound.folds.len(), watch, work)
+        self.folds_at_once(self.bound.folds.len(), watch, |k, _| work(k))
     }
 
-    /// The same with no more than so many folds at a time.
+    /// The same with no more than so many folds at a time; `work` gets how many it is beside, itself one of them.
     fn folds_at_once<T: Send>(
         &self,
         most: usize,
         watch: &dyn Watch,
-        work: impl Fn(usize) -> Result<T> + Sync + Send,
+        work: impl Fn(usize, usize) -> Result<T> + Sync + Send,
     ) -> Result<Vec<T>> {
-        let work = |k: usize| if watch.stopped() { Err(stopped()) } else { work(k) };
+        let work =
+            |k: usize, together: usize| if watch.stopped() { Err(stopped()) } else { work(k, together) };
         let all: Vec<usize> = (0..self.bound.folds.len()).collect();
         let mut folds: Vec<Result<T>> = Vec::with_capacity(all.len());
         for together in all.chunks(most.max(1)) {
             if self.plan.parallel {
-                folds.par_extend(together.par_iter().map(|k| work(*k)));
+                folds.par_extend(together.par_iter().map(|k| work(*k, together.len())));
             } else {
-                folds.extend(together.iter().map(|k| work(*k)));
+                folds.extend(together.iter().map(|k| work(*k, together.len())));
             }
         }
         folds.into_iter().collect()

@@ -40,6 +40,17 @@ struct Multiplied {
     inverse: f64,
 }
 
+/// A factor of a product: `(x - shift) * inverse`.
+#[derive(Clone, Copy, Debug)]
+pub struct Factor {
+    /// Which of the table's numbers `x` is.
+    pub number: usize,
+    /// What is taken from it.
+    pub shift: f64,
+    /// One over what it is divided by.
+    pub inverse: f64,
+}
+
 /// A feature that is affine in a column which is multiplied: `factor * u + offset`.
 #[derive(Clone, Copy, Debug)]
 pub struct Scaled {
@@ -95,6 +106,25 @@ impl ProductPlaces {
     pub fn columns<'b>(&self, buffer: &'b [f64], rows: usize) -> impl Iterator<Item = &'b [f64]> {
         let skipped = self.columns.len();
         buffer.chunks_exact(rows.max(1)).skip(skipped).take(self.len())
+    }
+
+    /// The factors of a product in their order: each is `(x - shift) * inverse` of one of the table's numbers.
+    pub fn factors(&self, product: usize) -> Vec<Factor> {
+        let factor = |column: u32| {
+            let Multiplied { number, shift, inverse, .. } = self.columns[column as usize];
+            Factor { number, shift, inverse }
+        };
+        let mut factors = Vec::new();
+        let mut at = product + self.columns.len();
+        // Every product is one that stands before it, or a column, times a column.
+        while let Some(product) = at.checked_sub(self.columns.len()) {
+            let (before, column) = self.products.products()[product];
+            factors.push(factor(column));
+            at = before as usize;
+        }
+        factors.push(factor(at as u32));
+        factors.reverse();
+        factors
     }
 
     /// A feature `scale * x + offset` of the raw column at a place in the table; `None` where products of it would lose

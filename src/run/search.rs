@@ -95,9 +95,9 @@ impl Trial<'_> {
         let (two_pass, of_fast) = self.two_pass(&fast_pipelines)?;
         let mut whole: Vec<Option<Fit>> = self.candidates.iter().map(|_| None).collect();
         fast.iter().zip(of_fast).for_each(|(i, fit)| whole[*i] = fit);
-        let general = self
-            .work
-            .folds_at_once(self.work.plan.memory.folds, self.watch, |k| self.general(k, &slow_pipelines))?;
+        let general = self.work.folds_at_once(self.work.plan.memory.folds, self.watch, |k, together| {
+            self.general(k, &slow_pipelines, together)
+        })?;
         let together = |(two_pass, general): (Vec<Judged>, Vec<Judged>)| {
             let own = fast.iter().zip(two_pass).chain(slow.iter().zip(general));
             let mut judged: Vec<(&usize, Judged)> = own.collect();
@@ -125,7 +125,7 @@ impl Trial<'_> {
         let Fits { folds: fits, whole } = self.work.fits(two_pass, pipelines, self.watch)?;
         let truths = self.work.each_fold(self.watch, |k| Ok(self.work.truth(k)))?;
         let mut judged: Vec<Vec<Judged>> = (0..folds).map(|_| Vec::with_capacity(pipelines.len())).collect();
-        let together = self.work.bound.x.width().max(8);
+        let together = self.work.bound.predicted_together();
         for from in (0..pipelines.len()).step_by(together) {
             let some = from..(from + together).min(pipelines.len());
             let good: Vec<Vec<&Fit>> =
@@ -150,7 +150,8 @@ impl Trial<'_> {
         Ok((judged, whole))
     }
 
-    fn general(&self, k: usize, pipelines: &[&Pipeline]) -> Result<Vec<Judged>> {
+    /// The candidates of the general path in a fold, of which so many are at work together.
+    fn general(&self, k: usize, pipelines: &[&Pipeline], together: usize) -> Result<Vec<Judged>> {
         if pipelines.is_empty() {
             return Ok(Vec::new());
         }
@@ -164,7 +165,10 @@ impl Trial<'_> {
                 Ok((fitted, prediction))
             })
         };
-        let at_once = if self.work.plan.parallel { self.work.plan.memory.candidates } else { 1 };
+        let memory = &self.work.plan.memory;
+        // The last folds may be fewer than there is room for, and then take more candidates each.
+        let room = memory.folds * memory.candidates / together.max(1);
+        let at_once = if self.work.plan.parallel { room.max(1) } else { 1 };
         Ok(general.each(pipelines, &fold.train, at_once, &judge))
     }
 

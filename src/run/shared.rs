@@ -1,6 +1,7 @@
 //! The raw positions as columns that the fits of all folds share.
 
 use super::layout::{Layout, Place};
+use super::products::Factor;
 use crate::linalg::Blocks;
 use crate::table::{Column, MISSING, Table};
 
@@ -8,6 +9,13 @@ use crate::table::{Column, MISSING, Table};
 pub struct SharedColumns<'a> {
     rows: usize,
     columns: Vec<Shared<'a>>,
+    products: Vec<Product<'a>>,
+}
+
+/// A product of numbers less its shift.
+struct Product<'a> {
+    factors: Vec<(&'a [f64], Factor)>,
+    shift: f64,
 }
 
 /// A position.
@@ -19,6 +27,8 @@ enum Shared<'a> {
     Hole(&'a [f64]),
     /// Whether a row has this code.
     Level(&'a [u32], u32),
+    /// One of the products.
+    Product(usize),
 }
 
 impl<'a> SharedColumns<'a> {
@@ -39,7 +49,25 @@ impl<'a> SharedColumns<'a> {
                 _ => unreachable!("a column changed its type"),
             }
         }
-        Self { rows: table.rows(), columns: positions.iter().map(|at| all[*at as usize]).collect() }
+        let number = |column: &'a Column| match column {
+            Column::Number(values) => Some(&values[..]),
+            Column::Codes { .. } => None,
+        };
+        let numbers: Vec<&[f64]> = table.columns().iter().filter_map(number).collect();
+        let mut products = Vec::new();
+        let mut column = |at: u32| {
+            all.get(at as usize).copied().unwrap_or_else(|| {
+                let product = at as usize - layout.products.at;
+                let of = |factor: Factor| (numbers[factor.number], factor);
+                products.push(Product {
+                    factors: layout.products.factors(product).into_iter().map(of).collect(),
+                    shift: layout.products.shifts[product],
+                });
+                Shared::Product(products.len() - 1)
+            })
+        };
+        let columns = positions.iter().map(|at| column(*at)).collect();
+        Self { rows: table.rows(), columns, products }
     }
 }
 
@@ -66,6 +94,7 @@ impl Blocks for SharedColumns<'_> {
                 Shared::Hole(values) => {
                     into.iter_mut().zip(&values[start..]).for_each(|(into, x)| *into = flag(x.is_nan()));
                 }
+                Shared::Product(k) => self.products[k].fill(start, into),
                 Shared::Level(codes, level) => {
                     into.iter_mut()
                         .zip(&codes[start..])
@@ -73,6 +102,17 @@ impl Blocks for SharedColumns<'_> {
                 }
             }
         }
+    }
+}
+
+impl Product<'_> {
+    /// The same multiplications as those whose moments are made.
+    fn fill(&self, start: usize, into: &mut [f64]) {
+        into.fill(1.0);
+        for (values, Factor { shift, inverse, .. }) in &self.factors {
+            into.iter_mut().zip(&values[start..]).for_each(|(into, x)| *into *= (x - shift) * inverse);
+        }
+        into.iter_mut().for_each(|into| *into -= self.shift);
     }
 }
 

@@ -1,12 +1,17 @@
 //! The user's data: keys, formats and layouts.
 
+mod arrow;
+mod chunks;
 mod files;
 pub mod formats;
 pub mod keys;
 pub mod layouts;
+mod npy;
 mod parquet;
 mod place;
+mod typed;
 
+pub use chunks::value;
 pub use files::{files_matching, read_file, write_file};
 pub use parquet::{ParquetScan, Survey, is_parquet, open as open_parquet};
 pub use place::Place;

@@ -341,11 +341,11 @@ impl Reader<'_> {
         let entries = self.entries(node, &CLIP);
         let mut bound = |name: &str| {
             let node = value(entries, name)?;
-            let number = node.as_f64().filter(|number| !number.is_nan());
+            let number = node.as_f64().filter(|number| number.is_finite());
             if number.is_none() {
                 self.report(
                     wrong(&format!("`{name}`"), "a number", node)
-                        .help("write a number, or leave the key out"),
+                        .help("write a finite number, or leave the key out"),
                 );
             }
             number

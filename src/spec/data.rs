@@ -1,9 +1,9 @@
 //! Where the data comes from, and what its columns are.
 
-use super::reader::{Keys, Reader, entry, not_yet, quoted, value, wrong};
+use super::reader::{Keys, Reader, entry, quoted, value, wrong};
 use super::{FilePath, Text};
 use crate::diag::{Code, Span};
-use crate::table::Kind;
+use crate::table::{Kind, NaValues};
 use crate::yaml::{Entry, Node, Value};
 
 /// The section `source`.
@@ -18,12 +18,16 @@ pub struct SourceSection {
     pub index: Option<Text>,
     /// The file that holds the table, or a pattern of files.
     pub file: Option<FilePath>,
-    /// The format: `auto`, `csv`, `json`, `jsonl` or `parquet`.
+    /// The format: `auto`, `csv`, `json`, `jsonl`, `parquet`, `arrow` or `npy`.
     pub format: String,
     /// A file that fills the key where the store does not have it.
     pub load_if_missing: Option<FilePath>,
     /// The columns to read; all where it is `None`.
     pub columns: Option<Vec<Text>>,
+    /// Which texts are missing values.
+    pub na_values: NaValues,
+    /// Whether a copy of the table is kept in the store.
+    pub pin: bool,
     /// Where the section was written.
     pub span: Span,
 }
@@ -39,13 +43,22 @@ pub struct Roles {
 
 const SOURCE: Keys = Keys {
     name: "`source`",
-    known: &["key", "pattern", "index", "file", "format", "load_if_missing", "columns"],
-    later: &["stream", "pin"],
+    known: &[
+        "key",
+        "pattern",
+        "index",
+        "file",
+        "format",
+        "load_if_missing",
+        "columns",
+        "na_values",
+        "keep_default_na",
+        "pin",
+    ],
+    later: &["stream"],
 };
-const FORMATS: &[&str] = &["auto", "csv", "json", "jsonl", "parquet"];
-const LATER_FORMATS: &[&str] = &["arrow", "npy"];
-const KINDS: &[&str] = &["number", "category", "bool"];
-const LATER_KINDS: &[&str] = &["datetime", "text"];
+const FORMATS: &[&str] = &["auto", "csv", "json", "jsonl", "parquet", "arrow", "npy"];
+const KINDS: &[&str] = &["number", "category", "bool", "datetime", "text"];
 const TARGET: Keys = Keys { name: "`target`", known: &["column"], later: &["transform"] };
 const ROLES: Keys = Keys { name: "`roles`", known: &["id", "weight"], later: &["group", "time"] };
 
@@ -68,6 +81,8 @@ impl Reader<'_> {
                 format: format(),
                 load_if_missing: None,
                 columns: None,
+                na_values: NaValues::default(),
+                pin: false,
                 span: start.clone(),
             };
         };
@@ -85,6 +100,11 @@ impl Reader<'_> {
             load_if_missing: value(entries, "load_if_missing")
                 .and_then(|node| self.path(node, "`source.load_if_missing`")),
             columns: columns.filter(|columns| !columns.is_empty()),
+            na_values: NaValues {
+                values: value(entries, "na_values").map(|node| self.na_values(node)).unwrap_or_default(),
+                keep_default: self.switch(entries, "keep_default_na", true),
+            },
+            pin: value(entries, "pin").is_some_and(|node| self.pin(node)),
             span: section.value.span.clone(),
         }
     }
@@ -129,17 +149,32 @@ impl Reader<'_> {
         }
     }
 
+    fn pin(&mut self, node: &Node) -> bool {
+        let text = self.text(node, "`source.pin`");
+        text.is_some_and(|text| self.word(&text, "`source.pin`", &["snapshot"]))
+    }
+
     fn format(&mut self, node: &Node) -> Option<String> {
         let text = self.text(node, "`source.format`")?;
-        if LATER_FORMATS.contains(&text.value.as_str()) {
-            self.report(not_yet(
-                &format!("the format `{}`", text.shown()),
-                &text.span,
-                &format!("`source.format` can be {}", quoted(FORMATS)),
-            ));
-            return None;
-        }
         self.word(&text, "`source.format`", FORMATS).then_some(text.value)
+    }
+
+    /// Texts that are missing values: a list, or one. Numbers stand for all their spellings.
+    fn na_values(&mut self, node: &Node) -> Vec<String> {
+        let items = node.as_list().unwrap_or(std::slice::from_ref(node));
+        let mut values = Vec::new();
+        for item in items {
+            match &item.value {
+                Value::Text(text) => values.push(text.clone()),
+                Value::Int(value) => values.push(value.to_string()),
+                Value::Float(value) => values.push(value.to_string()),
+                _ => {
+                    let help = "write `na_values: [\"?\", -999]`";
+                    self.report(wrong("an item of `source.na_values`", "text or a number", item).help(help));
+                }
+            }
+        }
+        values
     }
 
     /// Names of columns, at least one.
@@ -171,14 +206,6 @@ impl Reader<'_> {
     /// The type of a column.
     pub(super) fn kind(&mut self, node: &Node, name: &str) -> Option<Kind> {
         let text = self.text(node, name)?;
-        if LATER_KINDS.contains(&text.value.as_str()) {
-            self.report(not_yet(
-                &format!("the type `{}`", text.shown()),
-                &text.span,
-                &format!("a type can be {}", quoted(KINDS)),
-            ));
-            return None;
-        }
         if self.word(&text, name, KINDS) { Kind::named(&text.value) } else { None }
     }
 

@@ -63,11 +63,11 @@ impl Reader<'_> {
         let required = self.switch(entries, "required", true);
         let levels = value(entries, "levels").and_then(|node| self.levels(node));
         let regex = value(entries, "regex").and_then(|node| self.regex(node));
-        let is_category = kind == Some(Kind::Category);
+        let no_number = kind.is_some_and(|kind| !matches!(kind, Kind::Number | Kind::Bool));
         for (name, no, what) in [
-            ("min", is_category, "numbers"),
-            ("max", is_category, "numbers"),
-            ("regex", kind.is_some() && !is_category, "categories"),
+            ("min", no_number, "numbers"),
+            ("max", no_number, "numbers"),
+            ("regex", kind.is_some_and(|kind| !kind.is_coded()), "categories"),
         ] {
             if let Some(node) = value(entries, name).filter(|_| no) {
                 let message = format!("`{name}` is for {what}, and `type` is another");
@@ -89,7 +89,8 @@ impl Reader<'_> {
         number
     }
 
-    fn switch(&mut self, entries: &[Entry], name: &str, default: bool) -> bool {
+    /// True or false.
+    pub(super) fn switch(&mut self, entries: &[Entry], name: &str, default: bool) -> bool {
         let Some(node) = value(entries, name) else { return default };
         node.as_bool().unwrap_or_else(|| {
             self.report(wrong(&format!("`{name}`"), "true or false", node).help("write true or false"));
@@ -107,7 +108,8 @@ impl Reader<'_> {
     }
 
     fn levels(&mut self, node: &Node) -> Option<Vec<Scalar>> {
-        let Some(items) = node.as_list().filter(|items| !items.is_empty()) else {
+        self.at_least_one(node, "`levels`");
+        let Some(items) = node.as_list() else {
             self.report(wrong("`levels`", "a list of values", node).help("write `levels: [free, pro]`"));
             return None;
         };

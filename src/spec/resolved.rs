@@ -42,6 +42,9 @@ impl Spec {
         if let Some(search) = &self.search {
             resolved["search"] = component(search);
         }
+        if self.output.onnx {
+            resolved["output"]["onnx"] = true.into();
+        }
         resolved
     }
 }
@@ -54,11 +57,20 @@ fn source(source: &SourceSection) -> Json {
         (None, None, Some(file)) => ("file", Some(&file.text)),
         (None, None, None) => ("key", source.key.as_ref()),
     };
-    json!({
+    let mut resolved = json!({
         origin.0: origin.1.map(shown),
         "format": source.format,
         "columns": source.columns.as_ref().map(|columns| texts(columns)),
-    })
+    });
+    // Absent from files that say nothing of them, whose locks stay as they were.
+    if !source.na_values.is_default() {
+        resolved["na_values"] = source.na_values.values.iter().map(|value| text(value)).collect();
+        resolved["keep_default_na"] = source.na_values.keep_default.into();
+    }
+    if source.pin {
+        resolved["pin"] = "snapshot".into();
+    }
+    resolved
 }
 
 fn object(entries: impl Iterator<Item = (String, Json)>) -> Json {

@@ -3,9 +3,15 @@
 use std::sync::Arc;
 
 use arrow_buffer::ScalarBuffer;
+use serde_json::Value as Json;
 
 use crate::contract::{Block, Frame, Loader, NumberStats, Saver, Stats, Summary};
 use crate::diag::{Code, Diagnostic, Result};
+
+/// A map from features to what was learned of each, as a fact.
+pub fn by_feature<T: Into<Json>>(names: &[Arc<str>], values: impl IntoIterator<Item = T>) -> Json {
+    names.iter().zip(values).map(|(name, value)| (name.to_string(), value.into())).collect()
+}
 
 /// The frame with each of its `features` number features put through `apply`.
 ///

@@ -8,6 +8,7 @@ use crate::contract::{
     Step, Types, params,
 };
 use crate::diag::Result;
+use crate::onnx::{Graph, Wire};
 
 params! {
     /// Scales every feature so that its training values span a range. Missing values stay missing and are left out of the
@@ -58,6 +59,10 @@ impl Step for MinMaxScaler {
 
     fn maps(&self, _input: Types) -> bool {
         !self.clip
+    }
+
+    fn unmapped(&self, _input: Types) -> &'static str {
+        "clips values, which is no linear map of its features"
     }
 
     fn rescales(&self) -> bool {
@@ -126,6 +131,22 @@ impl FittedStep for FittedMinMaxScaler {
             MapColumn::affine(Arc::clone(&self.names[j]), j as u32, self.scale[j], self.min[j], true)
         };
         Some(Map { columns: (0..self.names.len()).map(column).collect(), refused: Vec::new() })
+    }
+
+    fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
+        let of = |values: &[f64]| features::by_feature(&self.names, values.iter().copied());
+        vec![("scale", of(&self.scale)), ("min", of(&self.min))]
+    }
+
+    fn onnx(&self, graph: &mut Graph, features: &Wire) -> Result<Wire> {
+        let numbers = graph.numbers(features)?;
+        let scaled = graph.multiply(&numbers, &self.scale);
+        let scaled = graph.add(&scaled, &self.min);
+        let p = self.scale.len();
+        Ok(Wire::of(match self.clip {
+            Some((low, high)) => graph.clip(&scaled, &vec![low; p], &vec![high; p]),
+            None => scaled,
+        }))
     }
 }
 

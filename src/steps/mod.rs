@@ -3,6 +3,7 @@
 use crate::contract::erased::{Kind, StepKind};
 
 pub mod categories;
+pub mod datetime_encoder;
 mod features;
 pub mod max_abs_scaler;
 pub mod min_max_scaler;
@@ -28,6 +29,7 @@ pub const ALL: &[&dyn StepKind] = &[
     &Kind::<polynomial_features::PolynomialFeatures>::NEW,
     &Kind::<one_hot_encoder::OneHotEncoder>::NEW,
     &Kind::<ordinal_encoder::OrdinalEncoder>::NEW,
+    &Kind::<datetime_encoder::DatetimeEncoder>::NEW,
     &Kind::<variance_threshold::VarianceThreshold>::NEW,
     &Kind::<select_k_best::SelectKBest>::NEW,
     &Kind::<pca::PCA>::NEW,

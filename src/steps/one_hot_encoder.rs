@@ -8,6 +8,7 @@ use crate::contract::{
     Stats, Step, Term, Types, Value, Width, choice, params,
 };
 use crate::diag::{Code, Result};
+use crate::onnx::{Graph, Part, Wire};
 use crate::table::MISSING;
 
 choice! {
@@ -135,6 +136,10 @@ impl Step for OneHotEncoder {
         !input.numbers
     }
 
+    fn unmapped(&self, _input: Types) -> &'static str {
+        "makes categories of numbers, which is no linear map of them"
+    }
+
     fn fit_stats(&self, stats: &Stats) -> Result<FittedOneHotEncoder> {
         let strict = self.handle_unknown == HandleUnknown::Error;
         let vocabularies = vocabulary::learn(&self.categories, stats, Self::NAME, strict)?;
@@ -227,6 +232,40 @@ impl FittedStep for FittedOneHotEncoder {
             }
         }
         Some(map)
+    }
+
+    fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
+        let dropped = |(vocabulary, place): (&Vocabulary, &Option<u32>)| {
+            let category = vocabulary.categories().into_iter().nth((*place)? as usize)?;
+            Some((vocabulary.name().to_string(), category))
+        };
+        let mut facts = vec![("categories", vocabulary::categories(&self.vocabularies))];
+        if self.dropped.iter().any(Option::is_some) {
+            facts
+                .push(("dropped", self.vocabularies.iter().zip(&self.dropped).filter_map(dropped).collect()));
+        }
+        facts
+    }
+
+    fn onnx(&self, graph: &mut Graph, features: &Wire) -> Result<Wire> {
+        let mut wire = Wire::default();
+        for (j, (vocabulary, feature)) in self.vocabularies.iter().zip(graph.each(features)).enumerate() {
+            let codes = vocabulary.onnx(graph, &feature)?;
+            let dropped = self.dropped[j].map(i64::from);
+            let places: Vec<i64> =
+                (0..vocabulary.len() as i64).filter(|place| Some(*place) != dropped).collect();
+            if places.is_empty() {
+                continue;
+            }
+            let set = graph.at_place(&codes, &places);
+            let mut indicators = graph.indicators(&set);
+            if self.strict {
+                let unknown = graph.at_place(&codes, &[-1]);
+                indicators = graph.replace(&unknown, &[f64::NAN], &indicators);
+            }
+            wire.parts.push(Part::Numbers(indicators));
+        }
+        Ok(wire)
     }
 }
 

@@ -9,9 +9,9 @@ use super::{Levels, MISSING};
 /// The values of one column, in one contiguous Arrow buffer: a clone shares it.
 #[derive(Clone, Debug)]
 pub enum Column {
-    /// Numbers and bools (1 and 0); NaN is missing.
+    /// Numbers, bools (1 and 0) and datetimes (microseconds since 1970); NaN is missing.
     Number(ScalarBuffer<f64>),
-    /// Categories: a code a row, [`MISSING`] where there is none.
+    /// Categories and text: a code a row, [`MISSING`] where there is none.
     Codes {
         /// A code a row.
         codes: ScalarBuffer<u32>,

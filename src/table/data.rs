@@ -140,7 +140,7 @@ impl Data {
 
     /// The bytes of all rows in memory.
     pub fn bytes(&self) -> u64 {
-        let width = |kind| if kind == Kind::Category { 4 } else { 8 };
+        let width = |kind| if Kind::is_coded(kind) { 4 } else { 8 };
         let row: u64 = self.schema().fields().iter().map(|field| width(field.kind)).sum();
         row * self.rows() as u64
     }

@@ -14,11 +14,15 @@ pub enum Kind {
     Bool,
     /// One of a set of levels.
     Category,
+    /// A date and time, kept as microseconds since 1970 (UTC); NaN is missing.
+    Datetime,
+    /// Words, kept as a category is, that nothing learns from.
+    Text,
 }
 
 impl Kind {
     /// All types, as they are written in a file.
-    pub const ALL: [Kind; 3] = [Kind::Number, Kind::Bool, Kind::Category];
+    pub const ALL: [Kind; 5] = [Kind::Number, Kind::Bool, Kind::Category, Kind::Datetime, Kind::Text];
 
     /// The type as it is written in a file.
     pub fn name(self) -> &'static str {
@@ -26,7 +30,14 @@ impl Kind {
             Kind::Number => "number",
             Kind::Bool => "bool",
             Kind::Category => "category",
+            Kind::Datetime => "datetime",
+            Kind::Text => "text",
         }
+    }
+
+    /// Whether a column of it holds codes of words, not numbers.
+    pub fn is_coded(self) -> bool {
+        matches!(self, Kind::Category | Kind::Text)
     }
 
     /// The type with this name.

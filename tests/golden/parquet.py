@@ -55,13 +55,23 @@ def plain():
     })
 
 
+def times():
+    """Dates and timestamps of every unit, in UTC and elsewhere."""
+    stamps = [None if i == 3 else datetime.datetime(1960 + 9 * i, 12, 31, 23, 59, i, 1000 * i) for i in range(9)]
+    dates = [stamp and stamp.date() for stamp in stamps]
+    return pa.table({
+        "date": pa.array(dates, pa.date32()),
+        "ms": pa.array(stamps, pa.timestamp("ms")),
+        "us": pa.array(stamps, pa.timestamp("us", "Europe/Helsinki")),
+        "ns": pa.array(stamps, pa.timestamp("ns")),
+    })
+
+
 def odd():
     """Columns of types that are refused, each beside a number."""
     day = datetime.datetime(2026, 1, 2, 3, 4, 5)
     types = {
-        "date": pa.array([day.date()]),
         "time": pa.array([day.time()]),
-        "timestamp": pa.array([day]),
         "binary": pa.array([b"\xff\x00"]),
         "half": pa.array([1.5], pa.float16()),
         "list": pa.array([[1.0, 2.0]]),
@@ -73,9 +83,13 @@ def odd():
 
 
 def value(cell):
-    """A cell as JSON: a missing one is null."""
-    if cell is None or cell is pd.NA or isinstance(cell, float) and math.isnan(cell):
+    """A cell as JSON: a missing one is null, a datetime is microseconds since 1970 in UTC."""
+    if cell is None or cell is pd.NA or cell is pd.NaT or isinstance(cell, float) and math.isnan(cell):
         return None
+    if isinstance(cell, datetime.date) and not isinstance(cell, datetime.datetime):
+        cell = datetime.datetime(cell.year, cell.month, cell.day)
+    if isinstance(cell, datetime.datetime):
+        return float(pd.Timestamp(cell).as_unit("us").asm8.view("i8"))
     return cell if isinstance(cell, str) else float(cell)
 
 
@@ -86,6 +100,8 @@ def expected(*names):
     for name in frame.columns:
         cells = [value(cell) for cell in frame[name].tolist()]
         kind = "category" if any(isinstance(cell, str) for cell in cells) else "number"
+        if any(isinstance(cell, datetime.date) for cell in frame[name]):
+            kind = "datetime"
         columns.append({"name": name, "kind": kind, "cells": cells})
     return {"files": list(names), "columns": columns}
 
@@ -108,12 +124,14 @@ def main():
     cents = pa.array([decimal.Decimal("1.25")], pa.decimal128(9, 2))
     write(pa.table({"a": [1.5], "b": pa.array([-1], pa.int32())}), "mixed-1.parquet")
     write(pa.table({"a": cents, "b": pa.array([2**32 - 1], pa.uint32())}), "mixed-2.parquet")
+    write(times(), "times.parquet", row_group_size=4)
+    write(times().select(["ms", "ns"]), "int96.parquet", use_deprecated_int96_timestamps=True)
     write(pa.table({"n": [1.0], "other": [2.0]}), "other-columns.parquet")
     write(pa.table({"x": ["a"], "n": [1], "w": ["b"]}), "other-types.parquet")
     write(odd(), "refused.parquet")
     write(pa.table({"a": pa.array([], pa.float64())}), "empty.parquet")
     write(pa.table({"a": [1.0, 2.0**60, math.inf], "b": [1, 2**53 + 1, 0], "c": [2**60, 1, 2]}), "beyond.parquet")
-    names = ["kinds", "plain", "snappy", "zstd", "gzip", "lz4", "encodings", "version_2"]
+    names = ["kinds", "plain", "snappy", "zstd", "gzip", "lz4", "encodings", "version_2", "times", "int96"]
     cases = [expected(f"{name}.parquet") for name in names] + [expected("part-1.parquet", "part-2.parquet")]
     cases.append(expected("mixed-1.parquet", "mixed-2.parquet"))
     (HERE / "parquet.json").write_text("[\n" + ",\n".join(json.dumps(case) for case in cases) + "\n]\n")

@@ -171,6 +171,59 @@ fn forged_artifacts_are_refused() {
     refused(&more, "`more`", "more metadata");
 }
 
+/// What is done to new rows and expected of them goes together with the rest.
+#[test]
+fn forged_ways_of_rows_are_refused() {
+    type Forge = fn(&mut Parts);
+    let forgeries: &[(&str, Forge)] = &[
+        ("`expect` is newer", |parts| {
+            parts.manifest["expect"] = json!([rule("island")]);
+            parts.manifest["format"] = json!("pipefit.artifact/1");
+        }),
+        ("a column that it does not have", |parts| parts.manifest["expect"] = json!([rule("elsewhere")])),
+        ("missing field `required`", |parts| {
+            parts.manifest["expect"] = json!([rule("island")]);
+            remove(&mut parts.manifest["expect"][0], "required");
+        }),
+        ("cleans to other columns", |parts| {
+            parts.manifest["clean"] = json!([lane("a", "elsewhere", json!([]))])
+        }),
+        ("cleans to other columns", |parts| {
+            parts.manifest["clean"] = json!([lane("a", "island", json!([{"cast": "number"}]))]);
+        }),
+        ("cleans to other columns", |parts| {
+            parts.manifest["clean"] =
+                json!([lane("a", "island", json!([{"clip": {"lower": 1, "upper": 2}}]))]);
+        }),
+        ("cleans a column twice", |parts| {
+            parts.manifest["clean"] = json!([lane("a", "island", json!([])), lane("b", "island", json!([]))]);
+        }),
+        ("cleans a column twice", |parts| {
+            parts.manifest["clean"] = json!([lane("sex", "island", json!([]))]);
+        }),
+        ("unknown variant `drop`", |parts| {
+            parts.manifest["clean"] = json!([lane("a", "island", json!([{"drop": 1}]))]);
+        }),
+    ];
+    let bytes = penguins();
+    for (i, (words, forge)) in forgeries.iter().enumerate() {
+        let mut parts = Parts::of(&bytes).unwrap();
+        forge(&mut parts);
+        refused(&parts.bytes(), words, &format!("forgery {i}"));
+    }
+}
+
+/// What is expected of a column, as a manifest has it.
+fn rule(column: &str) -> Value {
+    json!({"column": column, "required": true, "kind": null, "min": null, "max": null, "levels": null,
+           "max_missing": null, "unique": false, "regex": null})
+}
+
+/// What is done to a category, as a manifest has it.
+fn lane(name: &str, column: &str, edits: Value) -> Value {
+    json!({"name": name, "kind": "category", "column": column, "edits": edits})
+}
+
 fn refused(bytes: &[u8], words: &str, what: &str) {
     match artifact::read(bytes) {
         Ok(_) => panic!("{what} is read, and should say {words}"),
@@ -251,6 +304,13 @@ fn released_formats_are_read() {
     let search = artifact.manifest.search.expect("what its search chose");
     assert_eq!((search.candidates, &search.best_params["select__k"]), (44, &json!("all")));
 
+    let artifact = predicts_the_same(
+        "artifact-2-clean",
+        &predict::Options { proba: false, keep: vec!["Age".to_owned()] },
+        2,
+    );
+    assert_eq!((artifact.manifest.clean.len(), artifact.manifest.expect.len()), (3, 2));
+
     job::Lock::read(&tests("formats/lock-1.yaml")).unwrap();
     let store = connect("mem:", Path::new("/")).unwrap().store();
     assert!(
@@ -264,9 +324,8 @@ fn released_formats_are_read() {
 fn predicts_the_same(folder: &str, options: &predict::Options, columns: usize) -> artifact::Artifact {
     let sample = |name: &str| fs::read(tests("formats").join(folder).join(name)).unwrap();
     let artifact = artifact::read(&sample("model.safetensors")).unwrap();
-    let fields = artifact.manifest.schema.fields();
-    let schema = fields.iter().map(|field| (field.name.clone(), field.kind)).collect();
-    let read_options = ReadOptions { schema, columns: None };
+    let schema = artifact.manifest.inputs().into_iter().map(|field| (field.name, field.kind)).collect();
+    let read_options = ReadOptions { schema, ..ReadOptions::default() };
     let input = read(&sample("input.csv"), Format::Csv, "input.csv", &read_options).unwrap().table;
     let predicted = predict::predict(&artifact, &input, options).unwrap().table;
     let rows = |text: &str| -> Vec<Vec<String>> {

@@ -1,4 +1,4 @@
-//! Hostile input: every sample, and a fixed number of seeded changes of them, into each of the five places where bytes come
+//! Hostile input: every sample, and a fixed number of seeded changes of them, into each of the places where bytes come
 //! in. The same targets run under coverage guidance in `fuzz/`.
 //!
 //! The inputs are the same on every machine and in every run. `PIPEFIT_FUZZ_ITERATIONS=50 cargo test fuzz` tries fifty times as many, 0.1 a
@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use self::mutation::Dice;
-use self::targets::{artifact, csv, json, pipeline, resp};
-use self::tokens::{RESP, TABLE, YAML};
+use self::targets::{artifact, csv, json, pipeline, resp, typed};
+use self::tokens::{BINARY, RESP, TABLE, YAML};
 
 /// How many inputs: a few seconds a target in the profile `ci`.
 const PIPELINES: u64 = 20_000;
@@ -23,6 +23,7 @@ const CSVS: u64 = 20_000;
 const JSONS: u64 = 20_000;
 const ARTIFACTS: u64 = 20_000;
 const ANSWERS: u64 = 100_000;
+const TYPED: u64 = 8_000;
 
 #[test]
 fn pipelines() {
@@ -52,6 +53,31 @@ fn json_tables() {
     let (accepted, refused) =
         explore("json", json, &seeds, JSONS, |dice, input, other| mutation::bytes(dice, input, other, TABLE));
     assert!(accepted * 50 > refused && refused > accepted, "{accepted} accepted, {refused} refused");
+}
+
+/// Of each format so many changes of its samples: `fuzz/run` has a target for each as well.
+fn typed_tables(name: &str, seeds: &[&str]) {
+    let seeds = samples(seeds, &[]);
+    let (accepted, refused) = explore(name, typed, &seeds, TYPED, |dice, input, other| match dice.below(2) {
+        0 => mutation::in_place(dice, input),
+        _ => mutation::bytes(dice, input, other, BINARY),
+    });
+    assert!(accepted * 50 > refused && refused > accepted, "{accepted} accepted, {refused} refused");
+}
+
+#[test]
+fn parquet_tables() {
+    typed_tables("parquet", &["golden/data/parquet"]);
+}
+
+#[test]
+fn arrow_tables() {
+    typed_tables("arrow", &["golden/data/arrow"]);
+}
+
+#[test]
+fn npy_tables() {
+    typed_tables("npy", &["golden/data/npy"]);
 }
 
 #[test]

@@ -123,7 +123,7 @@ fn both(pipeline: &str, data: &Data) {
     }
 }
 
-const MODELS: [&str; 7] = [
+const MODELS: [&str; 11] = [
     "{LassoCV: {alphas: 20}}",
     "{LassoCV: {alphas: 20, cv: {KFold: {n_splits: 3, shuffle: true, random_state: 5}}}}",
     "{ElasticNetCV: {alphas: 10, l1_ratio: [0.3, 0.9], cv: 4}}",
@@ -132,6 +132,10 @@ const MODELS: [&str; 7] = [
     "{RidgeCV: {alphas: [0.01, 1, 100, 1e4], cv: {KFold: {n_splits: 3, shuffle: true, random_state: 5}}, \
      scoring: neg_mean_squared_error}}",
     "{RidgeCV: {cv: 3, fit_intercept: false, scoring: neg_root_mean_squared_error}}",
+    "RidgeCV",
+    "{RidgeCV: {alphas: [0.01, 1, 100, 1e4], fit_intercept: false, scoring: neg_mean_squared_error}}",
+    "{RidgeCV: {alphas: [0.1, 10], scoring: r2}}",
+    "{RidgeCV: {alphas: 5, scoring: neg_root_mean_squared_error}}",
 ];
 
 #[test]
@@ -179,6 +183,7 @@ fn equal_bits_on_any_number_of_threads() {
         ("{LassoCV: {alphas: 5, cv: 3}}", "{KFold: {n_splits: 2, shuffle: true}}", 2),
         ("{LassoCV: {alphas: 5, cv: {KFold: {n_splits: 3, shuffle: true, random_state: 0}}}}", "3", 2),
         ("{RidgeCV: {cv: 4}}", "2", 2),
+        ("RidgeCV", "3", 3),
     ] {
         let pipeline = format!("roles: {{weight: w}}\nmodel: {model}\ncv: {outer}");
         let bits = |threads: usize| {
@@ -198,14 +203,21 @@ fn equal_bits_on_any_number_of_threads() {
 #[test]
 fn what_needs_rows_says_so() {
     let data = table(300, 3);
-    for (model, why) in
-        [("RidgeCV", "from rows"), ("{RidgeCV: {cv: 3, scoring: neg_mean_absolute_error}}", "from rows")]
-    {
+    for (model, why) in [
+        ("{RidgeCV: {scoring: neg_mean_absolute_error}}", "their errors' squares do not tell"),
+        ("{RidgeCV: {cv: 3, scoring: neg_mean_absolute_error}}", "a metric that moments do not tell"),
+    ] {
         let (plan, _) = outcome(&format!("roles: {{id: [w]}}\nmodel: {model}\ncv: 3"), &data, None);
         assert_eq!(plan.path, Path::General);
         assert!(plan.reason.contains(why), "{}", plan.reason);
     }
     let (plan, _) = outcome("roles: {id: [w]}\nmodel: LassoCV\ncv: 3", &data, None);
+    assert_eq!(plan.passes, 2);
+    // Without folds nothing is predicted; and predictions take no more memory than the table.
+    assert_eq!(outcome("roles: {id: [w]}\nmodel: LassoCV\ncv: null", &data, None).0.passes, 1);
+    let search = "search: {GridSearchCV: {param_grid: {model__alpha: {linspace: [1, 20, 20]}}}}";
+    let file = format!("roles: {{id: [w]}}\nmodel: Ridge\ncv: 3\n{search}");
+    assert_eq!(outcome(&file, &data, None).0.passes, 4);
     let model = plan.steps.last().unwrap();
     assert!(model.path == Path::TwoPass && model.reason.contains("inner folds"), "{}", model.reason);
 }

@@ -290,7 +290,10 @@ fn what_is_no_row_is_named() {
     let error = rows(&*keys, "d:*").unwrap_err();
     let message = "key `d:1` holds what looks like CSV, not one JSON object";
     assert_eq!(told(&error), (Code::UnreadableValue, message, Some("d:1")));
-    let number = ReadOptions { schema: [("age".into(), pipefit::table::Kind::Number)].into(), columns: None };
+    let number = ReadOptions {
+        schema: [("age".into(), pipefit::table::Kind::Number)].into(),
+        ..ReadOptions::default()
+    };
     let error = read_rows(&*keys, "e:*", &number, &Silent).unwrap_err();
     assert_eq!(told(&error), (Code::BadCell, "column `age`, row 2: `old` is not a number", Some("e:2")));
     let error = rows(&*keys, "f:*").unwrap_err();

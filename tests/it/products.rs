@@ -245,16 +245,25 @@ fn threads_change_no_bit() {
 #[test]
 fn what_needs_the_values_of_products_sees_rows() {
     for (steps, reason) in [
-        ("StandardScaler, PolynomialFeatures, MinMaxScaler", "minmaxscaler: needs the values of products"),
-        ("StandardScaler, PolynomialFeatures, RobustScaler", "robustscaler: needs the values of products"),
+        ("StandardScaler, PolynomialFeatures, MinMaxScaler", "minmaxscaler needs the extremes of products"),
+        (
+            "StandardScaler, PolynomialFeatures, RobustScaler",
+            "robustscaler needs the sorted values of products",
+        ),
         (
             "StandardScaler, PolynomialFeatures, VarianceThreshold",
-            "variancethreshold: needs the values of products",
+            "variancethreshold needs the extremes of products",
         ),
-        ("PolynomialFeatures, PolynomialFeatures", "polynomialfeatures-2: multiplies features"),
-        ("{PCA: {n_components: 2}}, PolynomialFeatures", "polynomialfeatures: multiplies features"),
-        ("{SelectKBest: {k: 1}}, PolynomialFeatures", "polynomialfeatures: multiplies features"),
-        ("{MinMaxScaler: {clip: true}}, PolynomialFeatures", "minmaxscaler: is no linear map"),
+        (
+            "PolynomialFeatures, PolynomialFeatures",
+            "polynomialfeatures-2 multiplies features that are products already",
+        ),
+        ("{PCA: {n_components: 2}}, PolynomialFeatures", "polynomialfeatures multiplies features"),
+        ("{SelectKBest: {k: 1}}, PolynomialFeatures", "polynomialfeatures multiplies features"),
+        (
+            "{MinMaxScaler: {clip: true}}, PolynomialFeatures",
+            "minmaxscaler clips values, which is no linear map",
+        ),
         ("{PolynomialFeatures: {degree: [8, 8], interaction_only: true}}", "makes 2 of 255 products"),
         ("{PolynomialFeatures: {degree: 9}}", "the moments of all columns, levels, products"),
     ] {

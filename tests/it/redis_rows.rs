@@ -150,13 +150,13 @@ fn mixed_rows_are_the_table_of_the_same_lines_of_json() {
         let some: Vec<String> = (0..1 + dice.below(names.len())).map(|_| dice.pick(&names).clone()).collect();
         let category = some.iter().map(|name| (name.clone(), Kind::Category)).collect();
         for schema in [Default::default(), category] {
-            let options = ReadOptions { columns: Some(some.clone()), schema };
+            let options = ReadOptions { columns: Some(some.clone()), schema, ..ReadOptions::default() };
             let expected = read(lines.as_bytes(), Format::Jsonl, "k", &options).expect(&lines);
             let found = read_rows(&*keys, "r:*", &options, &pipefit::diag::Silent).expect(&lines);
             assert_eq!(told(&found), told(&expected), "seed {seed}, {some:?}");
         }
         let numbers = names.iter().map(|name| (name.clone(), Kind::Number)).collect();
-        let numbers = ReadOptions { columns: None, schema: numbers };
+        let numbers = ReadOptions { schema: numbers, ..ReadOptions::default() };
         let expected = read(lines.as_bytes(), Format::Jsonl, "k", &numbers);
         let found = read_rows(&*keys, "r:*", &numbers, &pipefit::diag::Silent);
         // Of several bad cells in a row any may be the one that is told: a large hash has no order.

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use pipefit::diag::{Code, Diagnostic, Silent};
 use pipefit::graph::{self, Graph};
-use pipefit::report::{self, Given, Published, Report, Timing};
+use pipefit::report::{self, Extent, Given, Published, Report, Timing};
 use pipefit::run::{self, Outcome};
 use pipefit::source::keys;
 use pipefit::table::Digest;
@@ -56,7 +56,7 @@ fn with_options<T>(
         started: "2026-01-01T00:00:00Z",
         file: "my pipelines/a&b.yaml",
         given,
-        table: pipefit::report::Extent::of(&loaded.table),
+        table: Extent::of(&loaded.table),
         dropped: &[],
         fingerprint: loaded.fingerprint,
         bound: &bound,

@@ -126,6 +126,26 @@ fn a_search_over_models_and_steps_agrees() {
     assert_eq!(fast.rows_reason, None);
 }
 
+/// Products of columns are shared like columns, beside indicators and with what a fold made of each factor.
+#[test]
+fn products_of_columns_agree() {
+    let steps = "target: y
+preprocess:
+  num: {columns: [a, c], steps: [StandardScaler, {PolynomialFeatures: {degree: 3, include_bias: false}}, StandardScaler]}
+  cat: {columns: [town], steps: [OneHotEncoder]}
+roles: {id: [b], weight: w}
+";
+    for classes in [2, 3] {
+        let table = mixed(3000, classes);
+        let rest = "model: LogisticRegression\ncv: 3\nscoring: [neg_log_loss]\n\
+            search: {GridSearchCV: {param_grid: {model__C: [0.1, 10]}}}\n";
+        let fast = agree(&format!("{steps}{rest}"), &table);
+        assert_eq!(fast.rows_reason, None);
+        assert_eq!(fast.fitted.names.len(), 9 + 6);
+        assert!(fast.fitted.names.contains(&"num__a^2 c".to_owned()));
+    }
+}
+
 /// Without a penalty an indicator of every level leaves many optima: both paths have the same one.
 #[test]
 fn no_penalty_agrees() {

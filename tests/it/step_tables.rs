@@ -166,12 +166,23 @@ pub fn tables() -> Vec<(&'static str, Frame, Types)> {
         let code = |row: usize| if row.is_multiple_of(7) { MISSING } else { row as u32 % 3 };
         vec![Block::OneHot { names, codes: (0..ROWS).map(code).collect() }]
     };
+    let datetimes = || {
+        let day = |row: usize| (row as f64 * 400.0 - 3000.0) * 86_400e6;
+        vec![
+            number(
+                "at",
+                |row| if row % 4 == 0 { f64::NAN } else { day(row) + (noise(row, 5) * 86_400e6).floor() },
+            ),
+            number("on", |row| if row % 5 == 0 { day(row) + 1e6 } else { day(row) }),
+        ]
+    };
     let frame = |blocks: Vec<Vec<Block>>| Frame::new(ROWS, blocks.concat());
     vec![
         ("numbers", frame(vec![numbers()]), Types::NUMBERS),
         ("numbers and indicators", frame(vec![numbers(), indicators()]), Types::NUMBERS),
         ("holey numbers", frame(vec![numbers(), holey()]), Types::HOLEY_NUMBERS),
         ("categories", frame(vec![categories()]), Types::CATEGORIES),
+        ("datetimes", frame(vec![datetimes()]), Types::DATETIMES),
         ("everything", frame(vec![holey(), categories(), numbers()]), Types::ANY),
     ]
 }

@@ -20,6 +20,7 @@ const ROOMS: &[&[&str]] = &[
     &["table"],
     &["clean"],
     &["expect"],
+    &["onnx"],
     &["contract"],
     &["splitters", "metrics"],
     &["steps", "models"],
@@ -44,7 +45,9 @@ const EDGES: &[(&str, &str, &[&str])] = &[
     ("std", "net", &["store", "source"]),
     ("std", "process", &["store", "cli", "src/main.rs"]),
     ("redis", "", &["store", "source"]),
+    ("rustls", "", &["store"]),
     ("parquet", "", &["source"]),
+    ("prost", "", &["onnx"]),
     ("saphyr_parser", "", &["yaml"]),
     ("clap", "", &["cli"]),
     ("indicatif", "", &["cli"]),
@@ -60,9 +63,9 @@ const MAX_LINES_OF_A_FILE: usize = 500;
 const MAX_LINES_OF_A_FUNCTION: usize = 70;
 /// Packages in Cargo.lock, those for other systems too, and the distinct ones that the binary here is made of. A new crate
 /// is a decision: raise the bound in the commit that brings it, and say there what it is for.
-const MAX_LOCKED_CRATES: usize = 250;
-const MAX_LINKED_CRATES: usize = 195;
-const MAX_BINARY_BYTES: u64 = 30_000_000;
+const MAX_LOCKED_CRATES: usize = 277;
+const MAX_LINKED_CRATES: usize = 212;
+const MAX_BINARY_BYTES: u64 = 40_500_000;
 
 /// Fails with all places, if there are any.
 #[track_caller]

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use super::Fault;
 use super::tree::{Comparison, Node, Tree};
-use crate::table::{Column, Kind, Levels, MISSING, Schema, Table};
+use crate::table::{Column, Kind, Levels, MISSING, Schema, Table, parse_datetime};
 
 /// Which rows the expression holds for; a missing bool does not hold.
 ///
@@ -41,6 +41,8 @@ enum Value<'a> {
     Numbers(Cow<'a, [f64]>),
     /// A bool a row; NaN where there is none.
     Truths(&'a [f64]),
+    /// A datetime a row; NaN where there is none.
+    Datetimes(&'a [f64]),
     /// A condition.
     Mask(Vec<bool>),
     /// A category a row.
@@ -56,6 +58,7 @@ impl Value<'_> {
         match self {
             Value::Numbers(_) | Value::Number(_) => "a number",
             Value::Truths(_) | Value::Truth(_) => "true or false",
+            Value::Datetimes(_) => "a datetime",
             Value::Mask(_) => "a condition",
             Value::Words(_, levels) if levels.numeric() => "a category of numbers",
             Value::Words(..) => "a category",
@@ -119,7 +122,9 @@ impl<'a> Over<'a> {
             Node::Missing { value, wanted } => {
                 let missing: Vec<bool> = match self.value(value)? {
                     Value::Numbers(values) => values.iter().map(|value| value.is_nan()).collect(),
-                    Value::Truths(values) => values.iter().map(|value| value.is_nan()).collect(),
+                    Value::Truths(values) | Value::Datetimes(values) => {
+                        values.iter().map(|value| value.is_nan()).collect()
+                    }
                     Value::Words(codes, _) => codes.iter().map(|code| *code == MISSING).collect(),
                     _ => vec![false; self.rows.rows()],
                 };
@@ -134,6 +139,7 @@ impl<'a> Over<'a> {
         let kind = self.rows.schema().fields()[place].kind;
         Ok(match &self.rows.columns()[place] {
             Column::Number(values) if kind == Kind::Bool => Value::Truths(values),
+            Column::Number(values) if kind == Kind::Datetime => Value::Datetimes(values),
             Column::Number(values) => Value::Numbers(Cow::Borrowed(values)),
             Column::Codes { codes, levels } => Value::Words(codes, levels),
         })
@@ -176,6 +182,11 @@ impl<'a> Over<'a> {
 
     fn compare(&self, comparison: Comparison, left: &'a Tree, right: &'a Tree) -> Result<Vec<bool>, Fault> {
         let (a, b) = (self.value(left)?, self.value(right)?);
+        let (a, b) = match (a, b) {
+            (Value::Datetimes(a), b) => (Value::Numbers(a.into()), moments(b, right)?),
+            (a, Value::Datetimes(b)) => (moments(a, left)?, Value::Numbers(b.into())),
+            others => others,
+        };
         let textual = |value: &Value| match value {
             Value::Words(_, levels) => !levels.numeric(),
             Value::Word(_) => true,
@@ -234,12 +245,18 @@ impl<'a> Over<'a> {
         let Node::List(items) = &list.node else { return Ok(vec![false; self.rows.rows()]) };
         let value = self.value(tree)?;
         let is_text = matches!(value, Value::Words(..) | Value::Word(_));
-        let takes_numbers =
-            !matches!(&value, Value::Word(_)) && !matches!(&value, Value::Words(_, l) if !l.numeric());
+        let is_datetime = matches!(value, Value::Datetimes(_));
+        let takes_numbers = !is_datetime
+            && !matches!(&value, Value::Word(_))
+            && !matches!(&value, Value::Words(_, l) if !l.numeric());
         let (mut words, mut numbers): (Vec<&str>, Vec<f64>) = Default::default();
         for item in items {
             match &item.node {
                 Node::Text(text) if is_text => words.push(text),
+                Node::Text(text) if is_datetime => {
+                    numbers
+                        .push(parse_datetime(text).ok_or_else(|| no_datetime(item, &format!("`{text}`")))?);
+                }
                 Node::Number(number) if takes_numbers => numbers.push(*number),
                 Node::Truth(truth) if takes_numbers => numbers.push(f64::from(u8::from(*truth))),
                 _ => {
@@ -258,6 +275,7 @@ impl<'a> Over<'a> {
                 words.contains(&label) || (levels.numeric() && is_number(&parsed(label)))
             }),
             Value::Word(word) => vec![words.contains(word); self.rows.rows()],
+            Value::Datetimes(values) => values.iter().map(is_number).collect(),
             _ => {
                 let values = number_of(value).unwrap_or(Value::Number(f64::NAN));
                 self.spread(&values).iter().map(is_number).collect()
@@ -282,6 +300,23 @@ fn number_of(value: Value<'_>) -> Result<Value<'_>, &'static str> {
         }
         other => return Err(other.kind()),
     })
+}
+
+/// What a datetime is compared with, as such numbers.
+fn moments<'a>(value: Value<'a>, tree: &Tree) -> Result<Value<'a>, Fault> {
+    match value {
+        Value::Datetimes(values) => Ok(Value::Numbers(values.into())),
+        Value::Word(text) => match parse_datetime(text) {
+            Some(micros) => Ok(Value::Number(micros)),
+            None => Err(no_datetime(tree, &format!("`{text}`"))),
+        },
+        other => Err(no_datetime(tree, other.kind())),
+    }
+}
+
+fn no_datetime(tree: &Tree, what: &str) -> Fault {
+    let help = "write a datetime in quotes as ISO 8601 has it, as in `at >= \"2024-01-31\"`";
+    Fault::new(tree.at.clone(), format!("this is {what}, not a datetime"), help)
 }
 
 fn parsed(label: &str) -> f64 {

@@ -78,7 +78,7 @@ impl Parser {
 
     /// The place of the next word, or of the end.
     fn place(&self) -> Range<usize> {
-        self.tokens.get(self.next).map_or(self.end.saturating_sub(1)..self.end, |token| token.at.clone())
+        self.tokens.get(self.next).map_or(self.end..self.end, |token| token.at.clone())
     }
 
     /// An expression of operators that bind tighter than `floor`.
@@ -443,10 +443,10 @@ mod tests {
     fn what_is_no_expression_is_told_with_its_place() {
         for (text, at, words) in [
             ("", 0..0, "ends too early"),
-            ("age >", 4..5, "ends too early"),
+            ("age >", 5..5, "ends too early"),
             ("age > > 1", 6..7, "`>` cannot stand"),
             ("age 1", 4..5, "goes on"),
-            ("(age > 1", 7..8, "`)` is missing"),
+            ("(age > 1", 8..8, "`)` is missing"),
             ("age in plan", 7..11, "takes a list"),
             ("age in [x]", 8..9, "constants"),
             ("age < [1]", 6..9, "right of `in`"),

@@ -29,7 +29,7 @@ pub fn section(report: &Report) -> String {
     };
     let table = format!(
         "<table>\n<thead><tr><th scope=\"col\">step</th><th scope=\"col\">class</th>\
-         <th scope=\"col\">path</th><th scope=\"col\">why</th></tr></thead>\n<tbody>\n{}</tbody>\n</table>\n",
+         <th scope=\"col\">allows</th><th scope=\"col\">why</th></tr></thead>\n<tbody>\n{}</tbody>\n</table>\n",
         plan.steps.iter().map(row).collect::<String>()
     );
     let body = format!("{}<br>\n{}", definitions(&pairs), scrolling("the plan of every step", "", &table));

@@ -1,6 +1,6 @@
 //! Words that Python writes into JSON and JSON does not have.
 
-/// The text with Python's bare `NaN` and `Infinity` in quotes, if it has any outside of strings:
+/// The text with `null` for Python's bare `NaN`, and `Infinity` in quotes, if it has any outside of strings:
 /// `json.dumps` writes them, and `pandas.read_json` reads them.
 pub(in crate::source) fn quote_bare_words(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
@@ -16,7 +16,11 @@ pub(in crate::source) fn quote_bare_words(text: &str) -> Option<String> {
                     .find(|w| bytes[at..].starts_with(w.as_bytes()));
                 if let Some(word) = word {
                     quoted.push_str(&text[copied..at]);
-                    quoted.extend(["\"", word, "\""]);
+                    quoted.push_str(match word {
+                        "NaN" => "null",
+                        "Infinity" => "\"Infinity\"",
+                        _ => "\"-Infinity\"",
+                    });
                     at += word.len();
                     copied = at;
                     continue;
@@ -38,8 +42,8 @@ mod tests {
 
     #[test]
     fn words_outside_of_strings_alone_are_quoted() {
-        assert_eq!(quote_bare_words("[-Infinity, NaN]").as_deref(), Some("[\"-Infinity\", \"NaN\"]"));
-        assert_eq!(quote_bare_words("[\"\\\\\", NaN]").as_deref(), Some("[\"\\\\\", \"NaN\"]"));
+        assert_eq!(quote_bare_words("[-Infinity, NaN]").as_deref(), Some("[\"-Infinity\", null]"));
+        assert_eq!(quote_bare_words("[\"\\\\\", NaN]").as_deref(), Some("[\"\\\\\", null]"));
         assert_eq!(quote_bare_words("[\"NaN\", \"\\\"Infinity\"]"), None);
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use crate::diag::{Code, Diagnostic, Result};
 use crate::table::{Field, Kind, Schema, Table};
 
+use super::cell::Missing;
 use super::column::{Built, Growing, Place};
 use super::read::{Read, ReadOptions};
 
@@ -26,12 +27,16 @@ impl Slot {
 pub struct Builder<'a> {
     options: &'a ReadOptions,
     wanted: Option<HashSet<&'a str>>,
+    missing: Missing,
     place: &'a Place<'a>,
     columns: Vec<Growing>,
     /// All columns of the data, wanted or not, in order of appearance.
     known: Vec<Known>,
     by_name: HashMap<String, usize>,
     rows: usize,
+    /// Which part of the data it is at, and where that begins among all places.
+    part: usize,
+    base: usize,
     /// Where the next field of a row probably is.
     next: usize,
     /// Bytes of cells and names that have come: the bound of what a table may take.
@@ -45,6 +50,8 @@ struct Known {
     column: Option<usize>,
     /// The row, counted from 1, that had this field last.
     row: usize,
+    /// The part that declared this column last.
+    part: usize,
 }
 
 /// Cells that a table of sparse rows may always have, and for each byte that came.
@@ -56,11 +63,14 @@ impl<'a> Builder<'a> {
         Self {
             options,
             wanted: options.columns.as_ref().map(|names| names.iter().map(String::as_str).collect()),
+            missing: Missing::of(&options.na_values),
             place,
             columns: Vec::new(),
             known: Vec::new(),
             by_name: HashMap::new(),
             rows: 0,
+            part: 0,
+            base: 0,
             next: 0,
             fed: 0,
             room: 0,
@@ -87,15 +97,50 @@ impl<'a> Builder<'a> {
         self.room = rows;
     }
 
-    /// A new column, as a header declares it.
+    /// Begins the next part of the data, such as a file, whose rows follow those before; its places begin at `base`.
+    pub fn begin_part(&mut self, base: usize) {
+        self.part += usize::from(!self.known.is_empty());
+        self.base = base;
+        self.next = 0;
+    }
+
+    /// A column, as a header declares it.
     ///
     /// # Errors
-    /// `UnreadableValue` when it stands twice.
+    /// `UnreadableValue` when it stands twice; `MissingColumn` when the part before has no such column.
     pub fn column(&mut self, name: &str, at: usize) -> Result<Slot> {
-        if self.by_name.contains_key(name) {
-            return Err(self.twice("column", name, at));
+        match self.by_name.get(name).copied() {
+            Some(slot) if self.known[slot].part < self.part => {
+                self.known[slot].part = self.part;
+                if let Some(i) = self.known[slot].column {
+                    self.columns[i].pad(self.rows);
+                }
+                Ok(Slot(slot))
+            }
+            Some(_) => Err(self.twice("column", name, at)),
+            None if self.part > 0 => Err(self.other_columns(name, at, true)),
+            None => self.add(name, at),
         }
-        self.add(name, at)
+    }
+
+    /// Ends the columns that a header declares.
+    ///
+    /// # Errors
+    /// `MissingColumn` for a column that a part before has and this one has not.
+    pub fn end_columns(&self, at: usize) -> Result<()> {
+        match self.known.iter().find(|known| known.part < self.part) {
+            Some(absent) => Err(self.other_columns(&absent.name, at, false)),
+            None => Ok(()),
+        }
+    }
+
+    /// The error for a column of this part, declared at `at`, that the first has not, or the other way round.
+    fn other_columns(&self, name: &str, at: usize, is_here: bool) -> Diagnostic {
+        let ((first, _), (own, line)) = ((self.place)(0), (self.place)(self.base + at));
+        let (has, lacks) = if is_here { (&own, &first) } else { (&first, &own) };
+        let message = format!("column `{}` is in `{has}`, but not in `{lacks}`", super::column::short(name));
+        let help = "the files of a source have the same columns; name other files in `source.file`";
+        Code::MissingColumn.error(message).help(help).within(own, line, None)
     }
 
     /// The column of a field of the current row, new or known.
@@ -139,8 +184,16 @@ impl<'a> Builder<'a> {
     pub fn push(&mut self, slot: Slot, text: &str, at: usize) -> Result<()> {
         self.fed += text.len() + 1;
         match self.known[slot.0].column {
-            Some(i) => self.columns[i].push(text, at, self.place),
+            Some(i) => self.columns[i].push(text, &self.missing, self.base + at, self.place),
             None => Ok(()),
+        }
+    }
+
+    /// A missing cell, which says so itself.
+    pub fn push_missing(&mut self, slot: Slot) {
+        self.fed += 1;
+        if let Some(i) = self.known[slot.0].column {
+            self.columns[i].push_missing();
         }
     }
 
@@ -149,19 +202,19 @@ impl<'a> Builder<'a> {
     /// # Errors
     /// `UnreadableValue` beyond 2^32 - 2 rows, or when the table would dwarf the data.
     pub fn end_row(&mut self) -> Result<()> {
-        self.set_rows(self.rows + 1)?;
+        self.add_rows(1)?;
         self.next = 0;
         Ok(())
     }
 
-    /// Says how many rows there are, where whole columns came.
+    /// Says how many rows there are more, where whole columns came.
     ///
     /// # Errors
     /// As [`Builder::end_row`].
-    pub fn set_rows(&mut self, rows: usize) -> Result<()> {
-        self.rows = rows;
+    pub fn add_rows(&mut self, rows: usize) -> Result<()> {
+        self.rows = self.rows.saturating_add(rows);
         self.fed += 1;
-        if rows >= u32::MAX as usize {
+        if self.rows >= u32::MAX as usize {
             return Err(self.error(0, format!("more than {} rows", u32::MAX - 1), "read it in parts"));
         }
         self.bound(0)
@@ -180,7 +233,7 @@ impl<'a> Builder<'a> {
             self.columns.push(Growing::new(name, asked, self.room));
         }
         let slot = self.known.len();
-        self.known.push(Known { name: name.to_owned(), column, row: 0 });
+        self.known.push(Known { name: name.to_owned(), column, row: 0, part: self.part });
         self.by_name.insert(name.to_owned(), slot);
         self.fed += name.len();
         self.bound(at)?;
@@ -209,7 +262,7 @@ impl<'a> Builder<'a> {
 
     /// An `UnreadableValue` at a place of the data.
     pub fn error(&self, at: usize, message: String, help: &str) -> Diagnostic {
-        let (name, line) = (self.place)(at);
+        let (name, line) = (self.place)(self.base + at);
         Code::UnreadableValue.error(message).help(help).within(name, line, None)
     }
 
@@ -268,7 +321,7 @@ pub fn gather(
     if !again.is_empty() {
         let schema: BTreeMap<String, Kind> =
             again.iter().map(|name| (name.clone(), Kind::Category)).collect();
-        let words = pass(&ReadOptions { schema, columns: Some(again) })?;
+        let words = pass(&ReadOptions { schema, columns: Some(again), ..options.clone() })?;
         for (old, new) in built.iter_mut().filter(|column| column.again).zip(words) {
             *old = new;
         }

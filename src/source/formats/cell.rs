@@ -1,11 +1,50 @@
 //! One cell of a text format: missing, number, true or false, or a word.
 
+use std::collections::HashSet;
+
+use crate::table::NaValues;
+
 /// From here on an `f64` no longer holds every integer.
 const LAST_INTEGER: f64 = 9_007_199_254_740_992.0;
 
+/// What stands for a missing value.
+#[derive(Debug)]
+pub(super) struct Missing {
+    defaults: bool,
+    words: HashSet<String>,
+    /// The numbers that are missing, however they are spelled.
+    numbers: Vec<f64>,
+}
+
+impl Missing {
+    /// What the file says.
+    pub fn of(na_values: &NaValues) -> Self {
+        Self {
+            defaults: na_values.keep_default,
+            words: na_values.values.iter().cloned().collect(),
+            numbers: na_values.values.iter().filter_map(|text| number(text)).collect(),
+        }
+    }
+
+    /// Whether a text that spells no number is missing.
+    pub fn word(&self, text: &str) -> bool {
+        self.defaults && is_missing(text) || !self.words.is_empty() && self.words.contains(text)
+    }
+
+    /// Whether a number is missing.
+    pub fn number(&self, value: f64) -> bool {
+        !self.numbers.is_empty() && self.numbers.contains(&value)
+    }
+
+    /// Whether any text is missing.
+    pub fn text(&self, text: &str) -> bool {
+        self.word(text) || !self.numbers.is_empty() && number(text).is_some_and(|value| self.number(value))
+    }
+}
+
 /// Whether a text stands for a missing value: the list of pandas' `read_csv` (`STR_NA_VALUES` of
 /// pandas 3), compared as it stands, without trimming.
-pub(super) fn is_missing(text: &str) -> bool {
+fn is_missing(text: &str) -> bool {
     matches!(
         text,
         "" | "#N/A"

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use crate::diag::{Code, Diagnostic, Result};
-use crate::table::{Column, Kind, Levels, MISSING};
+use crate::table::{Column, Kind, Levels, MISSING, parse_datetime};
 
-use super::cell;
+use super::cell::{self, Missing};
 
 /// Says where a cell stands: the name of the key or file, and the line where there is one. Its
 /// argument is the `at` that came with the cell: a byte offset, a row, whatever the layout counts.
@@ -54,7 +54,9 @@ impl Growing {
     /// An empty column with room for some rows; `asked` is the type that `schema` asks for.
     pub fn new(name: &str, asked: Option<Kind>, room: usize) -> Self {
         let cells = match asked {
-            Some(Kind::Category) => Cells::Words { codes: Vec::with_capacity(room), seen: HashMap::new() },
+            Some(kind) if kind.is_coded() => {
+                Cells::Words { codes: Vec::with_capacity(room), seen: HashMap::new() }
+            }
             _ => Cells::Numbers(Vec::with_capacity(room)),
         };
         Self { name: name.to_owned(), asked, cells, lost: false, suspect: None }
@@ -66,6 +68,11 @@ impl Growing {
             Cells::Numbers(values) => values.len(),
             Cells::Words { codes, .. } => codes.len(),
         }
+    }
+
+    /// A missing cell.
+    pub fn push_missing(&mut self) {
+        self.pad(self.len() + 1);
     }
 
     /// Missing cells up to `rows`.
@@ -81,12 +88,19 @@ impl Growing {
     ///
     /// # Errors
     /// `BadCell` for a cell that is not of the type that `schema` asks for.
-    pub fn push(&mut self, text: &str, at: usize, place: &Place<'_>) -> Result<()> {
+    pub fn push(&mut self, text: &str, missing: &Missing, at: usize, place: &Place<'_>) -> Result<()> {
         let Cells::Numbers(values) = &mut self.cells else {
-            self.push_word(text);
+            self.push_word(text, missing);
             return Ok(());
         };
+        if self.asked == Some(Kind::Datetime) {
+            let value = if missing.text(text) { Some(f64::NAN) } else { parse_datetime(text) };
+            let Some(value) = value else { return Err(self.refuse(text, NO_DATETIME, at, place)) };
+            values.push(value);
+            return Ok(());
+        }
         match cell::number(text) {
+            Some(value) if missing.number(value) => values.push(f64::NAN),
             Some(value) if self.asked == Some(Kind::Bool) && value != 0.0 && value != 1.0 => {
                 return Err(self.refuse(text, "neither true nor false", at, place));
             }
@@ -106,7 +120,7 @@ impl Growing {
                     self.suspect(text, what, &help, at, place);
                 }
             }
-            None if cell::is_missing(text) => values.push(f64::NAN),
+            None if missing.word(text) => values.push(f64::NAN),
             None => match (self.asked, cell::truth(text)) {
                 (Some(_), Some(truth)) => values.push(f64::from(u8::from(truth))),
                 (Some(Kind::Bool), None) => {
@@ -118,16 +132,16 @@ impl Growing {
                     let mut codes = Vec::with_capacity(values.capacity());
                     codes.resize(values.len(), MISSING);
                     self.cells = Cells::Words { codes, seen: HashMap::new() };
-                    self.push_word(text);
+                    self.push_word(text, missing);
                 }
             },
         }
         Ok(())
     }
 
-    fn push_word(&mut self, text: &str) {
+    fn push_word(&mut self, text: &str, missing: &Missing) {
         let Cells::Words { codes, seen } = &mut self.cells else { return };
-        let code = if cell::is_missing(text) {
+        let code = if missing.text(text) {
             MISSING
         } else if let Some(code) = seen.get(text) {
             *code
@@ -142,12 +156,12 @@ impl Growing {
     /// The column, with the type that its cells allow or that was asked for.
     pub fn finish(self) -> Built {
         let (kind, column) = match self.cells {
-            Cells::Numbers(values) => {
-                let kind = if self.asked == Some(Kind::Bool) { Kind::Bool } else { Kind::Number };
-                (kind, Column::Number(values.into()))
-            }
+            Cells::Numbers(values) => (self.asked.unwrap_or(Kind::Number), Column::Number(values.into())),
             Cells::Words { codes, seen } => {
                 let words = in_order(seen);
+                if self.asked == Some(Kind::Text) {
+                    return Built::text(self.name, codes, words);
+                }
                 let truths: Option<Vec<bool>> = words.iter().map(|word| cell::truth(word)).collect();
                 match truths {
                     Some(truths) if self.asked.is_none() && !self.lost => {
@@ -186,6 +200,18 @@ impl Growing {
     }
 }
 
+impl Built {
+    /// A column of texts, whose words are words even where they spell numbers.
+    fn text(name: String, mut codes: Vec<u32>, words: Vec<String>) -> Self {
+        let levels = sorted(&mut codes, &words, false);
+        let column = Column::Codes { codes: codes.into(), levels: levels.into() };
+        Self { name, kind: Kind::Text, column, suspect: None, again: false }
+    }
+}
+
+/// What is said of a text where a datetime is asked for.
+const NO_DATETIME: &str = "not a date and time in ISO 8601, such as `2024-01-31T12:30:00`";
+
 /// The words by code.
 fn in_order(seen: HashMap<Box<str>, u32>) -> Vec<String> {
     let mut words = vec![String::new(); seen.len()];
@@ -209,13 +235,19 @@ fn category(mut codes: Vec<u32>, mut words: Vec<String>) -> Column {
             *word = first.entry(cell::number_key(word)).or_insert(spelled).clone();
         }
     }
-    let levels = Levels::new(words.clone(), numeric);
+    let levels = sorted(&mut codes, &words, numeric);
+    Column::Codes { codes: codes.into(), levels: levels.into() }
+}
+
+/// Makes codes of words codes of levels.
+fn sorted(codes: &mut [u32], words: &[String], numeric: bool) -> Levels {
+    let levels = Levels::new(words.to_vec(), numeric);
     let place: HashMap<&str, u32> = levels.labels().iter().map(String::as_str).zip(0..).collect();
     let sorted: Vec<u32> = words.iter().map(|word| place[word.as_str()]).collect();
     for code in codes.iter_mut().filter(|code| **code != MISSING) {
         *code = sorted[*code as usize];
     }
-    Column::Codes { codes: codes.into(), levels: levels.into() }
+    levels
 }
 
 /// A text for a message.
@@ -230,13 +262,15 @@ pub(super) fn short(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Built, Growing};
-    use crate::table::{Column, Kind};
+    use super::{Built, Growing, Missing};
+    use crate::table::{Column, Kind, NaValues};
 
     fn build(asked: Option<Kind>, cells: &[&str]) -> Built {
         let mut column = Growing::new("x", asked, 0);
         for (i, text) in cells.iter().enumerate() {
-            column.push(text, i + 2, &|line| ("k".into(), Some(line))).expect("a cell");
+            column
+                .push(text, &Missing::of(&NaValues::default()), i + 2, &|line| ("k".into(), Some(line)))
+                .expect("a cell");
         }
         column.finish()
     }
@@ -280,12 +314,13 @@ mod tests {
 
     #[test]
     fn a_cell_of_another_type_than_asked_is_refused() {
+        let missing = Missing::of(&NaValues::default());
         let mut column = Growing::new("age", Some(Kind::Number), 0);
-        column.push("true", 1, &|_| ("k".into(), None)).expect("counts as 1");
-        let error = column.push("old", 1, &|_| ("k".into(), Some(3))).expect_err("text");
+        column.push("true", &missing, 1, &|_| ("k".into(), None)).expect("counts as 1");
+        let error = column.push("old", &missing, 1, &|_| ("k".into(), Some(3))).expect_err("text");
         assert_eq!(error.message(), "column `age`, row 2: `old` is not a number");
         let mut column = Growing::new("b", Some(Kind::Bool), 0);
-        column.push("0", 1, &|_| ("k".into(), None)).expect("false");
-        assert!(column.push("2", 1, &|_| ("k".into(), None)).is_err());
+        column.push("0", &missing, 1, &|_| ("k".into(), None)).expect("false");
+        assert!(column.push("2", &missing, 1, &|_| ("k".into(), None)).is_err());
     }
 }

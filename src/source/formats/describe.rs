@@ -1,6 +1,6 @@
 //! A table in a few words, for `data show`.
 
-use crate::table::{Column, Kind, MISSING, Table};
+use crate::table::{Column, Kind, MISSING, Table, datetime_text};
 
 use super::label_of;
 
@@ -18,7 +18,7 @@ pub struct Described {
     pub missing: usize,
     /// How many different values there are, missing not among them.
     pub distinct: usize,
-    /// The least and the greatest value of a number column that has one.
+    /// The least and the greatest value of a number or datetime column that has one.
     pub range: Option<(f64, f64)>,
     /// The first ten levels of a category or bool column in their order, with how many rows have
     /// each.
@@ -58,7 +58,9 @@ impl Described {
     /// The values in one line: `0.5 .. 3`, or `a (3), b (1), ...`.
     pub fn values(&self) -> String {
         if let Some((least, greatest)) = self.range {
-            return format!("{} .. {}", label_of(least), label_of(greatest));
+            let text =
+                |value| if self.kind == Kind::Datetime { datetime_text(value) } else { label_of(value) };
+            return format!("{} .. {}", text(least), text(greatest));
         }
         let mut parts: Vec<String> =
             self.levels.iter().map(|(label, rows)| format!("{label} ({rows})")).collect();

@@ -6,11 +6,8 @@ use super::Format;
 use super::format::later;
 
 /// First bytes of formats that are known by name and not read in this version.
-const MAGIC: [(&[u8], &str); 11] = [
-    (b"ARROW1", "Arrow IPC"),
-    (b"\xff\xff\xff\xff", "Arrow IPC"),
+const MAGIC: [(&[u8], &str); 8] = [
     (b"FEA1", "Feather V1"),
-    (b"\x93NUMPY", "NPY"),
     (b"PK\x03\x04", "a ZIP archive (xlsx, npz)"),
     (b"\x1f\x8b", "gzip"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
@@ -20,8 +17,13 @@ const MAGIC: [(&[u8], &str); 11] = [
     (b"\x89HDF", "HDF5"),
 ];
 
-/// The first bytes of a Parquet file.
-const PARQUET: &[u8] = b"PAR1";
+/// First bytes of the formats that say themselves what their columns are.
+const TYPED: [(&[u8], Format); 4] = [
+    (b"PAR1", Format::Parquet),
+    (b"ARROW1", Format::Arrow),
+    (b"\xff\xff\xff\xff", Format::Arrow),
+    (b"\x93NUMPY", Format::Npy),
+];
 
 /// The format of some bytes: by their first bytes, then by the first that is not blank; what is
 /// not JSON is CSV. `name` is the key or file, for messages.
@@ -31,8 +33,9 @@ const PARQUET: &[u8] = b"PAR1";
 /// for a format that is known but not in this version.
 pub fn detect(bytes: &[u8], name: &str) -> Result<Format> {
     refuse(bytes, name)?;
-    if bytes.starts_with(PARQUET) && !is_text(bytes) {
-        return Ok(Format::Parquet);
+    let typed = TYPED.iter().find(|(magic, _)| bytes.starts_with(magic)).filter(|_| !is_text(bytes));
+    if let Some((_, format)) = typed {
+        return Ok(*format);
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
     match bytes.first() {
@@ -49,7 +52,12 @@ pub fn detect(bytes: &[u8], name: &str) -> Result<Format> {
 /// Whether tabs part the fields: the header has some, and no commas, or commas that the next line
 /// does not have in the same number.
 fn has_tabs(bytes: &[u8]) -> bool {
-    let mut lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|line| !line.is_empty());
+    let mut inside = false;
+    let ends = |byte: &u8| {
+        inside ^= *byte == b'"';
+        !inside && matches!(byte, b'\n' | b'\r')
+    };
+    let mut lines = bytes.split(ends).filter(|line| !line.is_empty());
     let (header, next) = (lines.next().unwrap_or(b""), lines.next().unwrap_or(b""));
     let (tabs, commas) = (count(header, b'\t'), count(header, b','));
     let even = |byte: u8, expected: usize| count(next, byte) == expected;
@@ -162,6 +170,7 @@ mod tests {
             (b"price, usd\tn\n1\t2\n", Format::Tsv),
             (b"\"a,b\"\tn\n1,5\t2\n", Format::Tsv),
             (b"a,\"b\tc\"\n1,2\n", Format::Csv),
+            (b"\"a\r\nb\"\tn\n1,5\t2\n", Format::Tsv),
             (b"\xef\xbb\xbf a,b\tc\n1,2\n", Format::Csv),
             (b"\n {\"x\\\"1\" : [1]}", Format::JsonColumns),
             (b"{\"x\": {\"0\": 1}}", Format::JsonColumns),
@@ -173,6 +182,9 @@ mod tests {
             (b"PAR1\tARROW1\n1\t2\n", Format::Tsv),
             (b"BZh\n1\n", Format::Csv),
             (b"PAR1\x15", Format::Parquet),
+            (b"ARROW1\0\0", Format::Arrow),
+            (b"\xff\xff\xff\xff\x10\0\0\0", Format::Arrow),
+            (b"\x93NUMPY\x01", Format::Npy),
         ] {
             assert_eq!(detect(bytes, "k"), Ok(format), "{}", bytes.escape_ascii());
         }
@@ -205,10 +217,9 @@ mod tests {
     #[test]
     fn formats_of_a_later_version_are_named() {
         for (bytes, name) in [
-            (&b"ARROW1\0\0"[..], "Arrow IPC is not in this version"),
-            (b"\x93NUMPY\x01", "NPY is not in this version"),
-            (b"\x1f\x8b\x08", "gzip is not in this version"),
-            (b"\x28\xb5\x2f\xfd", "zstd is not in this version"),
+            (&b"FEA1\0\0"[..], "Feather V1 is not in this version"),
+            (b"\x89HDF\r\n", "HDF5 is not in this version"),
+            (b"BZh9\x01", "bzip2 is not in this version"),
         ] {
             assert_eq!(detect(bytes, "k").expect_err(name).message(), name);
         }

@@ -1,6 +1,10 @@
 //! The formats and their names.
 
+use std::path::Path;
+
 use crate::diag::{Code, Diagnostic, Result};
+
+use super::Packing;
 
 /// How a table is written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,14 +19,25 @@ pub enum Format {
     JsonRecords,
     /// An object for each row, one a line.
     Jsonl,
-    /// Typed columns in row groups. It is read, not written.
+    /// Typed columns in row groups.
     Parquet,
+    /// Typed columns in record batches: Arrow IPC, as a file (Feather) or a stream. A file is written.
+    Arrow,
+    /// An array of NumPy. It is read, not written.
+    Npy,
 }
 
 impl Format {
     /// All formats that can be both read and written.
-    pub const ALL: [Format; 5] =
-        [Format::Csv, Format::Tsv, Format::JsonColumns, Format::JsonRecords, Format::Jsonl];
+    pub const ALL: [Format; 7] = [
+        Format::Csv,
+        Format::Tsv,
+        Format::JsonColumns,
+        Format::JsonRecords,
+        Format::Jsonl,
+        Format::Parquet,
+        Format::Arrow,
+    ];
 
     /// The format in words.
     pub fn name(self) -> &'static str {
@@ -33,6 +48,8 @@ impl Format {
             Format::JsonRecords => "JSON records",
             Format::Jsonl => "JSONL",
             Format::Parquet => "Parquet",
+            Format::Arrow => "Arrow IPC",
+            Format::Npy => "NPY",
         }
     }
 
@@ -44,19 +61,26 @@ impl Format {
             Format::JsonColumns | Format::JsonRecords => "json",
             Format::Jsonl => "jsonl",
             Format::Parquet => "parquet",
+            Format::Arrow => "arrow",
+            Format::Npy => "npy",
         }
     }
 
     /// The format, if tables can be written in it.
     ///
     /// # Errors
-    /// `Usage` for Parquet.
+    /// `Usage` for NPY.
     pub fn written(self) -> Result<Self> {
         if Self::ALL.contains(&self) {
             return Ok(self);
         }
         let error = Code::Usage.error(format!("{} is read, but not written", self.name()));
-        Err(error.help("write `.csv` or `.jsonl`, which `pandas` turns into Parquet"))
+        Err(error.help("write `.csv`, `.jsonl`, `.parquet` or `.arrow`"))
+    }
+
+    /// Whether the data itself says what its columns are.
+    pub fn is_typed(self) -> bool {
+        matches!(self, Format::Parquet | Format::Arrow | Format::Npy)
     }
 
     /// Whether it is one of the JSON formats.
@@ -65,33 +89,27 @@ impl Format {
     }
 }
 
-/// The format that a file's ending names; `None` for an ending that names none. For `.json` that is
+/// The format that a file's ending names, before `.gz` or `.zst`; `None` for an ending that names none. For `.json` that is
 /// columns, which is what is written; [`read`](super::read()) takes records as well.
-///
-/// # Errors
-/// `UnreadableValue` for a format that is known but not in this version.
-pub fn format_of_path(path: &std::path::Path) -> Result<Option<Format>> {
-    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or("").to_ascii_lowercase();
-    let within = |e: Diagnostic| e.within(path.display().to_string(), None, None);
-    match ending.as_str() {
-        "csv" => Ok(Some(Format::Csv)),
-        "tsv" => Ok(Some(Format::Tsv)),
-        "json" => Ok(Some(Format::JsonColumns)),
-        "jsonl" => Ok(Some(Format::Jsonl)),
-        "parquet" => Ok(Some(Format::Parquet)),
-        "arrow" => Err(within(later("Arrow IPC"))),
-        "npy" => Err(within(later("NPY"))),
-        "gz" => Err(within(later("gzip"))),
-        "zst" => Err(within(later("zstd"))),
-        _ => Ok(None),
-    }
+pub fn format_of_path(path: &Path) -> Option<Format> {
+    let stem = if Packing::of_path(path) == Packing::Plain { None } else { path.file_stem() };
+    let ending = stem.map_or(path, Path::new).extension()?.to_str()?.to_ascii_lowercase();
+    Some(match ending.as_str() {
+        "csv" => Format::Csv,
+        "tsv" => Format::Tsv,
+        "json" => Format::JsonColumns,
+        "jsonl" => Format::Jsonl,
+        "parquet" => Format::Parquet,
+        "arrow" => Format::Arrow,
+        "npy" => Format::Npy,
+        _ => return None,
+    })
 }
 
 /// The error for a format that this version does not read.
 pub(super) fn later(format: &str) -> Diagnostic {
     let help = match format {
-        "Arrow IPC" => "convert it once: `pandas.read_feather(FILE).to_csv(\"data.csv\", index=False)`",
-        "NPY" => "convert it once: `pandas.DataFrame(numpy.load(FILE)).to_csv(\"data.csv\", index=False)`",
+        "Feather V1" => "convert it once: `pandas.read_feather(FILE).to_feather(\"data.arrow\")`",
         "gzip" | "zstd" | "bzip2" | "xz" | "zlib" => "decompress it first",
         _ => "convert it to CSV, JSON or JSONL first",
     };
@@ -103,21 +121,21 @@ mod tests {
     use std::path::Path;
 
     use super::{Format, format_of_path};
-    use crate::diag::Code;
 
     #[test]
     fn endings_name_formats() {
         let of = |path: &str| format_of_path(Path::new(path));
-        assert_eq!(of("a/b.CSV"), Ok(Some(Format::Csv)));
-        assert_eq!(of("b.tsv"), Ok(Some(Format::Tsv)));
-        assert_eq!(of("b.json"), Ok(Some(Format::JsonColumns)));
-        assert_eq!(of("csv"), Ok(None));
-        for format in Format::ALL {
-            let named = of(&format!("a.{}", format.ending())).map(|named| named.map(Format::ending));
-            assert_eq!(named, Ok(Some(format.ending())));
+        assert_eq!(of("a/b.CSV"), Some(Format::Csv));
+        assert_eq!(of("b.tsv"), Some(Format::Tsv));
+        assert_eq!(of("b.json"), Some(Format::JsonColumns));
+        assert_eq!(of("a.json/b.npy.gz"), Some(Format::Npy));
+        assert_eq!(of("a.csv.zst"), Some(Format::Csv));
+        for none in ["csv", "a.gz", "a.csv/b", "a.csv.gz.zst", ".gz"] {
+            assert_eq!(of(none), None, "{none}");
         }
-        for path in ["a.arrow", "a.npy", "a.csv.gz", "a.csv.zst"] {
-            assert_eq!(of(path).expect_err(path).code(), Code::UnreadableValue);
+        for format in Format::ALL {
+            let named = of(&format!("a.{}", format.ending())).map(Format::ending);
+            assert_eq!(named, Some(format.ending()));
         }
     }
 }

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
+use memchr::memchr2;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -124,6 +125,31 @@ impl Context<'_, '_, '_> {
         })
     }
 
+    /// Hands over the cells of a list that the parser has accepted, and counts them. A cell by itself would cost the parser more
+    /// than it takes to read one.
+    fn list(&mut self, slot: Slot, list: &str) -> Result<usize> {
+        let bytes = list.as_bytes();
+        if bytes.first() != Some(&b'[') {
+            let message = format!("column `{}` is no list of cells", self.builder.name(slot));
+            let at = self.offset(list).unwrap_or(0);
+            return Err(self.builder.error(at, message, self.wanted.help));
+        }
+        let (mut at, mut rows) = (1, 0);
+        while let Some(byte) = bytes.get(at) {
+            match byte {
+                b',' | b']' => at += 1,
+                byte if byte.is_ascii_whitespace() => at += 1,
+                _ => {
+                    let end = at + length(&bytes[at..]);
+                    rows += 1;
+                    self.cell(slot, rows, &list[at..end])?;
+                    at = end;
+                }
+            }
+        }
+        Ok(rows)
+    }
+
     fn cell(&mut self, slot: Slot, row: usize, raw: &str) -> Result<()> {
         let at = self.offset(raw).unwrap_or(0);
         let nested = |context: &Self, what: &str| {
@@ -131,7 +157,10 @@ impl Context<'_, '_, '_> {
             Err(context.builder.error(at, message, "a cell is a number, a string, true, false or null"))
         };
         match raw.as_bytes().first() {
-            Some(b'n') => self.builder.push(slot, "", at),
+            Some(b'n') => {
+                self.builder.push_missing(slot);
+                Ok(())
+            }
             Some(b'[') => nested(self, "a list"),
             Some(b'{') => nested(self, "an object"),
             Some(b'"') => match unescaped(raw) {
@@ -140,6 +169,25 @@ impl Context<'_, '_, '_> {
             },
             _ => self.builder.push(slot, raw, at),
         }
+    }
+}
+
+/// The length of the cell at the start of accepted JSON; of lists and objects, which are no cells, the first byte.
+fn length(bytes: &[u8]) -> usize {
+    match bytes.first() {
+        Some(b'"') => {
+            let mut at = 1;
+            while let Some(next) = bytes.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+                at += next + 1;
+                if bytes[at - 1] == b'"' {
+                    return at;
+                }
+                at += 1;
+            }
+            bytes.len()
+        }
+        Some(b'[' | b'{') => 1,
+        _ => bytes[..memchr2(b',', b']', bytes).unwrap_or(bytes.len())].trim_ascii_end().len(),
     }
 }
 
@@ -200,7 +248,9 @@ impl<'de> Visitor<'de> for Columns<'_, '_, '_, '_> {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             }
-            let rows = map.next_value_seed(Cells { context, slot })?;
+            let list = map.next_value::<&RawValue>()?.get();
+            let rows = context.list(slot, list);
+            let rows = context.keep(rows)?;
             match first {
                 None => first = Some((slot, rows)),
                 Some((other, expected)) if rows != expected => {
@@ -213,40 +263,8 @@ impl<'de> Visitor<'de> for Columns<'_, '_, '_, '_> {
             }
         }
         let rows = first.map_or(0, |(_, rows)| rows);
-        let counted = context.builder.set_rows(rows);
+        let counted = context.builder.end_columns(0).and_then(|()| context.builder.add_rows(rows));
         context.keep(counted)
-    }
-}
-
-/// The list of a column; gives its length.
-struct Cells<'c, 't, 'b, 'o> {
-    context: &'c mut Context<'t, 'b, 'o>,
-    slot: Slot,
-}
-
-impl<'de> DeserializeSeed<'de> for Cells<'_, '_, '_, '_> {
-    type Value = usize;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<usize, D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Cells<'_, '_, '_, '_> {
-    type Value = usize;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a list of cells for column `{}`", self.context.builder.name(self.slot))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<usize, A::Error> {
-        let mut rows = 0;
-        while let Some(raw) = seq.next_element::<&RawValue>()? {
-            rows += 1;
-            let cell = self.context.cell(self.slot, rows, raw.get());
-            self.context.keep(cell)?;
-        }
-        Ok(rows)
     }
 }
 
@@ -400,12 +418,7 @@ mod tests {
                 "not a table in JSON: invalid type: sequence, expected an object for row 2",
                 2,
             ),
-            (
-                "{\"a\":\n{\"0\": 1}}",
-                JsonColumns,
-                "not a table in JSON: invalid type: map, expected a list of cells for column `a`",
-                2,
-            ),
+            ("{\"a\":\n{\"0\": 1}}", JsonColumns, "column `a` is no list of cells", 2),
             ("[{\"a\": 1}]\nx", JsonRecords, "not a table in JSON: trailing characters", 2),
         ];
         for (text, format, message, line) in faults {

@@ -2,7 +2,6 @@
 
 use crate::diag::{Code, Result, suggest};
 
-use super::format::later;
 use super::{Format, detect};
 
 /// What `source.format` may say.
@@ -12,8 +11,8 @@ const NAMES: [&str; 7] = ["auto", "csv", "json", "jsonl", "parquet", "arrow", "n
 /// columns, records or lines, as the content shows; `auto` is whatever it shows.
 ///
 /// # Errors
-/// `BadValue` for a name that is none; `UnreadableValue` for a format that is known but not in this
-/// version, and for bytes that are not what was asked for; `RefusedFormat` for pickle and Java values.
+/// `BadValue` for a name that is none; `UnreadableValue` for bytes that are not what was asked for;
+/// `RefusedFormat` for pickle and Java values.
 pub fn resolve(format: &str, bytes: &[u8], name: &str) -> Result<Format> {
     let expected = match format {
         "auto" => return detect(bytes, name),
@@ -21,8 +20,8 @@ pub fn resolve(format: &str, bytes: &[u8], name: &str) -> Result<Format> {
         "json" => "JSON",
         "jsonl" => "JSONL",
         "parquet" => "Parquet",
-        "arrow" => return Err(later("Arrow IPC")),
-        "npy" => return Err(later("NPY")),
+        "arrow" => "Arrow IPC",
+        "npy" => "NPY",
         _ => {
             let help = match suggest(format, NAMES) {
                 Some(near) => format!("did you mean `{near}`?"),
@@ -34,9 +33,9 @@ pub fn resolve(format: &str, bytes: &[u8], name: &str) -> Result<Format> {
     let found = detect(bytes, name)?;
     match (format, found.is_json()) {
         ("jsonl", true) => Ok(Format::Jsonl),
-        ("csv", false) if found != Format::Parquet => Ok(found),
+        ("csv", false) if !found.is_typed() => Ok(found),
         ("json", true) => Ok(found),
-        ("parquet", false) if found == Format::Parquet => Ok(found),
+        (name, false) if found.is_typed() && found.ending() == name => Ok(found),
         _ => {
             let message = format!("the value looks like {}, not {expected}", found.name());
             Err(Code::UnreadableValue.error(message).help("say `format: auto`").within(name, None, None))
@@ -57,6 +56,11 @@ mod tests {
         let error = resolve("json", b"a,b\n1,2\n", "k").expect_err("CSV");
         assert_eq!(error.message(), "the value looks like CSV, not JSON");
         assert_eq!(resolve("cvs", b"", "k").expect_err("typo").advice(), Some("did you mean `csv`?"));
-        assert_eq!(resolve("npy", b"", "k").expect_err("later").code(), Code::UnreadableValue);
+        let error = resolve("npy", b"a,b\n1,2\n", "k").expect_err("CSV");
+        assert_eq!(
+            (error.code(), error.message()),
+            (Code::UnreadableValue, "the value looks like CSV, not NPY")
+        );
+        assert_eq!(resolve("arrow", b"\xff\xff\xff\xff\x10\0\0\0", "k"), Ok(Format::Arrow));
     }
 }

@@ -2,7 +2,8 @@
 
 use std::io;
 
-use crate::table::{Column, Kind, Levels, Table};
+use crate::source::{arrow, parquet};
+use crate::table::{Column, Kind, Levels, Table, push_datetime};
 
 use super::cell::push_number;
 use super::{Format, detect};
@@ -12,7 +13,7 @@ use super::{Format, detect};
 ///
 /// Numbers are the shortest text that reads back as the same bits, without a fraction in a column
 /// that has none; bools are `true` and `false`; a missing cell is empty in CSV and `null` in JSON.
-/// Infinity, which JSON lacks, is the string `"inf"` there.
+/// Infinity, which JSON lacks, is the string `"inf"` there; a datetime is text in ISO 8601.
 pub fn write(table: &Table, format: Format) -> Vec<u8> {
     let mut bytes = Vec::new();
     write_to(table, format, &mut bytes).expect("writing to memory does not fail, and the format is written");
@@ -37,7 +38,9 @@ pub fn write_to(table: &Table, format: Format, out: &mut dyn io::Write) -> io::R
             write_objects(table, b"\n", out)?;
             if table.rows() > 0 { out.write_all(b"\n") } else { Ok(()) }
         }
-        Format::Parquet => Err(io::ErrorKind::Unsupported.into()),
+        Format::Arrow => arrow::write(table, out),
+        Format::Parquet => parquet::write(table, out),
+        Format::Npy => Err(io::ErrorKind::Unsupported.into()),
     }
 }
 
@@ -120,6 +123,7 @@ fn write_objects(table: &Table, between: &[u8], out: &mut dyn io::Write) -> io::
 enum Printer<'a> {
     Numbers { values: &'a [f64], whole: bool },
     Bools(&'a [f64]),
+    Datetimes(&'a [f64]),
     Labels { codes: &'a [u32], labels: Vec<String> },
 }
 
@@ -128,6 +132,7 @@ fn printers(table: &Table, spell: impl Fn(&str, &Levels) -> String) -> Vec<Print
         .fields()
         .map(|(field, column)| match column {
             Column::Number(values) if field.kind == Kind::Bool => Printer::Bools(values),
+            Column::Number(values) if field.kind == Kind::Datetime => Printer::Datetimes(values),
             Column::Number(values) => {
                 let whole = values.iter().all(|value| value.is_nan() || value.fract() == 0.0);
                 Printer::Numbers { values, whole }
@@ -154,6 +159,11 @@ impl Printer<'_> {
                     text.push_str(if values[row] == 0.0 { "false" } else { "true" });
                 }
             }
+            Printer::Datetimes(values) => {
+                if !values[row].is_nan() {
+                    push_datetime(text, values[row]);
+                }
+            }
             Printer::Labels { codes, labels } => {
                 text.push_str(labels.get(codes[row] as usize).map_or("", String::as_str));
             }
@@ -166,6 +176,11 @@ impl Printer<'_> {
         match self {
             Printer::Numbers { values, .. } if values[row].is_infinite() => {
                 text.push_str(if values[row] > 0.0 { "\"inf\"" } else { "\"-inf\"" });
+            }
+            Printer::Datetimes(values) if !values[row].is_nan() => {
+                text.push('"');
+                push_datetime(text, values[row]);
+                text.push('"');
             }
             _ => self.push(row, text),
         }
@@ -198,7 +213,8 @@ mod tests {
     fn every_format_spells_a_table() {
         let csv =
             "n,half,b,s,code\n1,0.5,TRUE,\"a,\"\"1\"\"\",1.0\n,,,,\n-2,1e-7,false,é,+2\n3,1,false,é,1\n";
-        let options = ReadOptions { schema: [("code".to_owned(), Kind::Category)].into(), columns: None };
+        let options =
+            ReadOptions { schema: [("code".to_owned(), Kind::Category)].into(), ..ReadOptions::default() };
         let table = read(csv.as_bytes(), Format::Csv, "k", &options).expect("a table").table;
         let text = |format| String::from_utf8(write(&table, format)).expect("text");
         assert_eq!(

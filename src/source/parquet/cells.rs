@@ -3,24 +3,14 @@
 use std::collections::HashMap;
 
 use crate::source::formats::{label_of, numeral};
-use crate::table::{Kind, MISSING};
+use crate::source::typed::{Fault, check_values, datetime_word, day, decimal, micros};
+use crate::table::{Kind, MISSING, is_datetime, parse_datetime};
 
 use super::chunk::{Raw, Values};
 use super::columns::Stored;
 
 /// From here on an `f64` no longer holds every integer.
 const LAST_INTEGER: u64 = 1 << 53;
-
-/// What is wrong with a cell: the row among those that were read, and the words.
-#[derive(Debug)]
-pub(super) struct Fault {
-    /// The row, from 0.
-    pub row: usize,
-    /// The cell in backticks and what is wrong with it.
-    pub what: String,
-    /// Whether another schema would help, and which.
-    pub help: &'static str,
-}
 
 /// Codes of words, known from the start or in order of appearance.
 pub(super) enum Words<'a> {
@@ -108,6 +98,10 @@ pub(super) fn numbers(
         (Values::Fixed(values), Stored::Decimal { scale }) => {
             spread(levels, values, f64::NAN, out, |value| big_decimal(value.data(), scale));
         }
+        (Values::Int32(values), Stored::Date) => spread(levels, values, f64::NAN, out, |value| day(*value)),
+        (Values::Int64(values), Stored::Instant { a_second }) => {
+            spread(levels, values, f64::NAN, out, |value| micros(*value, a_second));
+        }
         (Values::Int32(values), _) => spread(levels, values, f64::NAN, out, |value| f64::from(*value)),
         (Values::Int64(values), _) => {
             spread(levels, values, f64::NAN, out, |value| *value as f64);
@@ -118,27 +112,9 @@ pub(super) fn numbers(
         (Values::Bytes(values), _) => spelled(raw, values.iter().map(|value| value.data()), kind, out)?,
         (Values::Fixed(values), _) => spelled(raw, values.iter().map(|value| value.data()), kind, out)?,
     }
-    let rows = &out[start..];
-    if kind == Kind::Bool {
-        let odd = rows.iter().position(|value| !value.is_nan() && *value != 0.0 && *value != 1.0);
-        return match odd {
-            Some(row) => {
-                let what = format!("`{}` is neither true nor false", label_of(rows[row]));
-                Err(Fault { row, what, help: "correct the cell, or say `schema: {NAME: category}`" })
-            }
-            None => Ok(None),
-        };
-    }
-    let beyond = beyond.map(|(i, text)| Fault {
-        row: row_of(raw, i),
-        what: format!("`{text}` is an integer beyond 2^53, which a float cannot hold"),
-        help: "if it is a name, say `schema: {NAME: category}`",
-    });
-    let infinite = rows.iter().position(|value| value.is_infinite()).map(|row| Fault {
-        row,
-        what: format!("`{}` is infinite", rows[row]),
-        help: "write a finite number, or leave the cell empty",
-    });
+    let infinite = check_values(&out[start..], kind)?;
+    let beyond =
+        beyond.filter(|_| kind == Kind::Number).map(|(i, text)| Fault::beyond(row_of(raw, i), &text));
     Ok(beyond.into_iter().chain(infinite).min_by_key(|fault| fault.row))
 }
 
@@ -157,17 +133,19 @@ fn spelled<'v>(
     let mut values = Vec::new();
     for (i, bytes) in texts.enumerate() {
         let text = String::from_utf8_lossy(bytes);
-        let Some(value) = numeral(&text) else {
-            let shown: String = text.chars().take(40).collect();
-            let asked = if kind == Kind::Bool { "neither true nor false" } else { "not a number" };
-            let what = format!("`{}` is {asked}", shown.escape_debug());
-            let help = "correct the cell, or say `schema: {NAME: category}`";
-            return Err(Fault { row: row_of(raw, i), what, help });
-        };
-        values.push(value);
+        let value = spelled_as(&text, kind);
+        values.push(value.ok_or_else(|| Fault::spelled(row_of(raw, i), &text, kind))?);
     }
     spread(&raw.levels, &values, f64::NAN, out, |value| *value);
     Ok(())
+}
+
+/// A text as a number of the type asked for.
+pub(in crate::source) fn spelled_as(text: &str, kind: Kind) -> Option<f64> {
+    match kind {
+        Kind::Datetime => parse_datetime(text).or_else(|| numeral(text).filter(|value| value.is_nan())),
+        _ => numeral(text),
+    }
 }
 
 /// Appends the rows as codes of words; [`MISSING`] is missing. A text is a word as it stands, also
@@ -213,6 +191,12 @@ pub(super) fn codes(
         (Values::Int64(values), Stored::Integer { signed: false }) => {
             spread(levels, values, MISSING, out, |value| words.code(&(*value as u64).to_string()));
         }
+        (Values::Int32(values), Stored::Date) => {
+            datetime_codes(raw, values, |value| day(*value), true, words, out)?;
+        }
+        (Values::Int64(values), Stored::Instant { a_second }) => {
+            datetime_codes(raw, values, |value| micros(*value, a_second), false, words, out)?;
+        }
         (Values::Int32(values), _) => {
             spread(levels, values, MISSING, out, |value| words.code(&value.to_string()));
         }
@@ -233,6 +217,21 @@ pub(super) fn codes(
 
 fn float_word(value: f64, words: &mut Words<'_>) -> u32 {
     if value.is_nan() { MISSING } else { words.code(&label_of(value)) }
+}
+
+fn datetime_codes<T>(
+    raw: &Raw,
+    values: &[T],
+    micros: impl Fn(&T) -> f64,
+    is_date: bool,
+    words: &mut Words<'_>,
+    out: &mut Vec<u32>,
+) -> Result<(), Fault> {
+    if let Some(i) = values.iter().position(|value| !is_datetime(micros(value))) {
+        return Err(Fault::no_datetime(row_of(raw, i)));
+    }
+    spread(&raw.levels, values, MISSING, out, |value| words.code(&datetime_word(micros(value), is_date)));
+    Ok(())
 }
 
 /// How many words of a batch are remembered by where they lie.
@@ -269,22 +268,9 @@ fn text_codes<T>(
         slot.2
     });
     match wrong {
-        Some(i) => Err(Fault {
-            row: row_of(raw, i),
-            what: "the text is not UTF-8".to_owned(),
-            help: "write it as UTF-8, or leave the column out with `source.columns`",
-        }),
+        Some(i) => Err(Fault::not_utf8(row_of(raw, i))),
         None => Ok(()),
     }
-}
-
-/// `units * 10^-scale`, correctly rounded, as the text of the decimal would be read.
-fn decimal(units: i128, scale: u32) -> f64 {
-    // Both are exact then, and a division rounds once.
-    if units.unsigned_abs() <= u128::from(LAST_INTEGER) && scale <= 22 {
-        return units as f64 / 10f64.powi(scale as i32);
-    }
-    format!("{units}e-{scale}").parse().unwrap_or(f64::NAN)
 }
 
 /// A decimal of big-endian bytes in two's complement; NaN beyond 128 bits, which hold 38 digits.
@@ -300,7 +286,8 @@ fn big_decimal(bytes: &[u8], scale: u32) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{big_decimal, decimal};
+    use super::big_decimal;
+    use crate::source::typed::decimal;
 
     #[test]
     fn decimals_are_what_their_text_is() {

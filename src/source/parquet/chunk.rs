@@ -1,7 +1,7 @@
 //! Values of one column of one row group, in order.
 
 use ::parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader};
-use ::parquet::data_type::{ByteArray, DataType, FixedLenByteArray};
+use ::parquet::data_type::{ByteArray, DataType, FixedLenByteArray, Int96};
 use ::parquet::errors::{ParquetError, Result};
 use ::parquet::file::metadata::RowGroupMetaData;
 
@@ -62,7 +62,9 @@ impl ChunkReader {
             ColumnReader::FixedLenByteArrayColumnReader(reader) => {
                 read(reader, rows, optional, Values::Fixed)
             }
-            ColumnReader::Int96ColumnReader(_) => Err(short()),
+            ColumnReader::Int96ColumnReader(reader) => read(reader, rows, optional, |values: Vec<Int96>| {
+                Values::Int64(values.iter().map(Int96::to_micros).collect())
+            }),
         }
     }
 
@@ -79,7 +81,7 @@ impl ChunkReader {
             ColumnReader::DoubleColumnReader(reader) => reader.skip_records(rows),
             ColumnReader::ByteArrayColumnReader(reader) => reader.skip_records(rows),
             ColumnReader::FixedLenByteArrayColumnReader(reader) => reader.skip_records(rows),
-            ColumnReader::Int96ColumnReader(_) => Err(short()),
+            ColumnReader::Int96ColumnReader(reader) => reader.skip_records(rows),
         };
         if skipped? == rows { Ok(()) } else { Err(short()) }
     }

@@ -1,11 +1,16 @@
 //! The columns of Parquet files, and what becomes of each.
 
-use ::parquet::basic::{ConvertedType, LogicalType, Repetition, Type};
-use ::parquet::schema::types::{SchemaDescriptor, Type as Node};
+use ::parquet::basic::{ConvertedType, LogicalType, Repetition, TimeUnit, Type};
+use ::parquet::file::metadata::FileMetaData;
+use ::parquet::schema::types::Type as Node;
 
-use crate::diag::{Code, Diagnostic, Result};
+use crate::diag::{Code, Result};
 use crate::source::formats::ReadOptions;
-use crate::table::{Field, Kind, MISSING, Schema};
+use crate::source::typed::{Holds, check_names, kind_of, refused};
+use crate::table::{Kind, MISSING};
+
+/// Says of which columns of texts the levels are numbers: a list of their names in JSON.
+pub(super) const LEVELS: &str = "pipefit.levels.numbers";
 
 /// What the values of a column are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +23,10 @@ pub(super) enum Stored {
     Float,
     /// Integers that count units of `10^-scale`.
     Decimal { scale: u32 },
+    /// Days since 1970.
+    Date,
+    /// Units since 1970, of which a second has so many.
+    Instant { a_second: i64 },
     /// Text.
     Text,
     /// No value in any row, and no type.
@@ -35,45 +44,49 @@ pub(super) struct Wanted {
     pub kind: Kind,
     /// Its place among the leaves of each file's schema.
     pub leaves: Vec<usize>,
+    /// Whether a file says that its texts are numbers.
+    said: bool,
 }
 
 impl Wanted {
     /// Whether its levels are numbers in the data.
     pub fn numeric(&self) -> bool {
-        self.stored.iter().any(|stored| stored.numbers())
+        let numbers = |stored: &Stored| stored.holds() == Holds::Numbers;
+        self.kind == Kind::Category && (self.said || self.stored.iter().any(numbers))
     }
 
     /// The bytes of a row of it in memory.
     pub fn width(&self) -> u64 {
-        if self.kind == Kind::Category { size_of_val(&MISSING) as u64 } else { size_of::<f64>() as u64 }
+        if self.kind.is_coded() { size_of_val(&MISSING) as u64 } else { size_of::<f64>() as u64 }
     }
 }
 
-/// The columns to read, in the order of the first file. `files` are the names and schemas.
+/// The columns to read, in the order of the first file. `files` are the names and what stands in the footers.
 ///
 /// # Errors
 /// `MissingColumn` for a name of the options that is not there, and for columns that are not the
 /// same in all files; `UnreadableValue` for a column of a type that no column here can have.
-pub(super) fn wanted(files: &[(String, &SchemaDescriptor)], options: &ReadOptions) -> Result<Vec<Wanted>> {
-    let Some((first, schema)) = files.first() else { return Ok(Vec::new()) };
-    let names: Vec<&str> = schema.root_schema().get_fields().iter().map(|field| field.name()).collect();
-    let asked = options.columns.iter().flatten().chain(options.schema.keys());
-    let field = |name: &&str| Field { name: (*name).to_owned(), kind: Kind::Number };
-    let there = Schema::new(names.iter().map(field).collect());
-    for name in asked {
-        there.require(name).map_err(|error| error.within(first, None, None))?;
-    }
-    same_columns(files)?;
+pub(super) fn wanted(files: &[(String, &FileMetaData)], options: &ReadOptions) -> Result<Vec<Wanted>> {
+    let all: Vec<(&str, Vec<&str>)> = files
+        .iter()
+        .map(|(file, data)| {
+            let fields = data.schema_descr().root_schema().get_fields();
+            (file.as_str(), fields.iter().map(|field| field.name()).collect())
+        })
+        .collect();
+    check_names(&all, options)?;
+    let Some((_, first)) = all.into_iter().next() else { return Ok(Vec::new()) };
     let read = |name: &&str| options.columns.as_ref().is_none_or(|some| some.iter().any(|own| own == name));
-    names.iter().copied().filter(read).map(|name| one(files, name, options)).collect()
+    first.into_iter().filter(read).map(|name| one(files, name, options)).collect()
 }
 
 /// One column over all files.
-fn one(files: &[(String, &SchemaDescriptor)], name: &str, options: &ReadOptions) -> Result<Wanted> {
+fn one(files: &[(String, &FileMetaData)], name: &str, options: &ReadOptions) -> Result<Wanted> {
     let asked = options.schema.get(name).copied();
-    let mut known: Option<(Stored, &str)> = None;
     let (mut leaves, mut all) = (Vec::with_capacity(files.len()), Vec::with_capacity(files.len()));
-    for (file, schema) in files {
+    let mut said = false;
+    for (file, data) in files {
+        let schema = data.schema_descr();
         let fields = schema.root_schema().get_fields();
         let node = fields.iter().find(|field| field.name() == name);
         let leaf = (0..schema.num_columns()).find(|leaf| schema.column(*leaf).path().parts() == [name]);
@@ -82,48 +95,31 @@ fn one(files: &[(String, &SchemaDescriptor)], name: &str, options: &ReadOptions)
             (Some(node), None) => return Err(refused(name, &nested(node), file)),
             _ => return Err(Code::Bug.error(format!("column `{name}` is gone"))),
         };
-        let stored = stored(node, asked).map_err(|what| refused(name, &what, file))?;
-        match known {
-            None | Some((Stored::Nothing, _)) => known = Some((stored, file)),
-            Some((other, _)) if fits(other, stored) => {}
-            Some((other, first)) => {
-                let message = format!(
-                    "column `{name}` holds {} in `{file}`, and {} in `{first}`",
-                    stored.words(),
-                    other.words()
-                );
-                let help = "write the files with the same types";
-                return Err(Code::UnreadableValue.error(message).help(help).within(file, None, None));
-            }
-        }
         leaves.push(leaf);
-        all.push(stored);
+        all.push(stored(node, asked).map_err(|what| refused(name, &what, file))?);
+        said |= all.last() == Some(&Stored::Text) && levels_are_numbers(data, name);
     }
-    let stored = known.map_or(Stored::Nothing, |(stored, _)| stored);
-    let own = match stored {
-        Stored::Truth => Kind::Bool,
-        Stored::Text => Kind::Category,
-        _ => Kind::Number,
-    };
-    Ok(Wanted { name: name.to_owned(), stored: all, kind: asked.unwrap_or(own), leaves })
+    let holds: Vec<(&str, Holds)> =
+        files.iter().zip(&all).map(|((file, _), stored)| (file.as_str(), stored.holds())).collect();
+    let kind = kind_of(name, &holds, options)?;
+    Ok(Wanted { name: name.to_owned(), stored: all, kind, leaves, said })
 }
 
-/// Whether a file's values go into a column that another file began.
-fn fits(first: Stored, other: Stored) -> bool {
-    first == other || other == Stored::Nothing || first.numbers() && other.numbers()
+fn levels_are_numbers(data: &FileMetaData, name: &str) -> bool {
+    let pairs = data.key_value_metadata().into_iter().flatten();
+    let said = pairs.filter(|pair| pair.key == LEVELS).find_map(|pair| pair.value.as_deref());
+    let names: Option<Vec<String>> = said.and_then(|said| serde_json::from_str(said).ok());
+    names.is_some_and(|names| names.iter().any(|own| own == name))
 }
 
 impl Stored {
-    fn numbers(self) -> bool {
-        matches!(self, Self::Integer { .. } | Self::Float | Self::Decimal { .. })
-    }
-
-    fn words(self) -> &'static str {
+    fn holds(self) -> Holds {
         match self {
-            Self::Truth => "true and false",
-            Self::Integer { .. } | Self::Float | Self::Decimal { .. } => "numbers",
-            Self::Text => "text",
-            Self::Nothing => "nothing",
+            Self::Truth => Holds::Truth,
+            Self::Integer { .. } | Self::Float | Self::Decimal { .. } => Holds::Numbers,
+            Self::Date | Self::Instant { .. } => Holds::Datetimes,
+            Self::Text => Holds::Text,
+            Self::Nothing => Holds::Nothing,
         }
     }
 }
@@ -145,9 +141,15 @@ pub(super) fn stored(node: &Node, asked: Option<Kind>) -> std::result::Result<St
             LogicalType::Integer(integer) => Ok(Stored::Integer { signed: integer.is_signed }),
             LogicalType::Decimal(kind) => decimal(kind.scale, kind.precision),
             LogicalType::Unknown => Ok(Stored::Nothing),
-            LogicalType::Date => Err("dates".to_owned()),
+            LogicalType::Date => Ok(Stored::Date),
             LogicalType::Time(_) => Err("times".to_owned()),
-            LogicalType::Timestamp(_) => Err("timestamps".to_owned()),
+            LogicalType::Timestamp(instant) => Ok(Stored::Instant {
+                a_second: match instant.unit {
+                    TimeUnit::MILLIS => 1_000,
+                    TimeUnit::MICROS => 1_000_000,
+                    TimeUnit::NANOS => 1_000_000_000,
+                },
+            }),
             LogicalType::Uuid => Err("UUIDs".to_owned()),
             LogicalType::Float16 => Err("floats of 16 bits".to_owned()),
             other => Err(format!("values of the type {other:?}")),
@@ -160,10 +162,12 @@ pub(super) fn stored(node: &Node, asked: Option<Kind>) -> std::result::Result<St
             _,
         ) => Ok(Stored::Integer { signed: false }),
         (ConvertedType::DECIMAL, _) => decimal(node.get_scale(), node.get_precision()),
-        (ConvertedType::DATE, _) => Err("dates".to_owned()),
+        (ConvertedType::DATE, _) => Ok(Stored::Date),
         (ConvertedType::TIME_MILLIS | ConvertedType::TIME_MICROS, _) => Err("times".to_owned()),
-        (ConvertedType::TIMESTAMP_MILLIS | ConvertedType::TIMESTAMP_MICROS, _) | (_, Type::INT96) => {
-            Err("timestamps".to_owned())
+        (ConvertedType::TIMESTAMP_MILLIS, _) => Ok(Stored::Instant { a_second: 1_000 }),
+        // What some write for timestamps becomes microseconds as it is read.
+        (ConvertedType::TIMESTAMP_MICROS, _) | (_, Type::INT96) => {
+            Ok(Stored::Instant { a_second: 1_000_000 })
         }
         (ConvertedType::INTERVAL, _) => Err("intervals".to_owned()),
         (_, Type::BOOLEAN) => Ok(Stored::Truth),
@@ -186,54 +190,4 @@ fn nested(node: &Node) -> String {
         _ if node.is_primitive() => "lists".to_owned(),
         _ => "structs".to_owned(),
     }
-}
-
-fn refused(name: &str, what: &str, file: &str) -> Diagnostic {
-    let help = match what {
-        "dates" | "times" | "timestamps" | "intervals" => {
-            "write it as a number, such as days since a date, or leave it out with `source.columns`"
-        }
-        "bytes" => "if it is text, say `schema: {NAME: category}`; else leave it out with `source.columns`",
-        "lists" | "maps" | "structs" => {
-            "write each of its values as a column, or leave it out with `source.columns`"
-        }
-        _ => "write it as a number or as text, or leave it out with `source.columns`",
-    };
-    let message = format!("column `{name}` holds {what}, which are not read");
-    let error = Code::UnreadableValue.error(message).help(help.replace("NAME", name));
-    error.within(file, None, None)
-}
-
-/// Refuses names that stand twice, and files with other columns than the first.
-fn same_columns(files: &[(String, &SchemaDescriptor)]) -> Result<()> {
-    let names = |schema: &SchemaDescriptor| -> Vec<String> {
-        let mut names: Vec<_> =
-            schema.root_schema().get_fields().iter().map(|field| field.name().to_owned()).collect();
-        names.sort();
-        names
-    };
-    let Some(((first, schema), rest)) = files.split_first() else { return Ok(()) };
-    let expected = names(schema);
-    if let Some(twice) = expected.windows(2).find(|two| two[0] == two[1]) {
-        let error = Code::UnreadableValue.error(format!("column `{}` stands twice", twice[0]));
-        return Err(error.help("give every column its own name").within(first, None, None));
-    }
-    if expected.is_empty() {
-        let error = Code::EmptyData.error("the data has no columns").within(first, None, None);
-        return Err(error.help("write a table with at least one column"));
-    }
-    for (file, schema) in rest {
-        let own = names(schema);
-        let odd = expected.iter().find(|name| own.binary_search(name).is_err());
-        let more = own.iter().find(|name| expected.binary_search(name).is_err());
-        let message = match (odd, more) {
-            (Some(name), _) => format!("column `{name}` is in `{first}`, but not in `{file}`"),
-            (None, Some(name)) => format!("column `{name}` is in `{file}`, but not in `{first}`"),
-            (None, None) if own.len() != expected.len() => format!("a column stands twice in `{file}`"),
-            (None, None) => continue,
-        };
-        let help = "the files of a source have the same columns; name other files in `source.file`";
-        return Err(Code::MissingColumn.error(message).help(help).within(file, None, None));
-    }
-    Ok(())
 }

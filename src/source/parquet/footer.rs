@@ -33,7 +33,28 @@ pub(super) fn footer(blob: &Blob) -> Result<ParquetMetaData> {
     let bytes = read(start, length as usize)?;
     let mut walk = Walk { rest: &bytes, elements: 0 };
     walk.structure(&mut Vec::new()).ok_or_else(|| damaged("the footer is damaged"))?;
-    ParquetMetaDataReader::decode_metadata(&bytes)
+    let footer = ParquetMetaDataReader::decode_metadata(&bytes)?;
+    // Where one file follows another, the last footer's places lie in the first, by whose length they are off.
+    let gap = start.saturating_sub(end_of_data(&footer));
+    if gap >= TAIL && read(gap - MAGIC.len() as u64, 2 * MAGIC.len())? == [MAGIC, MAGIC].concat() {
+        return Err(damaged("two files were put together"));
+    }
+    Ok(footer)
+}
+
+/// The end of the last column, index or filter that a footer knows of.
+fn end_of_data(footer: &ParquetMetaData) -> u64 {
+    let chunks = footer.row_groups().iter().flat_map(|group| group.columns());
+    let ends = chunks.flat_map(|chunk| {
+        let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
+        let data = start.checked_add(chunk.compressed_size());
+        let part = |start: Option<i64>, length: Option<i32>| start?.checked_add(i64::from(length?));
+        let index = part(chunk.column_index_offset(), chunk.column_index_length());
+        let offsets = part(chunk.offset_index_offset(), chunk.offset_index_length());
+        let filter = part(chunk.bloom_filter_offset(), chunk.bloom_filter_length());
+        [data, index, offsets, filter]
+    });
+    ends.flatten().filter_map(|end| u64::try_from(end).ok()).max().unwrap_or(MAGIC.len() as u64)
 }
 
 /// Walks over Thrift's compact protocol before it is decoded, since the decoder makes room for as

@@ -4,7 +4,7 @@
 //!   category, whether it is stored as a dictionary or not. NaN is missing, as null is; an empty text,
 //!   and one like `NA`, is a value, as `pandas.read_parquet` has it, since Parquet says itself what is
 //!   missing.
-//! - Dates, times, bytes and columns of several values a row are refused by name.
+//! - Dates and timestamps are datetimes; times, bytes and columns of several values a row are refused by name.
 //! - `schema` overrides the type as it does for texts: a text is read as a CSV cell where a number is
 //!   asked for; a number is spelled where a category is.
 //!
@@ -19,6 +19,7 @@ mod footer;
 mod pages;
 mod scan;
 mod survey;
+mod write;
 
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
@@ -26,12 +27,14 @@ use std::sync::Arc;
 
 use ::parquet::errors::ParquetError;
 
+pub(super) use cells::spelled_as;
 pub use scan::ParquetScan;
 pub use survey::Survey;
+pub(super) use write::write;
 
 use self::blob::Blob;
 use self::scan::{Shared, Source};
-use super::formats::{Read, ReadOptions};
+use super::formats::{Part, Read, ReadOptions};
 use crate::diag::{Code, Result};
 
 /// Opens files as one table, in their order, and finds the levels of its categories.
@@ -61,13 +64,16 @@ fn opened(path: &Path) -> Result<Blob> {
     })
 }
 
-/// Reads the bytes of a Parquet file whole; `name` is the key or file, for messages.
+/// Reads the bytes of Parquet files whole, as one table.
 ///
 /// # Errors
 /// As [`open`].
-pub(super) fn read(bytes: &[u8], name: &str, options: &ReadOptions) -> Result<Read> {
-    let blob = Blob::Memory(bytes::Bytes::copy_from_slice(bytes));
-    scan(vec![source(name.to_owned(), blob)?], options)?.gather()
+pub(super) fn read(parts: &[Part<'_>], options: &ReadOptions) -> Result<Read> {
+    let source = |part: &Part<'_>| {
+        let blob = Blob::Memory(part.kept(part.bytes));
+        source(part.name.to_owned(), blob)
+    };
+    scan(parts.iter().map(source).collect::<Result<_>>()?, options)?.gather()
 }
 
 fn source(name: String, blob: Blob) -> Result<Source> {
@@ -85,10 +91,8 @@ fn source(name: String, blob: Blob) -> Result<Source> {
 
 fn scan(sources: Vec<Source>, options: &ReadOptions) -> Result<ParquetScan> {
     let name = sources.first().map(|source| source.name.clone()).unwrap_or_default();
-    let schemas: Vec<_> = sources
-        .iter()
-        .map(|source| (source.name.clone(), source.footer.file_metadata().schema_descr()))
-        .collect();
+    let schemas: Vec<_> =
+        sources.iter().map(|source| (source.name.clone(), source.footer.file_metadata())).collect();
     let columns = columns::wanted(&schemas, options)?;
     drop(schemas);
     let shared = Shared::new(sources, columns)?;

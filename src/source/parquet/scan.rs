@@ -8,11 +8,12 @@ use ::parquet::errors::ParquetError;
 use ::parquet::file::metadata::ParquetMetaData;
 
 use super::blob::{Blob, Chunk};
-use super::cells::{self, Fault, Words};
+use super::cells::{self, Words};
 use super::chunk::{ChunkReader, Raw};
 use super::columns::{Stored, Wanted};
 use crate::diag::{Code, Diagnostic, Result};
 use crate::source::formats::Suspect;
+use crate::source::typed::Fault;
 use crate::table::{Column, Field, Levels, RUN_ROWS, Scan, Schema, Table};
 
 /// One file.
@@ -273,7 +274,7 @@ impl ParquetScan {
             let suspect = suspect.map_err(|fault| piece.fault(&fault))?;
             if let Some(fault) = suspect.filter(|_| !suspects.iter().any(|suspect| suspect.column == *name)) {
                 let row = piece.start + fault.row + 1;
-                suspects.push(Suspect { column: name.clone(), row, error: piece.fault(&fault) });
+                suspects.push(fault.suspect(&piece.group(), name, row, piece.file));
             }
             Ok(())
         })?;
@@ -297,10 +298,12 @@ enum Cells {
 impl Piece<'_> {
     /// The error for a cell.
     pub fn fault(&self, fault: &Fault) -> Diagnostic {
-        let name = &self.column.name;
         let row = self.start + fault.row + 1;
-        let message = format!("row group {}, column `{name}`, row {row}: {}", self.group + 1, fault.what);
-        Code::BadCell.error(message).help(fault.help.replace("NAME", name)).within(self.file, None, None)
+        fault.error(&self.group(), &self.column.name, row, self.file)
+    }
+
+    fn group(&self) -> String {
+        format!("row group {}, ", self.group + 1)
     }
 }
 

@@ -9,7 +9,7 @@ use super::cells::{self, Words};
 use super::scan::{Known, ParquetScan};
 use crate::diag::Result;
 use crate::source::formats::{Read, Suspect};
-use crate::table::{Digest, Facts, Kind, RUN_ROWS, Scan, digest_of_pieces, gather, piece_digest};
+use crate::table::{Digest, Facts, RUN_ROWS, Scan, digest_of_pieces, gather, piece_digest};
 
 /// What is known after one pass over all columns.
 pub struct Survey {
@@ -27,7 +27,7 @@ type Seen = Vec<HashMap<Box<str>, u32>>;
 impl ParquetScan {
     /// The scan with the levels of its categories, which are those of all rows.
     pub(super) fn with_levels(self) -> Result<Self> {
-        let is_category = |j: &usize| self.shared.columns[*j].kind == Kind::Category;
+        let is_category = |j: &usize| self.shared.columns[*j].kind.is_coded();
         let places: Vec<usize> =
             (0..self.columns.len()).filter(|place| is_category(&self.columns[*place])).collect();
         if places.is_empty() {

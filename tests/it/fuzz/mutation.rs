@@ -57,6 +57,17 @@ pub fn bytes(dice: &mut Dice, mut bytes: Vec<u8>, other: &[u8], tokens: &[&str])
     bytes
 }
 
+/// A few changes that keep the length, without which a file that says its own is refused at once.
+pub fn in_place(dice: &mut Dice, mut bytes: Vec<u8>) -> Vec<u8> {
+    for _ in 0..dice.few(4) {
+        let at = dice.below(bytes.len().max(1));
+        if let Some(byte) = bytes.get_mut(at) {
+            *byte = if dice.below(2) == 0 { *byte ^ 1 << dice.below(8) } else { dice.below(256) as u8 };
+        }
+    }
+    bytes
+}
+
 /// One line gone, doubled, moved, or taken from another input.
 fn lines(dice: &mut Dice, bytes: &[u8], other: &[u8]) -> Vec<u8> {
     let mut lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();

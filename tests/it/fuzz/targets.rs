@@ -9,7 +9,7 @@ use pipefit::artifact::{self, Artifact};
 use pipefit::diag::{Code, Diagnostic, Source, render, to_json};
 use pipefit::graph::{self, Drawing};
 use pipefit::predict::{Options, predict};
-use pipefit::source::formats::{Format, ReadOptions, describe, detect, read, write};
+use pipefit::source::formats::{Format, ReadOptions, describe, detect, read, unpack, write};
 use pipefit::spec;
 use pipefit::store::resp::{Parser, Part};
 use pipefit::table::{Column, Field, Kind, Levels, MISSING, Schema, Table};
@@ -61,18 +61,33 @@ fn check(text: &str, overrides: &[String]) -> (Option<serde_json::Value>, Vec<Di
 
 /// A value read as CSV and as TSV, whatever it is.
 pub fn csv(bytes: &[u8]) -> bool {
-    [Format::Csv, Format::Tsv].map(|format| table(bytes, Some(format))).contains(&true)
+    [Format::Csv, Format::Tsv].map(|format| table(bytes, Some(format), &TEXTS)).contains(&true)
 }
 
 /// A value read as what it looks like, and as each form of JSON.
 pub fn json(bytes: &[u8]) -> bool {
     let formats = [None, Some(Format::JsonColumns), Some(Format::JsonRecords), Some(Format::Jsonl)];
-    formats.map(|format| table(bytes, format)).contains(&true)
+    formats.map(|format| table(bytes, format, &TEXTS)).contains(&true)
 }
+
+/// A value of a format that says itself what its columns are, or any other, compressed or not.
+pub fn typed(bytes: &[u8]) -> bool {
+    match unpack(bytes.to_vec(), "k") {
+        // Texts that mean something in CSV, `NA` among them, are words here.
+        Ok(bytes) => table(&bytes, None, &[Format::Arrow, Format::Parquet]),
+        Err(error) => {
+            refused(&error);
+            false
+        }
+    }
+}
+
+/// The formats that hold whatever a format of texts can.
+const TEXTS: [Format; 7] = Format::ALL;
 
 /// What is read has rows, is no larger than its bytes allow, and reads back from every format; any type may be asked of any
 /// column. What is refused says why and where.
-fn table(bytes: &[u8], format: Option<Format>) -> bool {
+fn table(bytes: &[u8], format: Option<Format>, back: &[Format]) -> bool {
     let attempt = |options: &ReadOptions| {
         let format = format.map_or_else(|| detect(bytes, "k"), Ok)?;
         read(bytes, format, "k", options)
@@ -85,13 +100,16 @@ fn table(bytes: &[u8], format: Option<Format>) -> bool {
         }
     };
     assert!(table.rows() > 0 && !table.columns().is_empty());
-    assert!(table.rows() * table.columns().len() <= (1 << 20) + 16 * bytes.len(), "more cells than bytes");
+    // A run of equal values takes no bytes in Parquet.
+    let most =
+        if detect(bytes, "k") == Ok(Format::Parquet) { usize::MAX } else { (1 << 20) + 16 * bytes.len() };
+    assert!(table.rows() * table.columns().len() <= most, "more cells than bytes");
     assert_eq!(describe(&table).len(), table.columns().len());
-    reads_back(&table);
+    reads_back(&table, back);
     for turn in 0..Kind::ALL.len() {
         let kind = |i: usize| Kind::ALL[(i + turn) % Kind::ALL.len()];
         let schema = table.schema().names().enumerate().map(|(i, name)| (name.to_owned(), kind(i)));
-        let options = ReadOptions { schema: schema.collect(), columns: None };
+        let options = ReadOptions { schema: schema.collect(), ..ReadOptions::default() };
         match attempt(&options) {
             Ok(read) => {
                 let kinds = read.table.schema().fields().iter().enumerate();
@@ -101,7 +119,11 @@ fn table(bytes: &[u8], format: Option<Format>) -> bool {
         }
     }
     let first = table.schema().fields()[0].name.clone();
-    let one = attempt(&ReadOptions { schema: BTreeMap::new(), columns: Some(vec![first]) });
+    let one = attempt(&ReadOptions {
+        schema: BTreeMap::new(),
+        columns: Some(vec![first]),
+        ..ReadOptions::default()
+    });
     let one = one.expect("a column of a table that was read").table;
     assert_eq!((one.rows(), one.columns().len()), (table.rows(), 1));
     true
@@ -115,12 +137,13 @@ fn refused(error: &Diagnostic) {
 
 /// A table is written and read again with its own types. CSV alone has no nameless column, and none whose name looks like
 /// the header of a file with semicolons.
-fn reads_back(table: &Table) {
+fn reads_back(table: &Table, formats: &[Format]) {
     let kinds = table.schema().fields().iter().map(|field| (field.name.clone(), field.kind));
-    let options = ReadOptions { schema: kinds.collect(), columns: None };
+    let options = ReadOptions { schema: kinds.collect(), ..ReadOptions::default() };
     let nameless = table.schema().names().any(str::is_empty);
     let semicolons = table.columns().len() == 1 && table.schema().fields()[0].name.contains(';');
-    for format in Format::ALL.into_iter().filter(|format| format.is_json() || !nameless && !semicolons) {
+    let named = |format: &&Format| !matches!(format, Format::Csv | Format::Tsv) || !nameless && !semicolons;
+    for format in formats.iter().filter(named).copied() {
         let written = write(table, format);
         let back = read(&written, format, "k", &options);
         let back = back.unwrap_or_else(|error| panic!("{}: {error}", format.name())).table;
