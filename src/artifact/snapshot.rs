@@ -132,14 +132,14 @@ fn column(tensor: &TensorView<'_>, kind: Kind, levels: Option<&Levels>, rows: us
         return None;
     }
     match (kind, tensor.dtype(), levels) {
-        (Kind::Number | Kind::Bool, Dtype::F64, None) => {
+        (Kind::Number | Kind::Bool | Kind::Datetime, Dtype::F64, None) => {
             let (values, _) = tensor.data().as_chunks::<8>();
             let values: Vec<f64> = values.iter().map(|value| f64::from_le_bytes(*value)).collect();
             let is_bool = |value: &f64| value.is_nan() || *value == 0.0 || *value == 1.0;
-            (kind == Kind::Number || values.iter().all(is_bool))
+            (kind != Kind::Bool || values.iter().all(is_bool))
                 .then(|| Column::Number(ScalarBuffer::from(values)))
         }
-        (Kind::Category, Dtype::U32, Some(levels)) => {
+        (Kind::Category | Kind::Text, Dtype::U32, Some(levels)) => {
             let (codes, _) = tensor.data().as_chunks::<4>();
             let codes: Vec<u32> = codes.iter().map(|code| u32::from_le_bytes(*code)).collect();
             let is_known = |code: &u32| *code == MISSING || (*code as usize) < levels.len();
@@ -160,8 +160,14 @@ mod tests {
 
     fn table() -> Table {
         let field = |(name, kind): (&str, Kind)| Field { name: name.into(), kind };
-        let fields =
-            [("x", Kind::Number), ("größe\0", Kind::Category), ("b", Kind::Bool), ("n", Kind::Category)];
+        let fields = [
+            ("x", Kind::Number),
+            ("größe\0", Kind::Category),
+            ("b", Kind::Bool),
+            ("n", Kind::Category),
+            ("at", Kind::Datetime),
+            ("said", Kind::Text),
+        ];
         let codes = |codes: [u32; 3], levels: Levels| Column::Codes {
             codes: codes.to_vec().into(),
             levels: levels.into(),
@@ -171,6 +177,8 @@ mod tests {
             codes([1, MISSING, 0], Levels::new(vec!["NA".into(), "".into()], false)),
             Column::Number(vec![1.0, f64::NAN, 0.0].into()),
             codes([0, 1, 1], Levels::new(vec!["007".into(), "7.0".into()], true)),
+            Column::Number(vec![1.7e15, f64::NAN, -1.0].into()),
+            codes([MISSING, 1, 0], Levels::new(vec!["a text".into(), "none".into()], false)),
         ];
         Table::new(Schema::new(fields.map(field).into()), columns).expect("a table")
     }

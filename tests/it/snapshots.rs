@@ -5,13 +5,14 @@ use serde_json::Value;
 
 use crate::command::{Place, Ran, files_under, on_both};
 
-/// Numbers, words with a level that reads as missing elsewhere, bools and missing cells.
+/// Numbers, datetimes, words with a level that reads as missing elsewhere, bools and missing cells.
 fn table(rows: usize) -> String {
     let row = |i: usize| {
         let plan = ["free", "pro", "", "größe"][i % 4];
-        format!("{i},{},{plan},{},{}\n", (i * 7 % 13) as f64 / 3.0, i.is_multiple_of(3), i * i % 17)
+        let (x, on, y) = ((i * 7 % 13) as f64 / 3.0, i.is_multiple_of(3), i * i % 17);
+        format!("{i},{x},{plan},{on},2026-{:02}-{:02}T08:00:00,{y}\n", 1 + i % 12, 1 + i % 28)
     };
-    "id,x,plan,on,y\n".to_owned() + &(0..rows).map(row).collect::<String>()
+    "id,x,plan,on,at,y\n".to_owned() + &(0..rows).map(row).collect::<String>()
 }
 
 const FILE: &str = "version: 1
@@ -22,6 +23,7 @@ target: y
 clean: [{query: \"x < 4\"}]
 preprocess:
   num: {columns: [x, on], steps: [SimpleImputer, StandardScaler]}
+  at: {columns: [at], steps: [DatetimeEncoder, SimpleImputer]}
   cat: {columns: [plan], steps: [{OneHotEncoder: {handle_unknown: ignore}}]}
 model: Ridge
 cv: 4
