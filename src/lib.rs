@@ -20,6 +20,7 @@ pub mod job;
 pub mod linalg;
 pub mod metrics;
 pub mod models;
+pub mod onnx;
 pub mod plan;
 pub mod predict;
 pub mod registry;

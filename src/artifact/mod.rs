@@ -2,6 +2,7 @@
 //! runs nothing, and whatever is not exactly as expected is refused.
 
 mod manifest;
+mod onnx;
 mod read;
 mod write;
 

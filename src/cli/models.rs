@@ -1,6 +1,6 @@
-//! `pipefit models ls|show|verify`
+//! `pipefit models ls|show|export|verify`
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use serde_json::{Map, Value, json};
@@ -11,6 +11,7 @@ use crate::artifact;
 use crate::diag::{Diagnostic, Result};
 use crate::registry::{MODEL_FILE, Model, Registry, Version};
 use crate::run::{Fitted, FittedGroup, FittedNode};
+use crate::source::write_file;
 use crate::{job, report, store};
 
 /// What `models` does.
@@ -22,6 +23,14 @@ pub enum Command {
     Show {
         /// NAME, NAME@ALIAS or NAME:VERSION
         model: String,
+    },
+    /// Write a version in another form
+    Export {
+        /// NAME, NAME@ALIAS or NAME:VERSION
+        model: String,
+        /// An ONNX graph of the whole pipeline
+        #[arg(long, value_name = "FILE")]
+        onnx: PathBuf,
     },
     /// Read every file of every version again and check it
     Verify {
@@ -36,6 +45,7 @@ pub fn run(command: &Command, global: &Global, output: &Output) -> Done {
     match command {
         Command::Ls => Ok(ls(&registry, output)?),
         Command::Show { model } => Ok(show(model, &registry, output)?),
+        Command::Export { model, onnx } => Ok(export(model, onnx, &registry, output)?),
         Command::Verify { model } => verify(model, &registry, output),
     }
 }
@@ -148,6 +158,23 @@ fn steps(fitted: &Fitted) -> Vec<(String, &FittedNode)> {
     let all = groups.chain([("select".to_owned(), &fitted.steps.select)]);
     all.flat_map(|(begin, nodes)| nodes.iter().map(move |node| (format!("{begin}__{}", node.name), node)))
         .collect()
+}
+
+fn export(reference: &str, file: &Path, registry: &Registry, output: &Output) -> Result<()> {
+    let published = registry.resolve(reference)?;
+    let artifact = artifact::read(&registry.file(&published, MODEL_FILE)?)?;
+    let bytes = artifact.onnx()?;
+    write_file(file, &bytes)?;
+    let (name, version) = (&published.name, published.version.version);
+    if output.json {
+        output.object(&json!({
+            "schema": "pipefit.export/1", "status": "ok", "name": name, "version": version, "format": "onnx",
+            "file": file.display().to_string(), "bytes": bytes.len(),
+        }));
+    } else {
+        output.answer(&format!("{}: {name} version {version}, {} bytes\n", file.display(), bytes.len()));
+    }
+    Ok(())
 }
 
 fn verify(reference: &str, registry: &Registry, output: &Output) -> Done {

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::diag::{Diagnostic, Result};
 use crate::linalg::Matrix;
+use crate::onnx::{Graph, Outputs, Wire};
 
 /// Hyperparameters of a component whose type is not known.
 pub trait AnyParams: Any + Send + Sync {
@@ -72,6 +73,8 @@ pub trait AnyStep: AnyParams {
     fn rescales(&self) -> bool;
     /// As [`Step::products`].
     fn products(&self, features: usize) -> Option<Monomials>;
+    /// As [`Step::no_onnx`].
+    fn no_onnx(&self) -> Option<&'static str>;
     /// As [`Step::fit_stats`].
     ///
     /// # Errors
@@ -124,6 +127,10 @@ impl<T: Step> AnyStep for T {
         Step::products(self, features)
     }
 
+    fn no_onnx(&self) -> Option<&'static str> {
+        Step::no_onnx(self)
+    }
+
     fn fit_stats(&self, stats: &Stats) -> Result<Box<dyn AnyFittedStep>> {
         Ok(Box::new(Step::fit_stats(self, stats)?))
     }
@@ -159,6 +166,11 @@ pub trait AnyFittedStep: Send + Sync {
     fn doubt(&self) -> Option<String>;
     /// As [`FittedStep::notes`].
     fn notes(&self) -> Vec<Diagnostic>;
+    /// As [`FittedStep::onnx`].
+    ///
+    /// # Errors
+    /// As there.
+    fn onnx(&self, graph: &mut Graph, features: &Wire) -> Result<Wire>;
     /// As [`State::save`].
     fn save(&self, saver: &mut Saver);
 }
@@ -188,6 +200,10 @@ impl<T: FittedStep> AnyFittedStep for T {
         FittedStep::notes(self)
     }
 
+    fn onnx(&self, graph: &mut Graph, features: &Wire) -> Result<Wire> {
+        FittedStep::onnx(self, graph, features)
+    }
+
     fn save(&self, saver: &mut Saver) {
         State::save(self, saver);
     }
@@ -203,6 +219,8 @@ pub trait AnyModel: AnyParams {
     fn needs(&self) -> Needs;
     /// As [`Model::needs_rows`].
     fn needs_rows(&self) -> &'static str;
+    /// As [`Model::no_onnx`].
+    fn no_onnx(&self) -> Option<&'static str>;
     /// As [`Model::fit`].
     ///
     /// # Errors
@@ -236,6 +254,10 @@ impl<T: Model> AnyModel for T {
 
     fn needs_rows(&self) -> &'static str {
         Model::needs_rows(self)
+    }
+
+    fn no_onnx(&self) -> Option<&'static str> {
+        Model::no_onnx(self)
     }
 
     fn fit(&self, train: &Train, rng: &mut Rng) -> Result<Box<dyn AnyFittedModel>> {
@@ -301,6 +323,11 @@ pub trait AnyFittedModel: Send + Sync {
     fn link(&self, values: Matrix) -> Prediction;
     /// As [`FittedModel::notes`].
     fn notes(&self) -> Vec<Diagnostic>;
+    /// As [`FittedModel::onnx`].
+    ///
+    /// # Errors
+    /// As there.
+    fn onnx(&self, graph: &mut Graph, features: &Wire) -> Result<Outputs>;
     /// As [`State::save`].
     fn save(&self, saver: &mut Saver);
 }
@@ -324,6 +351,10 @@ impl<T: FittedModel> AnyFittedModel for T {
 
     fn notes(&self) -> Vec<Diagnostic> {
         FittedModel::notes(self)
+    }
+
+    fn onnx(&self, graph: &mut Graph, features: &Wire) -> Result<Outputs> {
+        FittedModel::onnx(self, graph, features)
     }
 
     fn save(&self, saver: &mut Saver) {

@@ -7,6 +7,7 @@ use super::params::Checks;
 use super::{Frame, Needs, Params, Rng, SharedRows, State, Stats, Task, Train};
 use crate::diag::{Diagnostic, Result};
 use crate::linalg::Matrix;
+use crate::onnx::{Graph, Outputs, Wire, no_form};
 use crate::table::Levels;
 
 /// Why statistics gave no fit.
@@ -40,6 +41,11 @@ pub trait Model: Params + Checks {
     /// Why it needs rows, with [`Needs::ROWS`], after "the model ...".
     fn needs_rows(&self) -> &'static str {
         "is fitted from rows"
+    }
+
+    /// Why what it learns cannot be written as an ONNX graph, after "the model ...", if it cannot.
+    fn no_onnx(&self) -> Option<&'static str> {
+        None
     }
 
     /// Fits from training rows.
@@ -93,6 +99,15 @@ pub trait FittedModel: State + Send + Sync + 'static {
     /// The prediction from the linear form's values, n x t. Only called where `linear` is `Some`.
     fn link(&self, values: Matrix) -> Prediction {
         Prediction::Values(values)
+    }
+
+    /// Adds itself to a graph: its answer from the features, as [`FittedModel::predict`] gives it. A row with NaN gets NaN, and
+    /// the empty text for its class.
+    ///
+    /// # Errors
+    /// `NotSupported` where there is no such form: [`Model::no_onnx`].
+    fn onnx(&self, _graph: &mut Graph, _features: &Wire) -> Result<Outputs> {
+        Err(no_form("none is known"))
     }
 
     /// Warnings about the fit: not converged, ill-conditioned and the like.

@@ -3,6 +3,7 @@
 use super::params::Checks;
 use super::{Frame, Map, Monomials, Needs, Params, PowerColumn, Rng, State, Stats, Width};
 use crate::diag::{Diagnostic, Result};
+use crate::onnx::{Graph, Wire, no_form};
 use crate::table::{Rows, Target};
 
 /// What a fit may look at: a frame of all rows, of which only `rows` are to be read. Nothing is
@@ -99,6 +100,11 @@ pub trait Step: Params + Checks {
         None
     }
 
+    /// Why what it learns cannot be written as an ONNX graph, after "the step ...", if it cannot.
+    fn no_onnx(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Fits from statistics: what every step with other needs than `ROWS` defines.
     ///
     /// # Errors
@@ -142,6 +148,15 @@ pub trait FittedStep: State + Send + Sync + 'static {
     /// The step as products of powers of its input features, if it is that.
     fn products(&self) -> Option<Vec<PowerColumn>> {
         None
+    }
+
+    /// Adds itself to a graph: its features from those before it, what [`FittedStep::apply`] does. A row that it refuses
+    /// becomes NaN.
+    ///
+    /// # Errors
+    /// `NotSupported` where there is no such form: [`Step::no_onnx`].
+    fn onnx(&self, _graph: &mut Graph, _features: &Wire) -> Result<Wire> {
+        Err(no_form("none is known"))
     }
 
     /// What was learned, for people, in scikit-learn's words less the `_` at their ends: a value, a list, or a map from features.

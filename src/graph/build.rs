@@ -6,8 +6,7 @@ use super::draft::{Draft, Made};
 use super::nodes::{
     ColumnName, Graph, Group, ModelNode, Origin, OutputNode, Selector, SourceNode, StepNode, StoreNode,
 };
-use super::types;
-use super::{lookup, search};
+use super::{exported, lookup, search, types};
 use crate::clean;
 use crate::contract::erased::{AnyModel, AnySplitter};
 use crate::contract::{Metric, Task, Types, Value};
@@ -46,6 +45,9 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
     let search = spec.search.as_ref().map(|written| search::search(written, spec, &draft, &known, problems));
     // Everything was judged; from here on the graph needs its parts.
     let pipeline = draft.pipeline()?;
+    if spec.output.onnx {
+        problems.extend(exported::refused(&pipeline, search.iter().flatten(), &spec.clean));
+    }
     let (splitter, splitter_reason) = splitter?;
     let (origin, text) = origin(&spec.source)?;
     Some(Graph {
@@ -88,6 +90,7 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
             artifact: spec.output.artifact.value.clone(),
             dir: spec.output.dir.as_ref().map_or_else(|| PathBuf::from("artifacts"), |dir| dir.path.clone()),
             report: spec.output.report.clone(),
+            onnx: spec.output.onnx,
         },
         resolved: spec.resolved(),
         veil: veil(spec),

@@ -4,6 +4,7 @@ mod advice;
 mod build;
 mod draft;
 mod drawing;
+mod exported;
 mod lookup;
 mod nodes;
 mod search;

@@ -139,6 +139,8 @@ pub struct OutputNode {
     pub dir: PathBuf,
     /// The report formats, in order.
     pub report: Vec<String>,
+    /// Whether an ONNX graph of the model lies beside it.
+    pub onnx: bool,
 }
 
 /// What is fitted: column groups side by side, selectors after them, then the model. A clone shares

@@ -6,9 +6,10 @@ use std::time::Instant;
 use serde_json::{Map, Value};
 
 use super::{Finished, Prepared};
+use crate::artifact;
 use crate::diag::{Code, Result, Veil};
 use crate::plan::{Bound, Plan};
-use crate::registry::{Draft, MODEL_FILE, Registry};
+use crate::registry::{Draft, MODEL_FILE, ONNX_FILE, Registry};
 use crate::report::{self, Published, Report, Timing};
 use crate::run::Outcome;
 use crate::store::{Exchanged, Flush, Store, publish_folder};
@@ -69,7 +70,9 @@ pub fn publish(job: &Job, store: &Arc<dyn Store>) -> Result<Finished> {
     let report = report_of(job, &published);
     let json = report::json(&report);
     let texts = texts(&report, &json);
+    let onnx = graph.output.onnx.then(|| artifact::read(job.artifact)?.onnx()).transpose()?;
     let mut files: Vec<(&str, &[u8])> = vec![(MODEL_FILE, job.artifact)];
+    files.extend(onnx.as_ref().map(|bytes| (ONNX_FILE, &bytes[..])));
     files.extend(texts.iter().map(|(name, text)| (name.as_str(), text.as_bytes())));
     let mut warnings: Vec<_> = report.all_warnings().cloned().collect();
     // A folder store holds the same bytes durably; the copy need not be flushed a second time.

@@ -9,6 +9,7 @@ use crate::contract::{
 };
 use crate::diag::{Code, Result};
 use crate::linalg::Matrix;
+use crate::onnx::{Graph, Outputs, Part, Wire};
 use crate::table::Levels;
 
 choice! {
@@ -137,6 +138,17 @@ impl FittedModel for FittedDummyClassifier {
             more: vec![("class_prior", serde_json::json!(self.prior))],
             ..Facts::default()
         }
+    }
+
+    fn onnx(&self, graph: &mut Graph, _features: &Wire) -> Result<Outputs> {
+        let sure = |j: usize| f64::from(u8::from(j == self.class as usize));
+        let share = |j: usize| if self.shares { self.prior[j] } else { sure(j) };
+        let proba: Vec<f64> = (0..self.prior.len()).map(share).collect();
+        let place = graph.constant_rows(&[0.0])?;
+        let place = graph.places(&place);
+        let name = self.labels.label(self.class).unwrap_or_default();
+        let prediction = Part::Labels(graph.look_up_labels(&place, &[name, ""]));
+        Ok(Outputs { prediction, proba: Some(graph.constant_rows(&proba)?) })
     }
 }
 

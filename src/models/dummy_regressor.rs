@@ -8,6 +8,7 @@ use crate::contract::{
 };
 use crate::diag::{Code, Result};
 use crate::linalg::Matrix;
+use crate::onnx::{Graph, Outputs, Part, Wire};
 
 choice! {
     /// What a [`DummyRegressor`] predicts.
@@ -153,6 +154,10 @@ impl FittedModel for FittedDummyRegressor {
 
     fn facts(&self) -> Facts {
         Facts { more: vec![("constant", serde_json::json!(self.constant))], ..Facts::default() }
+    }
+
+    fn onnx(&self, graph: &mut Graph, _features: &Wire) -> Result<Outputs> {
+        Ok(Outputs { prediction: Part::Numbers(graph.constant_rows(&self.constant)?), proba: None })
     }
 }
 

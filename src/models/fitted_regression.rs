@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use super::linear;
 use crate::contract::{Facts, FittedModel, Frame, Linear, Loader, Prediction, Saver, State};
 use crate::diag::{Code, Diagnostic, Result};
+use crate::onnx::{Graph, Outputs, Part, Wire};
 
 /// `coef_` and `intercept_` of a linear regression, and what its solver tells beside them.
 #[derive(Debug)]
@@ -118,6 +119,11 @@ impl<T: Told> FittedModel for FittedLinear<T> {
 
     fn notes(&self) -> Vec<Diagnostic> {
         self.told.quality().notes()
+    }
+
+    fn onnx(&self, graph: &mut Graph, features: &Wire) -> Result<Outputs> {
+        let values = linear::onnx(&self.form, graph, features)?;
+        Ok(Outputs { prediction: Part::Numbers(values), proba: None })
     }
 }
 

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use crate::contract::{Block, Frame, Linear, Loader, Saver};
 use crate::diag::{Code, Result};
 use crate::linalg::{BLOCK, Matrix, linear_into};
+use crate::onnx::{Graph, Numbers, Wire};
 use crate::table::Rows;
 
 /// Below this many cells a thread pool costs more than it saves.
@@ -39,6 +40,20 @@ pub(super) fn values(form: &Linear, frame: &Frame) -> Result<Matrix> {
     }
     check(frame, &values)?;
     Ok(values)
+}
+
+/// The form's values in a graph.
+///
+/// # Errors
+/// `NotSupported` for a category.
+pub(super) fn onnx(form: &Linear, graph: &mut Graph, features: &Wire) -> Result<Numbers> {
+    let products = if features.features() == 0 {
+        graph.constant_rows(&vec![0.0; form.intercept.len()])?
+    } else {
+        let numbers = graph.numbers(features)?;
+        graph.product(&numbers, &form.coef)
+    };
+    Ok(graph.add(&products, &form.intercept))
 }
 
 /// The values of `rows` rows from `start`, output after output.

@@ -10,6 +10,7 @@ use crate::contract::{
 };
 use crate::diag::{Code, Diagnostic, Result};
 use crate::linalg::{Logistic, LogisticOptions, Matrix, logistic};
+use crate::onnx::{Graph, Outputs, Part, Wire};
 use crate::table::Levels;
 
 choice! {
@@ -262,6 +263,34 @@ impl FittedModel for FittedLogisticRegression {
         let message = format!("LogisticRegression has not converged after {} iterations", self.iterations);
         let help = "the classes may be separable, so that no penalty means no optimum: use a finite `C`";
         vec![Code::WarnConverge.warning(message).help(help)]
+    }
+
+    fn onnx(&self, graph: &mut Graph, features: &Wire) -> Result<Outputs> {
+        let decision = linear::onnx(&self.form, graph, features)?;
+        let (shares, place) = if self.present.len() == 2 {
+            let opposite = graph.negate(&decision);
+            let first = graph.sigmoid(&opposite);
+            let second = graph.sigmoid(&decision);
+            let second_wins = graph.greater(&decision, &[0.0]);
+            let place = graph.indicators(&second_wins);
+            (graph.beside(&[first, second]), graph.places(&place))
+        } else {
+            (graph.softmax(&decision), graph.greatest(&decision))
+        };
+        // The classes that training lacked have no share.
+        let all = self.labels.len();
+        let in_place = |k: usize, class: usize| f64::from(u8::from(self.present[k] as usize == class));
+        let proba = if self.present.len() == all {
+            shares
+        } else {
+            graph.product(&shares, &Matrix::from_fn(self.present.len(), all, in_place))
+        };
+        let name = |class: &u32| self.labels.label(*class).unwrap_or_default();
+        let names: Vec<&str> = self.present.iter().map(name).chain([""]).collect();
+        let sum = graph.product(&decision, &Matrix::zeros(decision.width(), 1));
+        let refused = graph.missing(&sum);
+        let place = graph.nowhere(&refused, &place);
+        Ok(Outputs { prediction: Part::Labels(graph.look_up_labels(&place, &names)), proba: Some(proba) })
     }
 }
 

@@ -8,7 +8,7 @@ mod reference;
 mod time;
 mod verify;
 
-pub use model::{Blob, FORMAT, LATEST, MODEL_FILE, Model, Move, Version};
+pub use model::{Blob, FORMAT, LATEST, MODEL_FILE, Model, Move, ONNX_FILE, Version};
 pub use reference::{Pick, Reference};
 pub use time::{rfc3339, run_id};
 pub use verify::{ParsePart, Verification};

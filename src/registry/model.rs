@@ -15,6 +15,9 @@ pub const LATEST: &str = "latest";
 /// The file of a version that holds the fitted pipeline.
 pub const MODEL_FILE: &str = "model.safetensors";
 
+/// The model as an ONNX graph, where `output.onnx` asks for it.
+pub const ONNX_FILE: &str = "model.onnx";
+
 /// A model: what was published under one name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

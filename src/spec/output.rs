@@ -1,9 +1,9 @@
 //! What is left behind.
 
-use super::reader::{Keys, Reader, value};
+use super::reader::{Keys, Reader, value, wrong};
 use super::{FilePath, Text, is_name};
 use crate::diag::Code;
-use crate::yaml::{Entry, Node, shorten};
+use crate::yaml::{Entry, Node, Value, shorten};
 
 /// The section `output`.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,10 +14,12 @@ pub struct Output {
     pub dir: Option<FilePath>,
     /// The formats of the report, in the order written.
     pub report: Vec<String>,
+    /// Whether an ONNX graph of the model is asked for.
+    pub onnx: bool,
 }
 
 const OUTPUT: Keys =
-    Keys { name: "`output`", known: &["artifact", "dir", "report"], later: &["onnx", "sklearn"] };
+    Keys { name: "`output`", known: &["artifact", "dir", "report", "onnx"], later: &["sklearn"] };
 const FORMATS: &[&str] = &["html", "md", "json"];
 
 impl Reader<'_> {
@@ -26,10 +28,18 @@ impl Reader<'_> {
         let entries = value(root, "output").map_or(&[][..], |node| self.entries(node, &OUTPUT));
         let artifact = value(entries, "artifact").and_then(|node| self.name(node, "`output.artifact`"));
         let report = value(entries, "report").map(|node| self.report_formats(node));
+        let onnx = value(entries, "onnx").is_some_and(|node| match node.value {
+            Value::Bool(asked) => asked,
+            _ => {
+                self.report(wrong("`output.onnx`", "true or false", node));
+                false
+            }
+        });
         Output {
             artifact: artifact.unwrap_or_else(|| name.clone()),
             dir: value(entries, "dir").and_then(|node| self.path(node, "`output.dir`")),
             report: report.unwrap_or_else(|| FORMATS.iter().map(|format| (*format).to_owned()).collect()),
+            onnx,
         }
     }
 

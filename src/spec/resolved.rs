@@ -42,6 +42,9 @@ impl Spec {
         if let Some(search) = &self.search {
             resolved["search"] = component(search);
         }
+        if self.output.onnx {
+            resolved["output"]["onnx"] = true.into();
+        }
         resolved
     }
 }

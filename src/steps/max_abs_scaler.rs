@@ -8,6 +8,7 @@ use crate::contract::{
     Types, params,
 };
 use crate::diag::Result;
+use crate::onnx::{Graph, Wire};
 
 params! {
     /// Divides every feature by the greatest absolute value among its training rows, so that it lies within -1 and 1
@@ -90,6 +91,13 @@ impl FittedStep for FittedMaxAbsScaler {
 
     fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
         vec![("scale", features::by_feature(&self.names, self.scale.iter().copied()))]
+    }
+
+    fn onnx(&self, graph: &mut Graph, features: &Wire) -> Result<Wire> {
+        let numbers = graph.numbers(features)?;
+        let scaled = graph.divide(&numbers, &self.scale);
+        let ends = self.clip.then(|| (vec![-1.0; self.scale.len()], vec![1.0; self.scale.len()]));
+        Ok(Wire::of(ends.map_or(scaled.clone(), |(low, high)| graph.clip(&scaled, &low, &high))))
     }
 }
 

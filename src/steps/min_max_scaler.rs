@@ -8,6 +8,7 @@ use crate::contract::{
     Step, Types, params,
 };
 use crate::diag::Result;
+use crate::onnx::{Graph, Wire};
 
 params! {
     /// Scales every feature so that its training values span a range. Missing values stay missing and are left out of the
@@ -135,6 +136,17 @@ impl FittedStep for FittedMinMaxScaler {
     fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
         let of = |values: &[f64]| features::by_feature(&self.names, values.iter().copied());
         vec![("scale", of(&self.scale)), ("min", of(&self.min))]
+    }
+
+    fn onnx(&self, graph: &mut Graph, features: &Wire) -> Result<Wire> {
+        let numbers = graph.numbers(features)?;
+        let scaled = graph.multiply(&numbers, &self.scale);
+        let scaled = graph.add(&scaled, &self.min);
+        let p = self.scale.len();
+        Ok(Wire::of(match self.clip {
+            Some((low, high)) => graph.clip(&scaled, &vec![low; p], &vec![high; p]),
+            None => scaled,
+        }))
     }
 }
 

@@ -8,6 +8,7 @@ use crate::contract::{
     Stats, Step, Term, Types, Value, Width, choice, params,
 };
 use crate::diag::{Code, Result};
+use crate::onnx::{Graph, Part, Wire};
 use crate::table::MISSING;
 
 choice! {
@@ -244,6 +245,27 @@ impl FittedStep for FittedOneHotEncoder {
                 .push(("dropped", self.vocabularies.iter().zip(&self.dropped).filter_map(dropped).collect()));
         }
         facts
+    }
+
+    fn onnx(&self, graph: &mut Graph, features: &Wire) -> Result<Wire> {
+        let mut wire = Wire::default();
+        for (j, (vocabulary, feature)) in self.vocabularies.iter().zip(graph.each(features)).enumerate() {
+            let codes = vocabulary.onnx(graph, &feature)?;
+            let dropped = self.dropped[j].map(i64::from);
+            let places: Vec<i64> =
+                (0..vocabulary.len() as i64).filter(|place| Some(*place) != dropped).collect();
+            if places.is_empty() {
+                continue;
+            }
+            let set = graph.at_place(&codes, &places);
+            let mut indicators = graph.indicators(&set);
+            if self.strict {
+                let unknown = graph.at_place(&codes, &[-1]);
+                indicators = graph.replace(&unknown, &[f64::NAN], &indicators);
+            }
+            wire.parts.push(Part::Numbers(indicators));
+        }
+        Ok(wire)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::contract::{
     Stats, Step, Term, Types, Value, Width, choice, params,
 };
 use crate::diag::{Code, Result};
+use crate::onnx::{Graph, Part, Wire};
 
 choice! {
     /// What happens to a category that the training rows do not have.
@@ -225,6 +226,17 @@ impl FittedStep for FittedOrdinalEncoder {
 
     fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
         vec![("categories", vocabulary::categories(&self.vocabularies))]
+    }
+
+    fn onnx(&self, graph: &mut Graph, features: &Wire) -> Result<Wire> {
+        let mut wire = Wire::default();
+        for (vocabulary, feature) in self.vocabularies.iter().zip(graph.each(features)) {
+            let codes = vocabulary.onnx(graph, &feature)?;
+            let number = |place: u32| self.number(vocabulary, place).unwrap_or(f64::NAN);
+            let list: Vec<f64> = (0..vocabulary.len() as u32).chain([UNKNOWN]).map(number).collect();
+            wire.parts.push(Part::Numbers(graph.look_up(&codes, &list)));
+        }
+        Ok(wire)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::contract::{
 };
 use crate::diag::{Code, Result};
 use crate::linalg::{BLOCK, Matrix, Principal, linear_many, minka_rank};
+use crate::onnx::{Graph, Wire};
 
 /// Below this many products a thread pool costs more than it saves.
 const PARALLEL_PRODUCTS: usize = 4_000_000;
@@ -95,10 +96,7 @@ impl Checks for PCA {
     fn check(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
         if self.n_components == Components::Count(0) {
-            let fault = Fault::of(
-                "n_components",
-                "`n_components: 0` keeps nothing, and no model can learn from that",
-            );
+            let fault = Fault::of("n_components", "`n_components: 0` keeps nothing to learn from");
             faults.push(fault.help("keep 1 at least"));
         }
         if self.svd_solver == SvdSolver::Randomized {
@@ -395,6 +393,12 @@ impl FittedStep for FittedPCA {
 
     fn doubt(&self) -> Option<String> {
         self.doubt.clone()
+    }
+
+    fn onnx(&self, graph: &mut Graph, features: &Wire) -> Result<Wire> {
+        let numbers = graph.numbers(features)?;
+        let deviations = graph.subtract(&numbers, &self.mean);
+        Ok(Wire::of(graph.product(&deviations, &self.loadings())))
     }
 }
 

@@ -12,6 +12,7 @@ use crate::contract::{
 };
 use crate::diag::{Code, Result};
 use crate::linalg::multiply;
+use crate::onnx::{Graph, Numbers, Part, Wire};
 
 /// Below this many cells a thread pool costs more than it saves.
 const PARALLEL_CELLS: usize = 1_000_000;
@@ -197,6 +198,41 @@ impl FittedStep for FittedPolynomialFeatures {
 
     fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
         vec![("n_features_in", self.names.len().into()), ("n_output_features", self.monomials.len().into())]
+    }
+
+    /// Degree by degree, with the multiplications of `products_of`.
+    fn onnx(&self, graph: &mut Graph, features: &Wire) -> Result<Wire> {
+        let numbers = graph.numbers(features)?;
+        let Monomials { products, wanted, bias } = &self.monomials;
+        let mut made: Option<Numbers> = None;
+        while let Some(rest) =
+            products.get(made.as_ref().map_or(0, Numbers::width)..).filter(|rest| !rest.is_empty())
+        {
+            let from = products.len() - rest.len();
+            let next = |product: &Product| product.of.is_some_and(|k| k as usize >= from);
+            let degree = &rest[..rest.iter().position(next).unwrap_or(rest.len())];
+            let columns: Vec<usize> = degree.iter().map(|product| product.feature as usize).collect();
+            let columns = graph.columns(&numbers, &columns);
+            made = Some(match made {
+                None => columns,
+                Some(made) => {
+                    let of = |product: &Product| product.of.map(|k| k as usize);
+                    let lower: Vec<usize> = degree.iter().filter_map(of).collect();
+                    let lower = graph.columns(&made, &lower);
+                    let more = graph.times(&lower, &columns);
+                    graph.beside(&[made, more])
+                }
+            });
+        }
+        let mut wire = Wire::default();
+        if *bias {
+            wire.parts.push(Part::Numbers(graph.constant_rows(&[1.0])?));
+        }
+        if let Some(made) = made {
+            let wanted: Vec<usize> = (wanted.start..made.width()).collect();
+            wire.parts.push(Part::Numbers(graph.columns(&made, &wanted)));
+        }
+        Ok(wire)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::contract::{
 };
 use crate::diag::Result;
 use crate::linalg::normal_quantile;
+use crate::onnx::{Graph, Wire};
 
 params! {
     /// Removes the median and divides by a range of quantiles, on which outliers have no hold. Missing values stay missing and
@@ -191,6 +192,12 @@ impl FittedStep for FittedRobustScaler {
     fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
         let of = |values: &[f64]| features::by_feature(&self.names, values.iter().copied());
         vec![("center", of(&self.center)), ("scale", of(&self.scale))]
+    }
+
+    fn onnx(&self, graph: &mut Graph, features: &Wire) -> Result<Wire> {
+        let numbers = graph.numbers(features)?;
+        let deviations = graph.subtract(&numbers, &self.center);
+        Ok(Wire::of(graph.divide(&deviations, &self.scale)))
     }
 }
 

@@ -9,6 +9,7 @@ use crate::contract::{
     Stats, Step, TargetStats, Types, Value, Width, choice, params,
 };
 use crate::diag::{Code, Result};
+use crate::onnx::{Graph, Wire};
 
 choice! {
     /// How a feature is scored.
@@ -251,6 +252,10 @@ impl FittedStep for FittedSelectKBest {
 
     fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
         self.0.facts()
+    }
+
+    fn onnx(&self, graph: &mut Graph, features: &Wire) -> Result<Wire> {
+        self.0.onnx(graph, features, Holes::Refused)
     }
 }
 

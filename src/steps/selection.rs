@@ -5,6 +5,8 @@ use std::sync::Arc;
 use super::features;
 use crate::contract::{Block, Frame, Loader, Map, MapColumn, Saver, Term};
 use crate::diag::{Code, Diagnostic, Result};
+use crate::linalg::Matrix;
+use crate::onnx::{Graph, Wire, no_form};
 use crate::table::MISSING;
 
 /// The features that are kept.
@@ -76,6 +78,24 @@ impl Selection {
             Holes::Refused => (0..self.names.len() as u32).map(Term::Missing).collect(),
         };
         Map { columns: kept.map(column).collect(), refused }
+    }
+
+    /// The kept features in a graph.
+    ///
+    /// # Errors
+    /// `NotSupported` for a category, and where nothing is kept.
+    pub fn onnx(&self, graph: &mut Graph, features: &Wire, holes: Holes) -> Result<Wire> {
+        let numbers = graph.numbers(features)?;
+        let kept: Vec<usize> = (0..self.keep.len()).filter(|j| self.keep[*j]).collect();
+        if kept.is_empty() {
+            return Err(no_form("no feature is left"));
+        }
+        let some = graph.columns(&numbers, &kept);
+        if holes == Holes::Pass || kept.len() == self.keep.len() {
+            return Ok(Wire::of(some));
+        }
+        let refused = graph.product(&numbers, &Matrix::zeros(numbers.width(), 1));
+        Ok(Wire::of(graph.shifted(&some, &refused)))
     }
 
     /// What is kept, and of how many.

@@ -9,6 +9,7 @@ use crate::contract::{
     Saver, State, Stats, Step, Summary, Term, Types, Value, Width, choice, params,
 };
 use crate::diag::{Code, Diagnostic, Result};
+use crate::onnx::{Graph, Part, Wire, no_form};
 use crate::table::{Levels, MISSING};
 
 choice! {
@@ -299,6 +300,33 @@ impl FittedStep for FittedSimpleImputer {
 
     fn notes(&self) -> Vec<Diagnostic> {
         self.notes.clone()
+    }
+
+    fn onnx(&self, graph: &mut Graph, features: &Wire) -> Result<Wire> {
+        let mut wire = Wire::default();
+        let mut indicated = Vec::new();
+        for (j, (fill, feature)) in (0..).zip(self.fills.iter().zip(graph.each(features))) {
+            match (fill, &feature) {
+                (Fill::Dropped, _) => {}
+                (Fill::Number(fill), Part::Numbers(numbers)) => {
+                    let missing = graph.missing(numbers);
+                    wire.parts.push(Part::Numbers(graph.replace(&missing, &[*fill], numbers)));
+                }
+                (Fill::Label(fill), Part::Labels(labels)) => {
+                    wire.parts.push(Part::Labels(graph.fill(labels, fill)));
+                }
+                _ => return Err(no_form("a feature has another type than in training")),
+            }
+            if self.indicators.contains(&j) {
+                let missing = match &feature {
+                    Part::Numbers(numbers) => graph.missing(numbers),
+                    Part::Labels(labels) => graph.missing_labels(labels),
+                };
+                indicated.push(Part::Numbers(graph.indicators(&missing)));
+            }
+        }
+        wire.parts.extend(indicated);
+        Ok(wire)
     }
 }
 

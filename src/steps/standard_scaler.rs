@@ -8,6 +8,7 @@ use crate::contract::{
     Stats, Step, Types, params,
 };
 use crate::diag::Result;
+use crate::onnx::{Graph, Wire};
 
 params! {
     /// Standardizes features by removing the mean and scaling to unit variance. Missing values stay missing and are left out
@@ -103,6 +104,12 @@ impl FittedStep for FittedStandardScaler {
     fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
         let of = |values: &[f64]| features::by_feature(&self.names, values.iter().copied());
         vec![("mean", of(&self.mean)), ("scale", of(&self.scale))]
+    }
+
+    fn onnx(&self, graph: &mut Graph, features: &Wire) -> Result<Wire> {
+        let numbers = graph.numbers(features)?;
+        let deviations = graph.subtract(&numbers, &self.mean);
+        Ok(Wire::of(graph.divide(&deviations, &self.scale)))
     }
 }
 

@@ -9,6 +9,7 @@ use crate::contract::{
     params,
 };
 use crate::diag::{Code, Diagnostic, Result};
+use crate::onnx::{Graph, Wire};
 
 params! {
     /// Keeps the features whose variance in the training rows is above a threshold; by default it drops those that are
@@ -103,6 +104,10 @@ impl FittedStep for FittedVarianceThreshold {
 
     fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
         self.0.facts()
+    }
+
+    fn onnx(&self, graph: &mut Graph, features: &Wire) -> Result<Wire> {
+        self.0.onnx(graph, features, Holes::Pass)
     }
 }
 

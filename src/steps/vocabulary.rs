@@ -13,6 +13,8 @@ use super::categories::{Categories, is_missing};
 use super::features;
 use crate::contract::{Block, FeatureStats, Loader, NumberStats, Saver, Stats, Summary, Value};
 use crate::diag::{Code, Diagnostic, Result};
+use crate::linalg::Matrix;
+use crate::onnx::{Codes, Graph, Part, no_form};
 use crate::table::{Levels, MISSING, label_of};
 
 /// The place of a value that is no category.
@@ -231,6 +233,37 @@ impl Vocabulary {
             }
             (Known::Labels { .. }, _) => Err(features::other_type(&self.name, step, "category")),
             (Known::Numbers(_), _) => Err(features::other_type(&self.name, step, "number")),
+        }
+    }
+
+    /// The category's place in a graph, -1 where there is none. Text has to be spelled as in training: `1.0` is not `1` there.
+    ///
+    /// # Errors
+    /// `NotSupported` for a feature of another type.
+    pub fn onnx(&self, graph: &mut Graph, feature: &Part) -> Result<Codes> {
+        match (&self.known, feature) {
+            (Known::Labels { labels, .. }, Part::Labels(text)) => {
+                let missing = self.missing.then_some("");
+                let keys: Vec<&str> = labels.iter().map(String::as_str).chain(missing).collect();
+                Ok(graph.codes(text, &keys))
+            }
+            (Known::Numbers(known), Part::Numbers(numbers)) => {
+                let flags = graph.missing(numbers);
+                let place = if known.is_empty() {
+                    graph.multiply(numbers, &[0.0])
+                } else {
+                    let equal = graph.equal(numbers, known);
+                    let equal = graph.indicators(&equal);
+                    let places =
+                        Matrix::from_columns(known.len(), 1, (1..=known.len()).map(|k| k as f64).collect());
+                    graph.product(&equal, &places)
+                };
+                let place = graph.subtract(&place, &[1.0]);
+                let place = graph.replace(&flags, &[-1.0], &place);
+                let place = graph.places(&place);
+                Ok(self.missing().map_or(place.clone(), |missing| graph.place(&flags, missing, &place)))
+            }
+            _ => Err(no_form("a feature has another type than in training")),
         }
     }
 

@@ -30,6 +30,7 @@ mod memory;
 mod metrics;
 mod models;
 mod nist;
+mod onnx;
 mod parity;
 mod parquet;
 mod pca;

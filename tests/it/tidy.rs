@@ -20,6 +20,7 @@ const ROOMS: &[&[&str]] = &[
     &["table"],
     &["clean"],
     &["expect"],
+    &["onnx"],
     &["contract"],
     &["splitters", "metrics"],
     &["steps", "models"],
@@ -45,6 +46,7 @@ const EDGES: &[(&str, &str, &[&str])] = &[
     ("std", "process", &["store", "cli", "src/main.rs"]),
     ("redis", "", &["store", "source"]),
     ("parquet", "", &["source"]),
+    ("prost", "", &["onnx"]),
     ("saphyr_parser", "", &["yaml"]),
     ("clap", "", &["cli"]),
     ("indicatif", "", &["cli"]),
@@ -60,9 +62,9 @@ const MAX_LINES_OF_A_FILE: usize = 500;
 const MAX_LINES_OF_A_FUNCTION: usize = 70;
 /// Packages in Cargo.lock, those for other systems too, and the distinct ones that the binary here is made of. A new crate
 /// is a decision: raise the bound in the commit that brings it, and say there what it is for.
-const MAX_LOCKED_CRATES: usize = 257;
-const MAX_LINKED_CRATES: usize = 196;
-const MAX_BINARY_BYTES: u64 = 38_500_000;
+const MAX_LOCKED_CRATES: usize = 260;
+const MAX_LINKED_CRATES: usize = 199;
+const MAX_BINARY_BYTES: u64 = 39_000_000;
 
 /// Fails with all places, if there are any.
 #[track_caller]
