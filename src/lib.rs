@@ -6,7 +6,7 @@
 //! ```text
 //! text -> yaml -> spec -> graph -> plan -> run -> artifact, report -> store    (job leads it through)
 //!                                   ^                                |
-//!                       source (keys, files -> Scan)             registry -> predict
+//!                       source (keys, files -> Scan)             registry -> predict, serve
 //! ```
 
 pub mod artifact;
@@ -26,6 +26,7 @@ pub mod predict;
 pub mod registry;
 pub mod report;
 pub mod run;
+pub mod serve;
 pub mod source;
 pub mod spec;
 pub mod splitters;

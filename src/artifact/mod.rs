@@ -4,10 +4,12 @@
 mod manifest;
 mod onnx;
 mod read;
+mod snapshot;
 mod write;
 
 pub use manifest::{Category, Labels, Manifest, Search, Structure};
 pub use read::{Artifact, read};
+pub use snapshot::{Noted, Snapshot};
 pub use write::write;
 
 /// The form of the artifact. A change of it brings a new number, and old ones are still read.

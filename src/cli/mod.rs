@@ -14,7 +14,9 @@ mod plan;
 mod predict;
 mod run;
 mod runs;
+mod serve;
 mod signals;
+mod stream;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -61,6 +63,8 @@ enum Command {
     Data(data::Command),
     /// Predict with a published model
     Predict(predict::Arguments),
+    /// Answer over HTTP with published models
+    Serve(serve::Arguments),
     /// Published models
     #[command(subcommand)]
     Models(models::Command),
@@ -109,6 +113,7 @@ fn called(start: Instant) -> u8 {
         Command::Plan(arguments) => ended(plan::run(&arguments, global, &output)),
         Command::Data(command) => ended(data::run(&command, global, &output)),
         Command::Predict(arguments) => ended(predict::run(&arguments, global, &output)),
+        Command::Serve(arguments) => ended(serve::run(&arguments, global, &output)),
         Command::Models(command) => ended(models::run(&command, global, &output)),
         Command::Runs(command) => ended(runs::run(&command, global, &output)),
         Command::List(arguments) => ended(list::run(&arguments, &output)),

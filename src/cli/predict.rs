@@ -4,10 +4,9 @@ use std::io::Read;
 use std::path::Path;
 
 use clap::Args;
-use serde_json::json;
 
 use super::output::Output;
-use super::{Done, Global, data};
+use super::{Done, Global, data, stream};
 use crate::artifact::{self, Artifact};
 use crate::diag::{Code, Result};
 use crate::predict::{Options, predict};
@@ -37,12 +36,25 @@ pub struct Arguments {
 
 /// Predicts all rows of the input.
 pub fn run(arguments: &Arguments, global: &Global, output: &Output) -> Done {
+    if let Some(threads) = global.threads {
+        // It can be said once a process, which a command is.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global();
+    }
     let (store, keys) = keys::open(&global.store_url(), Path::new(""))?;
     let registry = Registry::new(store);
     let published = registry.resolve(&arguments.model)?;
     let artifact = artifact::read(&registry.file(&published, MODEL_FILE)?)?;
-    let table = input(arguments, &artifact, &*keys)?;
     let options = Options { proba: arguments.proba, keep: arguments.keep.clone() };
+    let (from, to) = (Place::to_read(&arguments.input), Place::to_write(&arguments.output));
+    let is_in_object = output.json && to == Place::Standard;
+    if !is_in_object && let Some(parts) = stream::parts(&from, &to, &artifact, &options)? {
+        let rows = stream::run(&artifact, &*parts, &options, &to, output)?;
+        if output.json {
+            output.object(&stream::object(&published, rows, &arguments.output));
+        }
+        return Ok(());
+    }
+    let table = input(arguments, &artifact, &*keys)?;
     let predicted = predict(&artifact, &table, &options)?;
     output.tell(&predicted.warnings);
     let place = Place::to_write(&arguments.output);
@@ -58,11 +70,7 @@ pub fn run(arguments: &Arguments, global: &Global, output: &Output) -> Done {
         Place::Standard => output.bytes(&bytes),
     }
     if output.json {
-        let mut object = json!({
-            "schema": "pipefit.predict/1", "status": "ok", "rows": predicted.table.rows(),
-            "model": {"name": published.name, "version": published.version.version, "sha256": published.version.sha256},
-            "output": arguments.output,
-        });
+        let mut object = stream::object(&published, predicted.table.rows(), &arguments.output);
         if place == Place::Standard {
             let columns = formats::write(&predicted.table, Format::JsonColumns);
             object["predictions"] = serde_json::from_slice(&columns).unwrap_or_default();

@@ -26,6 +26,9 @@ pub struct Arguments {
     /// Fail when anything differs from FILE.lock, and publish nothing then
     #[arg(long)]
     locked: bool,
+    /// Learn from the snapshot that this lock names, instead of the data; with `--locked`, compare with this lock
+    #[arg(long, value_name = "LOCK")]
+    replay: Option<PathBuf>,
     /// Do not use remembered steps
     #[arg(long)]
     no_cache: bool,
@@ -83,6 +86,7 @@ fn one(
     let options = job::Options {
         overrides,
         locked: arguments.locked,
+        replay: arguments.replay.clone(),
         ..options(global, arguments.path.as_deref(), arguments.memory)
     };
     let bars = Bars::new(interrupt.clone());

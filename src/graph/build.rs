@@ -62,6 +62,7 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
             load_if_missing: spec.source.load_if_missing.as_ref().map(|file| file.path.clone()),
             columns: spec.source.columns.as_ref().map(|columns| columns.iter().map(column).collect()),
             na_values: spec.source.na_values.clone(),
+            pin: spec.source.pin,
             schema: spec.schema.iter().map(|(name, kind)| (column(name), *kind)).collect(),
             label: (task == Some(Task::Classification))
                 .then(|| {

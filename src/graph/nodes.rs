@@ -115,6 +115,8 @@ pub struct SourceNode {
     pub columns: Option<Vec<ColumnName>>,
     /// Which texts are missing values.
     pub na_values: NaValues,
+    /// Whether a copy of the table is kept in the store.
+    pub pin: bool,
     /// The types that the file gives.
     pub schema: Vec<(ColumnName, Kind)>,
     /// The column whose values are class labels, to be kept as they are spelled.

@@ -47,6 +47,9 @@ struct SourceLock {
     rows: usize,
     columns: usize,
     sha256: Digest,
+    /// The copy of it, where one is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    snapshot: Option<Digest>,
 }
 
 /// How it was split.
@@ -116,7 +119,13 @@ pub fn path(file: &Path) -> PathBuf {
 
 impl Lock {
     /// The lock of a run.
-    pub fn of(bound: &Bound, prepared: &Prepared, outcome: &Outcome, artifact: &[u8]) -> Self {
+    pub fn of(
+        bound: &Bound,
+        prepared: &Prepared,
+        outcome: &Outcome,
+        artifact: &[u8],
+        snapshot: Option<Digest>,
+    ) -> Self {
         let graph = bound.graph;
         let folds = graph.splitter.as_ref().map(|splitter| {
             let bytes = |rows: &Rows| {
@@ -143,6 +152,7 @@ impl Lock {
                 rows: prepared.extent.rows(),
                 columns: prepared.extent.width(),
                 sha256: prepared.loaded.fingerprint,
+                snapshot,
             },
             folds,
             seed: graph.seed,
@@ -155,6 +165,21 @@ impl Lock {
                 .map(|(found, best)| SearchLock::of(found, best)),
             artifact: ArtifactLock { name: graph.output.artifact.clone(), sha256: Digest::of(artifact) },
         }
+    }
+
+    /// The digest of what was read.
+    pub(super) fn fingerprint(&self) -> Digest {
+        self.source.sha256
+    }
+
+    /// The copy of the data that the run has kept, if any.
+    pub(super) fn snapshot(&self) -> Option<&Digest> {
+        self.source.snapshot.as_ref()
+    }
+
+    /// The name that the run was published under.
+    pub(super) fn artifact(&self) -> &str {
+        &self.artifact.name
     }
 
     /// Reads a lock.

@@ -5,9 +5,10 @@ mod data;
 mod lock;
 mod prepared;
 mod publish;
+mod snapshot;
 mod verify;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -43,6 +44,8 @@ pub struct Options {
     pub memory: Option<u64>,
     /// Whether to compare with the lock instead of writing it.
     pub locked: bool,
+    /// The lock whose snapshot is learned from, instead of the data; no lock is written then.
+    pub replay: Option<PathBuf>,
 }
 
 /// What a finished run tells.
@@ -84,9 +87,9 @@ fn carry_out(
 ) -> Result<Finished> {
     let pool = pool(options)?;
     let reading = Instant::now();
-    let mut loaded = pool.install(|| data::load_within(graph, &*opened.keys, watch, in_memory(options)))?;
-    opened.cover(&mut loaded.warnings);
+    let (loaded, replayed) = pool.install(|| read(graph, options, watch, opened))?;
     let read_s = reading.elapsed().as_secs_f64();
+    let copy = pool.install(|| snapshot::pinned(graph, &loaded))?;
     let mut prepared = pool.install(|| prepare(graph, loaded))?;
     let bound = pool.install(|| prepared.bind(graph))?;
     let plan = plan::plan_within(&bound, options.path, &limits(options))?;
@@ -106,9 +109,11 @@ fn carry_out(
     };
     let publishing = Instant::now();
     let artifact = crate::artifact::write(&bound, &outcome)?;
-    let lock = Lock::of(&bound, &prepared, &outcome, &artifact);
+    let lock = Lock::of(&bound, &prepared, &outcome, &artifact, snapshot::digest(copy.as_deref()));
     if options.locked {
-        lock.compare(&Lock::read(&lock::path(file))?)?;
+        lock.compare(
+            &replayed.as_ref().map_or_else(|| Lock::read(&lock::path(file)), |lock| Ok(lock.clone()))?,
+        )?;
     }
     if watch.stopped() {
         return Err(Code::Interrupted.error("interrupted").help("nothing was published; run it again"));
@@ -124,6 +129,7 @@ fn carry_out(
         outcome: &outcome,
         prepared: &prepared,
         artifact: &artifact,
+        copy: copy.as_deref(),
         veil: &opened.veil,
         timing,
         threads: threads(options),
@@ -132,11 +138,29 @@ fn carry_out(
     };
     let mut finished = publish::publish(&job, &opened.store)?;
     if !options.locked
+        && replayed.is_none()
         && let Err(error) = lock.write(&lock::path(file))
     {
         finished.warnings.push(Code::WarnStore.warning(format!("the lock was not written: {error}")));
     }
     Ok(finished)
+}
+
+/// Reads the data, or the snapshot of a lock, which comes with it.
+fn read(
+    graph: &Graph,
+    options: &Options,
+    watch: &dyn Watch,
+    opened: &Opened,
+) -> Result<(Loaded, Option<Lock>)> {
+    let Some(path) = &options.replay else {
+        let mut loaded = data::load_within(graph, &*opened.keys, watch, in_memory(options))?;
+        opened.cover(&mut loaded.warnings);
+        return Ok((loaded, None));
+    };
+    let lock = Lock::read(path)?;
+    let registry = registry::Registry::new(Arc::clone(&opened.store));
+    Ok((snapshot::replayed(path, &lock, &registry, watch)?, Some(lock)))
 }
 
 /// Reads the data of a checked pipeline and decides how it would be run.

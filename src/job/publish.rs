@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use serde_json::{Map, Value};
 
+use super::snapshot::SNAPSHOT_FILE;
 use super::{Finished, Prepared};
 use crate::artifact;
 use crate::diag::{Code, Result, Veil};
@@ -35,6 +36,8 @@ pub struct Job<'a> {
     pub prepared: &'a Prepared,
     /// The artifact's bytes.
     pub artifact: &'a [u8],
+    /// The copy of the table, where it is pinned.
+    pub copy: Option<&'a [u8]>,
     /// What reports and records must not show.
     pub veil: &'a Veil,
     /// How long it took so far.
@@ -89,6 +92,8 @@ pub fn publish(job: &Job, store: &Arc<dyn Store>) -> Result<Finished> {
         .collect();
     // The run's record is the object of report.json: the store holds it once, which saves an fsync.
     files.retain(|(name, _)| *name != "report.json");
+    // What it was learned from stays in the store.
+    files.extend(job.copy.map(|copy| (SNAPSHOT_FILE, copy)));
     let draft = Draft {
         name,
         version,

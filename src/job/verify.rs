@@ -1,9 +1,10 @@
 //! What a published file must be, for `models verify`.
 
+use super::snapshot::SNAPSHOT_FILE;
 use crate::diag::{Code, Result};
 use crate::registry::{MODEL_FILE, ONNX_FILE};
 
-/// Parses one file of a version: the artifact as an artifact, JSON as JSON, the rest as text.
+/// Parses one file of a version: the artifact as an artifact, a snapshot of the data as a table, JSON as JSON, the rest as text.
 ///
 /// # Errors
 /// `Damaged` when it is not what its name says.
@@ -14,6 +15,8 @@ pub fn parse_part(name: &str, bytes: &[u8]) -> Result<()> {
     } else if name == ONNX_FILE {
         // Its digest was checked, and nothing here reads such a file.
         Ok(())
+    } else if name == SNAPSHOT_FILE {
+        crate::artifact::Snapshot::read(bytes).map(drop)
     } else if name.ends_with(".json") {
         let parsed = serde_json::from_slice::<serde_json::Value>(bytes);
         parsed.map(drop).map_err(|error| damaged(format!("is no JSON: {error}")))

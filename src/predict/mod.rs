@@ -1,5 +1,7 @@
 //! Batch prediction with a published model: a table in, a table of predictions out.
 
+mod parts;
+
 use std::sync::Arc;
 
 use crate::artifact::Artifact;
@@ -7,6 +9,8 @@ use crate::contract::{Frame, Prediction};
 use crate::diag::{Code, Diagnostic, Result};
 use crate::expect;
 use crate::table::{Column, Data, Field, Kind, Levels, Schema, Table};
+
+pub use parts::predict_parts;
 
 /// What to give beside the prediction.
 #[derive(Clone, Debug, Default)]
@@ -37,11 +41,7 @@ pub fn predict(artifact: &Artifact, table: &Table, options: &Options) -> Result<
     let names = || inputs.iter().map(|field| field.name.as_str());
     table.schema().require_all(names())?;
     let kept = table.select(options.keep.iter().map(String::as_str))?;
-    let x = cleaned(artifact, &table.select(names())?)?;
-    if !manifest.expect.is_empty() {
-        expect::holds(&manifest.expect, &Data::from(x.clone()))?;
-    }
-    let prediction = artifact.fitted.predict(&Frame::of(&x))?;
+    let prediction = outcome(artifact, &table.select(names())?)?;
     let mut fields = Vec::new();
     let mut columns = Vec::new();
     let classes = manifest.classes.as_ref().map(|labels| Arc::new(labels.levels.clone()));
@@ -52,8 +52,20 @@ pub fn predict(artifact: &Artifact, table: &Table, options: &Options) -> Result<
     }
     Ok(Predicted {
         table: Table::new(Schema::new(fields), columns)?,
-        warnings: unused(artifact, table, options),
+        warnings: unused(artifact, table.schema(), options),
     })
+}
+
+/// The prediction of every row of a table that has the model's inputs, in their order, and nothing else.
+///
+/// # Errors
+/// What the model expects of its inputs and does not find; whatever a step or the model refuses.
+pub fn outcome(artifact: &Artifact, inputs: &Table) -> Result<Prediction> {
+    let x = cleaned(artifact, inputs)?;
+    if !artifact.manifest.expect.is_empty() {
+        expect::holds(&artifact.manifest.expect, &Data::from(x.clone()))?;
+    }
+    artifact.fitted.predict(&Frame::of(&x))
 }
 
 /// The features as they were learned from: `clean` does to each column what it did in training, and leaves no row out.
@@ -114,7 +126,7 @@ fn columns_of(
 }
 
 /// One note about all columns that the model does not use.
-fn unused(artifact: &Artifact, table: &Table, options: &Options) -> Vec<Diagnostic> {
+fn unused(artifact: &Artifact, schema: &Schema, options: &Options) -> Vec<Diagnostic> {
     let manifest = &artifact.manifest;
     let inputs = Schema::new(manifest.inputs());
     let known = |name: &&str| {
@@ -122,8 +134,7 @@ fn unused(artifact: &Artifact, table: &Table, options: &Options) -> Vec<Diagnost
             || manifest.target == **name
             || options.keep.iter().any(|kept| kept == name)
     };
-    let extra: Vec<_> =
-        table.schema().names().filter(|name| !known(name)).map(|name| format!("`{name}`")).collect();
+    let extra: Vec<_> = schema.names().filter(|name| !known(name)).map(|name| format!("`{name}`")).collect();
     if extra.is_empty() {
         return Vec::new();
     }

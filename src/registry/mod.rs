@@ -16,6 +16,7 @@ pub use verify::{ParsePart, Verification};
 use crate::diag::{Code, Diagnostic, Result, suggest};
 use crate::spec::is_name;
 use crate::store::{Commit, Store};
+use crate::table::Digest;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -152,6 +153,11 @@ impl Registry {
             Code::UnknownModel.error(message).help(format!("it has {}", has.join(", ")))
         })?;
         self.blob(name, version, file, blob)
+    }
+
+    /// A blob of some version of a model, by its digest, which is checked; `None` if it is not there.
+    pub fn kept(&self, name: &str, digest: &Digest) -> Result<Option<Vec<u8>>> {
+        self.store.get(&record_of(name)?, digest)
     }
 
     /// A file that the record names, and which must therefore be there.

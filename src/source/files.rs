@@ -64,6 +64,14 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     store::replace_file(path, bytes)
 }
 
+/// Writes a file as [`write_file`] does, from what `make` hands over bit by bit.
+///
+/// # Errors
+/// As there, and those of `make`.
+pub fn write_file_by(path: &Path, make: impl FnOnce(&mut dyn std::io::Write) -> Result<()>) -> Result<()> {
+    store::replace_file_by(path, make)
+}
+
 #[cfg(test)]
 mod tests {
     use super::files_matching;

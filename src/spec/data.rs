@@ -24,6 +24,8 @@ pub struct SourceSection {
     pub columns: Option<Vec<Text>>,
     /// Which texts are missing values.
     pub na_values: NaValues,
+    /// Whether a copy of the table is kept in the store.
+    pub pin: bool,
     /// Where the section was written.
     pub span: Span,
 }
@@ -48,8 +50,9 @@ const SOURCE: Keys = Keys {
         "columns",
         "na_values",
         "keep_default_na",
+        "pin",
     ],
-    later: &["index", "stream", "pin"],
+    later: &["index", "stream"],
 };
 const FORMATS: &[&str] = &["auto", "csv", "json", "jsonl", "parquet", "arrow", "npy"];
 const KINDS: &[&str] = &["number", "category", "bool", "datetime", "text"];
@@ -75,6 +78,7 @@ impl Reader<'_> {
                 load_if_missing: None,
                 columns: None,
                 na_values: NaValues::default(),
+                pin: false,
                 span: start.clone(),
             };
         };
@@ -95,6 +99,7 @@ impl Reader<'_> {
                 values: value(entries, "na_values").map(|node| self.na_values(node)).unwrap_or_default(),
                 keep_default: self.switch(entries, "keep_default_na", true),
             },
+            pin: value(entries, "pin").is_some_and(|node| self.pin(node)),
             span: section.value.span.clone(),
         }
     }
@@ -133,6 +138,11 @@ impl Reader<'_> {
             let message = format!("`source` has both `{}` and `{}`", origin.key, other.key);
             self.report(Code::Conflict.error(message).help(help).at(&other.key_span));
         }
+    }
+
+    fn pin(&mut self, node: &Node) -> bool {
+        let text = self.text(node, "`source.pin`");
+        text.is_some_and(|text| self.word(&text, "`source.pin`", &["snapshot"]))
     }
 
     fn format(&mut self, node: &Node) -> Option<String> {

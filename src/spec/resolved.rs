@@ -61,10 +61,13 @@ fn source(source: &SourceSection) -> Json {
         "format": source.format,
         "columns": source.columns.as_ref().map(|columns| texts(columns)),
     });
-    // Absent from files that say nothing of it, whose locks stay as they were.
+    // Absent from files that say nothing of them, whose locks stay as they were.
     if !source.na_values.is_default() {
         resolved["na_values"] = source.na_values.values.iter().map(|value| text(value)).collect();
         resolved["keep_default_na"] = source.na_values.keep_default.into();
+    }
+    if source.pin {
+        resolved["pin"] = "snapshot".into();
     }
     resolved
 }

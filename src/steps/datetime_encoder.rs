@@ -109,13 +109,13 @@ impl Step for DatetimeEncoder {
         Width { holey: made, ..Width::of_numbers(made) }
     }
 
-    fn no_onnx(&self) -> Option<&'static str> {
-        Some("takes datetimes, which a graph has no type for")
-    }
-
     /// Whether all are at midnight, no statistic tells.
     fn needs(&self) -> Needs {
         Needs::ROWS
+    }
+
+    fn no_onnx(&self) -> Option<&'static str> {
+        Some("takes times, for which graphs have no type")
     }
 
     fn fit_stats(&self, _stats: &Stats) -> Result<FittedDatetimeEncoder> {

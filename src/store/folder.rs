@@ -24,6 +24,22 @@ pub enum Exchanged {
 /// Writes one file by a temporary sibling and a rename, so that a reader sees the old one or the new one. It is a
 /// copy or an answer, which can be made again, and is not flushed.
 pub fn replace_file(dest: &Path, bytes: &[u8]) -> Result<()> {
+    replaced(dest, |staged| write_new(staged, bytes, Mode::Shared, Flush::Later))
+}
+
+/// As [`replace_file`], for what is made while it is written.
+pub fn replace_file_by(dest: &Path, make: impl FnOnce(&mut dyn io::Write) -> Result<()>) -> Result<()> {
+    replaced(dest, |staged| {
+        let failed = |error: io::Error| fault("write", staged, &error);
+        let file = File::options().write(true).create_new(true).open(staged).map_err(failed)?;
+        let mut out = io::BufWriter::with_capacity(1 << 20, file);
+        make(&mut out)?;
+        io::Write::flush(&mut out).map_err(failed)
+    })
+}
+
+/// Puts what is written under another name in the place of a file.
+fn replaced(dest: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let parent = match dest.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -33,9 +49,8 @@ pub fn replace_file(dest: &Path, bytes: &[u8]) -> Result<()> {
         return Err(Code::StoreIo.error(message).help("make the folder first"));
     }
     let staged = sibling(parent, dest, "new");
-    let written = write_new(&staged, bytes, Mode::Shared, Flush::Later);
     let renamed =
-        written.and_then(|()| fs::rename(&staged, dest).map_err(|error| fault("write", dest, &error)));
+        write(&staged).and_then(|()| fs::rename(&staged, dest).map_err(|error| fault("write", dest, &error)));
     if renamed.is_err() {
         // The first error is the one to tell.
         let _ = fs::remove_file(&staged);

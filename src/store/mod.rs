@@ -4,9 +4,13 @@
 //! of `source` (the user's). Nothing here knows what a model or a run is.
 
 mod address;
+mod cluster;
+mod dial;
 mod dir;
+mod fault;
 mod folder;
 mod inbox;
+mod line;
 mod link;
 mod memory;
 mod names;
@@ -14,17 +18,24 @@ mod redis;
 pub mod resp;
 mod root;
 mod scan;
+mod slot;
+mod target;
+mod tls;
 mod wire;
+mod wires;
 
-pub use address::{Address, Server, Target};
-pub use folder::{Exchanged, publish_folder, replace_file};
+pub use address::Address;
+pub(crate) use fault::{is_on_its_way, is_wrong_type};
+pub use folder::{Exchanged, publish_folder, replace_file, replace_file_by};
 pub use link::Link;
-pub(crate) use link::is_wrong_type;
 pub use memory::Memory;
 pub use names::{file_name, name_of, unique};
 pub use root::{Flush, Root};
 pub(crate) use root::{fault, files_in, flush_folder, read_file};
+pub use target::{Host, Server, Target};
+pub use tls::Tls;
 pub use wire::Wire;
+pub(crate) use wires::Wires;
 
 use crate::diag::{Code, Diagnostic, Result};
 use crate::table::Digest;
@@ -115,7 +126,7 @@ pub enum Backing {
 pub fn connect(url: &str, base: &Path) -> Result<Backing> {
     Ok(match Address::parse(url, base)? {
         Address::Dir(path) => Backing::Dir(Root::new(path)),
-        Address::Redis(target) => Backing::Redis(Arc::new(Link::connect(target)?)),
+        Address::Redis(target) => Backing::Redis(Arc::new(Link::connect(*target)?)),
         Address::Memory => Backing::Memory(Arc::default()),
     })
 }

@@ -1,5 +1,6 @@
 //! The names of keys.
 
+use super::line::Line;
 use super::link::Link;
 use super::resp::{Part, push_command};
 use crate::diag::Result;
@@ -11,26 +12,40 @@ const COUNT: &[u8] = b"2000";
 impl Link {
     /// Hands out the keys that match a pattern, in any order, and some perhaps twice.
     pub(crate) fn scan(&self, pattern: &str, doing: &str, each: &mut dyn FnMut(&[u8])) -> Result<()> {
-        let mut cursor = b"0".to_vec();
-        let mut request = Vec::new();
-        loop {
-            request.clear();
-            push_command(&mut request, &[b"SCAN", &cursor, b"MATCH", pattern.as_bytes(), b"COUNT", COUNT]);
-            cursor = self.ask(doing, |connection| {
-                connection.send(&request, 1)?;
-                let answer = connection.answer()?.accepted()?;
-                let [Part::List(2), Part::Text(next), Part::List(_), keys @ ..] = answer.parts else {
-                    return Err(answer.unexpected());
-                };
-                for key in keys {
-                    let Part::Text(key) = key else { return Err(answer.unexpected()) };
-                    each(answer.text(*key));
-                }
-                Ok(answer.text(*next).to_vec())
-            })?;
-            if cursor == b"0" {
-                return Ok(());
+        self.each_line(|line| scan_one(line, pattern, &|| doing.to_owned(), each))
+    }
+}
+
+fn scan_one(
+    line: &Line,
+    pattern: &str,
+    doing: &dyn Fn() -> String,
+    each: &mut dyn FnMut(&[u8]),
+) -> Result<()> {
+    let mut cursor = b"0".to_vec();
+    let mut request = Vec::new();
+    loop {
+        request.clear();
+        push_command(&mut request, &[b"SCAN", &cursor, b"MATCH", pattern.as_bytes(), b"COUNT", COUNT]);
+        let next = line.ask(doing, &mut |wire| {
+            wire.send(&request, 1)?;
+            let answer = wire.answer()?.accepted()?;
+            let [Part::List(2), Part::Text(next), Part::List(_), keys @ ..] = answer.parts else {
+                return Err(answer.unexpected());
+            };
+            // A cursor that stands still would be asked for ever.
+            if answer.text(*next) == cursor && cursor != b"0" {
+                return Err(answer.unexpected());
             }
+            for key in keys {
+                let Part::Text(key) = key else { return Err(answer.unexpected()) };
+                each(answer.text(*key));
+            }
+            Ok(answer.text(*next).to_vec())
+        });
+        cursor = next.map_err(|failure| failure.diagnostic)?;
+        if cursor == b"0" {
+            return Ok(());
         }
     }
 }

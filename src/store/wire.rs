@@ -2,13 +2,16 @@
 
 use super::inbox::Inbox;
 use super::resp::Answer;
+use super::tls::TlsStream;
 use ::redis::io::tcp::socket2::{SockRef, TcpKeepalive};
 use ::redis::{ConnectionLike, Parser, RedisResult, Value};
+use ::rustls::ClientConfig;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 #[cfg(unix)]
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The least rate of an answer in bytes a second: an answer may take the time-out, and a second more for each of these
@@ -25,6 +28,10 @@ pub struct Wire {
     parser: Parser,
     /// The answers to what was sent with [`send`](Self::send).
     inbox: Inbox,
+    /// Whether the next command goes to a server of a cluster that does not have its key for good yet; and whether the
+    /// answer to the word that says so is still to come.
+    asking: bool,
+    asked: bool,
     /// How long an answer may take, and a write.
     timeout: Duration,
     /// Since when the answers to the oldest request are waited for, and the bytes that have come since.
@@ -32,7 +39,7 @@ pub struct Wire {
     bytes: usize,
 }
 
-/// A socket of either kind.
+/// A socket of any kind.
 trait Stream: Read + Write + Send {
     fn timeouts(&self, timeout: Duration) -> io::Result<()>;
 }
@@ -40,6 +47,12 @@ trait Stream: Read + Write + Send {
 impl Stream for TcpStream {
     fn timeouts(&self, timeout: Duration) -> io::Result<()> {
         self.set_read_timeout(Some(timeout)).and_then(|()| self.set_write_timeout(Some(timeout)))
+    }
+}
+
+impl Stream for TlsStream {
+    fn timeouts(&self, timeout: Duration) -> io::Result<()> {
+        Self::timeouts(self, timeout)
     }
 }
 
@@ -51,8 +64,15 @@ impl Stream for UnixStream {
 }
 
 impl Wire {
-    /// Connects to an address within a time; `answer` is the time-out of each answer.
-    pub fn tcp(address: &SocketAddr, connect: Duration, answer: Duration) -> io::Result<Self> {
+    /// Connects to an address within a time; `answer` is the time-out of each answer. With `tls` the server has to prove
+    /// that it is the host of that name, in the same time.
+    pub(super) fn tcp(
+        address: &SocketAddr,
+        connect: Duration,
+        answer: Duration,
+        tls: Option<(&Arc<ClientConfig>, &str)>,
+    ) -> io::Result<Self> {
+        let until = Instant::now() + connect;
         // A time-out of zero would be an error of the socket.
         let stream = TcpStream::connect_timeout(address, connect.max(Duration::from_micros(1)))?;
         // Small requests must not wait for one another, and a dead peer must be found out.
@@ -60,7 +80,12 @@ impl Wire {
         let fifteen = Duration::from_secs(15);
         let keepalive = TcpKeepalive::new().with_time(fifteen).with_interval(fifteen);
         SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
-        Self::over(Box::new(stream), answer)
+        match tls {
+            Some((settings, host)) => {
+                Self::over(Box::new(TlsStream::shake(stream, settings, host, until)?), answer)
+            }
+            None => Self::over(Box::new(stream), answer),
+        }
     }
 
     /// Connects to a socket file.
@@ -79,7 +104,16 @@ impl Wire {
         let timeout = timeout.max(Duration::from_micros(1));
         stream.timeouts(timeout)?;
         let (parser, inbox) = (Parser::new(), Inbox::default());
-        Ok(Self { stream, parser, inbox, timeout, start: Instant::now(), bytes: 0 })
+        Ok(Self {
+            stream,
+            parser,
+            inbox,
+            asking: false,
+            asked: false,
+            timeout,
+            start: Instant::now(),
+            bytes: 0,
+        })
     }
 
     /// Sends commands whose so many answers [`answer`](Self::answer) hands out, after those that are under way.
@@ -111,6 +145,11 @@ impl Wire {
         Ok(answer)
     }
 
+    /// Has the next command be taken by a server of a cluster that its key is on the way to.
+    pub(super) fn ask_next(&mut self) {
+        self.asking = true;
+    }
+
     /// Whether no answer is under way that nobody will fetch.
     pub(crate) fn in_step(&self) -> bool {
         self.inbox.is_empty()
@@ -118,11 +157,18 @@ impl Wire {
 
     /// Sends bytes that are a command, or a part of one, without waiting for an answer.
     pub fn send_packed_command(&mut self, bytes: &[u8]) -> RedisResult<()> {
+        if std::mem::take(&mut self.asking) {
+            self.asked = true;
+            self.stream.write_all(b"*1\r\n$6\r\nASKING\r\n")?;
+        }
         Ok(self.stream.write_all(bytes)?)
     }
 
     /// Waits for one answer.
     pub fn recv_response(&mut self) -> RedisResult<Value> {
+        if std::mem::take(&mut self.asked) {
+            self.recv_response()?.extract_error()?;
+        }
         let paced =
             Paced { stream: &mut *self.stream, timeout: self.timeout, start: Instant::now(), bytes: 0 };
         self.parser.parse_value(paced)
@@ -140,12 +186,20 @@ struct Paced<'w> {
 impl Read for Paced<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let allowed = self.timeout + Duration::from_secs_f64(self.bytes as f64 / LEAST_RATE);
-        if self.start.elapsed() > allowed {
-            return Err(io::ErrorKind::TimedOut.into());
+        loop {
+            if self.start.elapsed() > allowed {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            match self.stream.read(buffer) {
+                // A signal, whether it is one to stop others ask; or encrypted bytes that are no text yet.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => {
+                    let read = read?;
+                    self.bytes += read;
+                    return Ok(read);
+                }
+            }
         }
-        let read = self.stream.read(buffer)?;
-        self.bytes += read;
-        Ok(read)
     }
 }
 

@@ -113,7 +113,7 @@ fn forged_artifacts_are_refused() {
     type Forge = fn(&mut Parts);
     let forgeries: &[(&str, Forge)] = &[
         ("`pipefit.artifact/3`", |parts| parts.manifest["format"] = json!("pipefit.artifact/3")),
-        ("`search` is newer", |parts| {
+        ("newer than its format", |parts| {
             parts.manifest["format"] = json!("pipefit.artifact/1");
             parts.manifest["search"] =
                 json!({"class": "GridSearchCV", "candidates": 1, "best_params": {}, "best_score": 1.0});

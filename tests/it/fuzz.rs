@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use self::mutation::Dice;
-use self::targets::{artifact, csv, json, pipeline, resp, typed};
-use self::tokens::{BINARY, RESP, TABLE, YAML};
+use self::targets::{artifact, csv, http_body, json, pipeline, resp, typed};
+use self::tokens::{BINARY, HTTP, RESP, TABLE, YAML};
 
 /// How many inputs: a few seconds a target in the profile `ci`.
 const PIPELINES: u64 = 20_000;
@@ -23,6 +23,7 @@ const CSVS: u64 = 20_000;
 const JSONS: u64 = 20_000;
 const ARTIFACTS: u64 = 20_000;
 const ANSWERS: u64 = 100_000;
+const BODIES: u64 = 20_000;
 const TYPED: u64 = 8_000;
 
 #[test]
@@ -93,6 +94,15 @@ fn answers() {
     let seeds = samples(&["corpus/resp"], &[]);
     let (accepted, refused) = explore("resp", resp, &seeds, ANSWERS, |dice, input, other| {
         mutation::bytes(dice, input, other, RESP)
+    });
+    assert!(accepted * 50 > refused && refused > accepted, "{accepted} accepted, {refused} refused");
+}
+
+#[test]
+fn bodies() {
+    let seeds = samples(&["corpus/http_body"], &[]);
+    let (accepted, refused) = explore("http_body", http_body, &seeds, BODIES, |dice, input, other| {
+        mutation::bytes(dice, input, other, HTTP)
     });
     assert!(accepted * 50 > refused && refused > accepted, "{accepted} accepted, {refused} refused");
 }

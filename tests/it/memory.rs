@@ -84,8 +84,12 @@ fn pipeline(place: &Place, rest: &str) {
 
 /// Runs the pipeline, and gives the greatest resident memory of the process in MiB.
 fn peak(place: &Place, more: &[&str]) -> f64 {
-    let arguments = [&["run", "m.yaml", "--threads", "2"], more].concat();
-    let mut command = place.command(&arguments);
+    peak_of(place, &[&["run", "m.yaml", "--threads", "2"], more].concat())
+}
+
+/// The greatest resident memory of a command in MiB.
+pub fn peak_of(place: &Place, arguments: &[&str]) -> f64 {
+    let mut command = place.command(arguments);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let status = format!("/proc/{}/status", child.id());
     let mut peak = 0.0_f64;

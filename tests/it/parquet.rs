@@ -205,7 +205,7 @@ fn damaged_files_are_errors() {
 const ROWS: usize = 140_000;
 
 /// A row of the table that is written in several ways: numbers, one of them with holes, a category with holes, a target.
-fn row(i: usize) -> (f64, Option<f64>, i64, Option<String>, f64) {
+pub fn row(i: usize) -> (f64, Option<f64>, i64, Option<String>, f64) {
     let noise = |salt: usize| ((i + salt).wrapping_mul(2_654_435_761) >> 7 & 0xffff) as f64 / 65_536.0;
     let (a, b, n) = (noise(1), noise(7) * 1e3, (i * 7919 % 1000) as i64);
     let word = format!("level {}", i * 31 % 11);
@@ -213,7 +213,8 @@ fn row(i: usize) -> (f64, Option<f64>, i64, Option<String>, f64) {
     (a, (!i.is_multiple_of(13)).then_some(b), n, (!i.is_multiple_of(29)).then_some(word), y)
 }
 
-fn write_parquet(path: &Path, rows: std::ops::Range<usize>, group: usize) {
+/// Writes some rows as a Parquet file with row groups of a size.
+pub fn write_parquet(path: &Path, rows: std::ops::Range<usize>, group: usize) {
     let schema = "message table { required double a; optional double b; required int64 n;
                   optional binary w (UTF8); required double y; }";
     let schema = Arc::new(parse_message_type(schema).unwrap());

@@ -235,6 +235,29 @@ fn a_connection_cut_after_so_many_bytes_leaves_the_old_or_the_new() {
     direct.run(&["run", "p.yaml"]).ok();
 }
 
+/// URLs of every kind with this password, and the exit code of what asks for something there.
+fn urls_with(password: &str, server: u16, silent: u16, nobody: u16) -> Vec<(String, i32)> {
+    vec![
+        (format!("redis://:{password}@127.0.0.1:{}/0", server), 0),
+        (format!("redis://default:{password}@127.0.0.1:{}/1", server), 0),
+        (format!("redis://:{password}1@127.0.0.1:{}/0", server), 6),
+        (format!("redis://ann:{password}@127.0.0.1:{}/0", server), 6),
+        (format!("redis://:{password}@127.0.0.1:{}/99", server), 6),
+        (format!("redis://:{password}@127.0.0.1:{nobody}"), 6),
+        (format!("redis://:{password}@127.0.0.1:{silent}?timeout=0.3"), 6),
+        (format!("redis://:{password}@127.0.0.1:x"), 2),
+        (format!("rediss://:{password}@127.0.0.1:{nobody}"), 6),
+        (format!("rediss://:{password}@127.0.0.1:{}?timeout=1", server), 6),
+        (format!("rediss://:{password}@127.0.0.1?cert=x"), 2),
+        (format!("redis+cluster://:{password}@127.0.0.1:{nobody}"), 6),
+        (format!("redis+cluster://:{password}@127.0.0.1:{}", server), 6),
+        (format!("redis+cluster://:{password}@127.0.0.1/1"), 2),
+        (format!("redis+sentinel://:{password}@127.0.0.1:{nobody}/main"), 6),
+        (format!("redis+sentinel://:{password}@127.0.0.1:{}/main", server), 6),
+        (format!("redis://:{password}@127.0.0.1?db=1"), 2),
+    ]
+}
+
 /// No password in what is printed or written: not when all is well, and not when it is refused, in URL, variable,
 /// file or override.
 #[test]
@@ -250,18 +273,7 @@ fn no_password_gets_anywhere() {
     let check = |ran: &Ran| {
         assert!(!ran.out.contains(CANARY) && !ran.err.contains(CANARY), "{ran}");
     };
-    let urls = [
-        (format!("redis://:{CANARY}@127.0.0.1:{}/0", server.port()), 0),
-        (format!("redis://default:{CANARY}@127.0.0.1:{}/1", server.port()), 0),
-        (format!("redis://:{CANARY}1@127.0.0.1:{}/0", server.port()), 6),
-        (format!("redis://ann:{CANARY}@127.0.0.1:{}/0", server.port()), 6),
-        (format!("redis://:{CANARY}@127.0.0.1:{}/99", server.port()), 6),
-        (format!("redis://:{CANARY}@127.0.0.1:{nobody}"), 6),
-        (format!("redis://:{CANARY}@127.0.0.1:{silent}?timeout=0.3"), 6),
-        (format!("redis://:{CANARY}@127.0.0.1:x"), 2),
-        (format!("rediss://:{CANARY}@127.0.0.1"), 2),
-        (format!("redis://:{CANARY}@127.0.0.1?db=1"), 2),
-    ];
+    let urls = urls_with(CANARY, server.port(), silent, nobody);
     for (url, code) in &urls {
         place.write("own.yaml", format!("{PIPELINE}store: \"{url}\"\n"));
         place.write("hidden.yaml", format!("{PIPELINE}store: \"${{env:CANARY_URL}}\"\n"));

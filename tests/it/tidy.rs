@@ -35,6 +35,7 @@ const ROOMS: &[&[&str]] = &[
     &["registry"],
     &["job"],
     &["predict"],
+    &["serve"],
     &["cli"],
 ];
 
@@ -42,10 +43,13 @@ const ROOMS: &[&[&str]] = &[
 const EDGES: &[(&str, &str, &[&str])] = &[
     // `spec` reads the pipeline file, the lock lies beside it; `store` marks what it has not finished with its process.
     ("std", "fs", &["store", "source", "spec", "cli", "src/job/lock.rs"]),
-    ("std", "net", &["store", "source"]),
+    ("std", "net", &["store", "source", "serve", "cli"]),
     ("std", "process", &["store", "cli", "src/main.rs"]),
     ("redis", "", &["store", "source"]),
+    ("rustls", "", &["store"]),
     ("parquet", "", &["source"]),
+    ("hyper", "", &["serve"]),
+    ("tokio", "", &["serve"]),
     ("prost", "", &["onnx"]),
     ("saphyr_parser", "", &["yaml"]),
     ("clap", "", &["cli"]),
@@ -62,9 +66,9 @@ const MAX_LINES_OF_A_FILE: usize = 500;
 const MAX_LINES_OF_A_FUNCTION: usize = 70;
 /// Packages in Cargo.lock, those for other systems too, and the distinct ones that the binary here is made of. A new crate
 /// is a decision: raise the bound in the commit that brings it, and say there what it is for.
-const MAX_LOCKED_CRATES: usize = 260;
-const MAX_LINKED_CRATES: usize = 199;
-const MAX_BINARY_BYTES: u64 = 39_000_000;
+const MAX_LOCKED_CRATES: usize = 290;
+const MAX_LINKED_CRATES: usize = 221;
+const MAX_BINARY_BYTES: u64 = 42_000_000;
 
 /// Fails with all places, if there are any.
 #[track_caller]

@@ -9,7 +9,7 @@ const LAST_INTEGER: f64 = 9_007_199_254_740_992.0;
 
 /// What stands for a missing value.
 #[derive(Debug)]
-pub(super) struct Missing {
+pub struct Missing {
     defaults: bool,
     words: HashSet<String>,
     /// The numbers that are missing, however they are spelled.

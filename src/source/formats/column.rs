@@ -27,7 +27,7 @@ pub struct Suspect {
 ///
 /// It takes all for numbers until a cell is not one; from then on it keeps words. Numbers seen
 /// before that have lost their spelling: [`Built::again`] asks for them once more.
-pub(super) struct Growing {
+pub struct Growing {
     name: String,
     asked: Option<Kind>,
     cells: Cells,
@@ -41,10 +41,14 @@ enum Cells {
 }
 
 /// A column with its type.
-pub(super) struct Built {
+pub struct Built {
+    /// Its name.
     pub name: String,
+    /// Its type.
     pub kind: Kind,
+    /// Its cells.
     pub column: Column,
+    /// The first cell that a float cannot hold, in a column of numbers.
     pub suspect: Option<Suspect>,
     /// Whether the column is made of words, the first of which passed for numbers and were lost.
     pub again: bool,
@@ -151,6 +155,11 @@ impl Growing {
             code
         };
         codes.push(code);
+    }
+
+    /// Whether no cell has come.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// The column, with the type that its cells allow or that was asked for.

@@ -31,9 +31,9 @@ mod write;
 
 pub(super) use bare::quote_bare_words;
 pub use build::{Builder, Slot, gather};
-pub use cell::label_of;
 pub(super) use cell::numeral;
-pub use column::{Place, Suspect};
+pub use cell::{Missing, label_of};
+pub use column::{Built, Growing, Place, Suspect};
 pub use describe::{Described, describe};
 pub use detect::detect;
 pub use format::{Format, format_of_path};
@@ -41,4 +41,4 @@ pub(super) use json::feed_object;
 pub use packing::{Packing, unpack};
 pub use read::{Part, Read, ReadOptions, read, read_parts};
 pub use resolve::resolve;
-pub use write::{write, write_to};
+pub use write::{write, write_more, write_to};

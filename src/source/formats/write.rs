@@ -26,8 +26,8 @@ pub fn write(table: &Table, format: Format) -> Vec<u8> {
 /// Those of `out`.
 pub fn write_to(table: &Table, format: Format, out: &mut dyn io::Write) -> io::Result<()> {
     match format {
-        Format::Csv => write_delimited(table, b',', out),
-        Format::Tsv => write_delimited(table, b'\t', out),
+        Format::Csv => write_delimited(table, b',', true, out),
+        Format::Tsv => write_delimited(table, b'\t', true, out),
         Format::JsonColumns => write_columns(table, out),
         Format::JsonRecords => {
             out.write_all(b"[")?;
@@ -44,11 +44,27 @@ pub fn write_to(table: &Table, format: Format, out: &mut dyn io::Write) -> io::R
     }
 }
 
-fn write_delimited(table: &Table, delimiter: u8, out: &mut dyn io::Write) -> io::Result<()> {
+/// Writes the rows of a table that others of the same columns stand before, in CSV, TSV or JSONL. Whether a column of
+/// numbers has a fraction is told of these rows alone.
+///
+/// # Errors
+/// Those of `out`; `Unsupported` for a format that is not written row after row.
+pub fn write_more(table: &Table, format: Format, out: &mut dyn io::Write) -> io::Result<()> {
+    match format {
+        Format::Csv => write_delimited(table, b',', false, out),
+        Format::Tsv => write_delimited(table, b'\t', false, out),
+        Format::Jsonl => write_to(table, format, out),
+        _ => Err(io::ErrorKind::Unsupported.into()),
+    }
+}
+
+fn write_delimited(table: &Table, delimiter: u8, is_first: bool, out: &mut dyn io::Write) -> io::Result<()> {
     if table.columns().is_empty() {
         return Ok(());
     }
-    out.write_all(&header(table, delimiter)?)?;
+    if is_first {
+        out.write_all(&header(table, delimiter)?)?;
+    }
     let mut writer = csv::WriterBuilder::new().delimiter(delimiter).from_writer(out);
     let printers = printers(table, |label, _| label.to_owned());
     let mut text = String::new();

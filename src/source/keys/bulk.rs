@@ -10,8 +10,8 @@ use super::row_sink::{Fields, RowSink, Texts};
 use super::{Held, Kind};
 use crate::diag::{Diagnostic, Result};
 use crate::store::resp::{Answer, Parser, Part, push_length, push_word};
-use crate::store::{Link, Wire, is_wrong_type};
-use ::redis::RedisResult;
+use crate::store::{Link, Wires, is_on_its_way, is_wrong_type};
+use ::redis::{RedisError, RedisResult};
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -44,12 +44,13 @@ pub(super) fn read_rows(link: &Arc<Link>, keys: &KeyList, sink: &mut dyn RowSink
         news: Vec::new(),
         rows: 0,
         bytes: 0,
-        request: Vec::new(),
+        requests: Vec::new(),
+        places: VecDeque::new(),
     };
     let odd_rows = OddRows { link };
     while next.get() < keys.len() {
         let doing = || format!("read key `{}`", keys.get(next.get().min(keys.len() - 1)));
-        match link.converse(&doing, |wire| reader.stretch(wire, sink))? {
+        match link.converse(&doing, |wires| reader.stretch(wires, sink))? {
             Stop::End => {}
             Stop::Failed(diagnostic) => return Err(diagnostic),
             Stop::Odd(kept) => reader.go_on(&kept, &odd_rows, sink)?,
@@ -119,28 +120,37 @@ struct Reader<'a> {
     /// How many rows have come, and the bytes of their answers.
     rows: usize,
     bytes: usize,
-    request: Vec<u8>,
+    /// The commands for each server, and how many they are.
+    requests: Vec<(Vec<u8>, usize)>,
+    /// The server of each row that is under way, where there are several.
+    places: VecDeque<usize>,
 }
 
 impl Reader<'_> {
     /// Reads rows from the next on, some ten thousand of them if nothing comes in between.
-    fn stretch(&mut self, wire: &mut Wire, sink: &mut dyn RowSink) -> RedisResult<Stop> {
+    fn stretch(&mut self, wires: &mut Wires<'_>, sink: &mut dyn RowSink) -> RedisResult<Stop> {
+        self.places.clear();
         let end = self.keys.len().min(self.next.get() + STRETCH);
         let mut sent = self.next.get();
         let mut under_way: VecDeque<Request> = VecDeque::new();
         while self.next.get() < end {
             while sent < end && under_way.len() < AHEAD {
-                let request = self.prepare(sent, end);
-                wire.send(&self.request, request.end - sent)?;
+                let request = self.prepare(wires, sent, end);
+                for (place, (commands, answers)) in self.requests.iter().enumerate() {
+                    if *answers > 0 {
+                        wires.send(place, commands, *answers)?;
+                    }
+                }
                 sent = request.end;
                 under_way.push_back(request);
             }
             // Something is under way as long as rows are missing.
             let Some(request) = under_way.front().copied() else { break };
-            let answer = wire.answer()?;
-            match self.take(request.ask, &answer, sink)? {
+            let (place, in_cluster) = (self.places.pop_front().unwrap_or(0), wires.is_cluster());
+            let answer = wires.answer(place)?;
+            match self.take(request.ask, &answer, in_cluster, sink)? {
                 Taken::Row => {}
-                Taken::Odd => return self.keep(wire, &under_way).map(Stop::Odd),
+                Taken::Odd => return self.keep(wires, &under_way).map(Stop::Odd),
                 // What is still under way goes with the connection.
                 Taken::Failed(diagnostic) => return Ok(Stop::Failed(diagnostic)),
             }
@@ -151,8 +161,8 @@ impl Reader<'_> {
         Ok(Stop::End)
     }
 
-    /// Writes the request for rows from `start` on, as many as suits, into the buffer.
-    fn prepare(&mut self, start: usize, end: usize) -> Request {
+    /// Writes the request for rows from `start` on, as many as suits, into the buffers.
+    fn prepare(&mut self, wires: &Wires<'_>, start: usize, end: usize) -> Request {
         let count = match self.bytes / self.rows.max(1) {
             0 => FIRST,
             bytes_a_row => (ANSWERS / bytes_a_row).clamp(1, MOST),
@@ -163,20 +173,35 @@ impl Reader<'_> {
             _ if self.sparing == Some(true) => Ask::Some,
             _ => Ask::All,
         };
-        self.request.clear();
+        self.requests.resize_with(wires.len(), Default::default);
+        for (commands, answers) in &mut self.requests {
+            commands.clear();
+            *answers = 0;
+        }
+        let mut length = 0;
         for row in start..end {
+            let key = self.keys.get(row).as_bytes();
+            let mut place = 0;
+            if wires.is_cluster() {
+                place = wires.place(key);
+                self.places.push_back(place);
+            }
+            let (request, answers) = &mut self.requests[place];
+            let before = request.len();
+            *answers += 1;
             let (command, words): (&[u8], usize) = match ask {
                 Ask::All => (b"HGETALL", 2),
                 Ask::Some => (b"HMGET", 2 + self.names.len()),
                 Ask::Value => (b"GET", 2),
             };
-            push_length(&mut self.request, b'*', words);
-            push_word(&mut self.request, command);
-            push_word(&mut self.request, self.keys.get(row).as_bytes());
+            push_length(request, b'*', words);
+            push_word(request, command);
+            push_word(request, key);
             if ask == Ask::Some {
-                self.names.iter().for_each(|name| push_word(&mut self.request, name.as_bytes()));
+                self.names.iter().for_each(|name| push_word(request, name.as_bytes()));
             }
-            if self.request.len() > REQUEST {
+            length += request.len() - before;
+            if length > REQUEST {
                 return Request { ask, end: row + 1 };
             }
         }
@@ -184,9 +209,15 @@ impl Reader<'_> {
     }
 
     /// Gives an answer to the sink, if it is the one that was expected.
-    fn take(&mut self, ask: Ask, answer: &Answer<'_>, sink: &mut dyn RowSink) -> RedisResult<Taken> {
+    fn take(
+        &mut self,
+        ask: Ask,
+        answer: &Answer<'_>,
+        in_cluster: bool,
+        sink: &mut dyn RowSink,
+    ) -> RedisResult<Taken> {
         match answer.accepted() {
-            Err(error) if is_wrong_type(&error) => return Ok(Taken::Odd),
+            Err(error) if is_of_another_kind(&error, in_cluster) => return Ok(Taken::Odd),
             accepted => accepted?,
         };
         if self.is_odd(ask, answer)? {
@@ -264,14 +295,15 @@ impl Reader<'_> {
     }
 
     /// Keeps the answers that are under way behind an odd one.
-    fn keep(&mut self, wire: &mut Wire, under_way: &VecDeque<Request>) -> RedisResult<Kept> {
+    fn keep(&mut self, wires: &mut Wires<'_>, under_way: &VecDeque<Request>) -> RedisResult<Kept> {
         let mut kept = Kept { bytes: Vec::new(), rows: vec![None] };
         let mut row = self.next.get() + 1;
         for request in under_way {
             while row < request.end {
-                let answer = wire.answer()?;
+                let (place, in_cluster) = (self.places.pop_front().unwrap_or(0), wires.is_cluster());
+                let answer = wires.answer(place)?;
                 let odd = match answer.accepted() {
-                    Err(error) if is_wrong_type(&error) => true,
+                    Err(error) if is_of_another_kind(&error, in_cluster) => true,
                     accepted => self.is_odd(request.ask, &accepted?)?,
                 };
                 let start = kept.bytes.len();
@@ -305,7 +337,7 @@ impl Reader<'_> {
             // It was whole and in order when it was kept, so neither of the others comes.
             let whole = parser.advance(bytes).is_ok_and(|whole| whole);
             let answer = Answer { bytes, parts: parser.parts() };
-            if let (true, Ok(Taken::Failed(diagnostic))) = (whole, self.take(*ask, &answer, sink)) {
+            if let (true, Ok(Taken::Failed(diagnostic))) = (whole, self.take(*ask, &answer, false, sink)) {
                 return Err(diagnostic);
             }
             self.kind = if *ask == Ask::Value { Kind::String } else { Kind::Hash };
@@ -343,4 +375,9 @@ impl Reader<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a key has to be asked for by itself: it is of another kind, or on its way to another server of a cluster.
+fn is_of_another_kind(error: &RedisError, in_cluster: bool) -> bool {
+    is_wrong_type(error) || in_cluster && is_on_its_way(error)
 }

@@ -3,7 +3,7 @@
 use super::{Held, Kind, gone};
 use crate::diag::{Code, Diagnostic, Result};
 use crate::store::{Link, is_wrong_type};
-use ::redis::{FromRedisValue, RedisResult, pipe};
+use ::redis::{FromRedisValue, RedisResult, cmd};
 
 type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 
@@ -70,18 +70,19 @@ impl OddRows<'_> {
     /// One command for each key, all in one round trip; `None` where the key is of another kind.
     fn ask<T: FromRedisValue>(&self, command: &str, more: &[&str], keys: &[&str]) -> Result<Vec<Option<T>>> {
         let Some(first) = keys.first() else { return Ok(Vec::new()) };
-        let mut request = pipe();
-        keys.iter().for_each(|key| _ = request.cmd(command).arg(more).arg(*key));
-        request.ignore_errors();
         let doing = format!("read {} keys from `{first}` on", keys.len());
-        self.link.ask(&doing, |connection| {
-            let answers: Vec<RedisResult<T>> = request.query(connection)?;
-            let of_kind = |answer: RedisResult<T>| match answer {
-                Err(error) if is_wrong_type(&error) => Ok(None),
-                answer => answer.map(Some),
-            };
-            answers.into_iter().map(of_kind).collect()
-        })
+        let answers = self.link.ask_each(&doing, keys, |at| {
+            let mut request = cmd(command);
+            request.arg(more).arg(keys[at]);
+            request
+        })?;
+        let of_kind = |(key, answer): (&&str, RedisResult<T>)| match answer {
+            Err(error) if is_wrong_type(&error) => Ok(None),
+            answer => {
+                answer.map(Some).map_err(|error| self.link.refused(&format!("read key `{key}`"), &error))
+            }
+        };
+        keys.iter().zip(answers).map(of_kind).collect()
     }
 }
 

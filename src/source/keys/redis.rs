@@ -6,7 +6,7 @@ use super::{KeyList, Keys, Kind, Listed, RowSink, wrong_kind};
 use crate::diag::{Code, Diagnostic, Result};
 use crate::store::resp::{Part, push_command};
 use crate::store::{Link, Wire, is_wrong_type};
-use ::redis::{RedisResult, Value, cmd, pipe};
+use ::redis::{Cmd, RedisResult, Value, cmd};
 use std::sync::Arc;
 
 /// The most that a Redis string holds (`proto-max-bulk-len` as it is delivered): beyond it the server hangs up.
@@ -40,11 +40,11 @@ impl RedisKeys {
         }
         let doing = format!("write key `{key}`");
         if !only_new {
-            self.link.ask_large(&doing, &[b"SET", key.as_bytes()], bytes)?;
+            self.link.ask_large(&doing, [b"SET", key.as_bytes()], bytes)?;
             return Ok(true);
         }
         // SET takes the value before NX; SETNX, its older form, has it last.
-        Ok(self.link.ask_large(&doing, &[b"SETNX", key.as_bytes()], bytes)? == Value::Int(1))
+        Ok(self.link.ask_large(&doing, [b"SETNX", key.as_bytes()], bytes)? == Value::Int(1))
     }
 
     /// Hands out the keys that match a pattern, without our own, in any order.
@@ -79,14 +79,15 @@ impl RedisKeys {
 impl Keys for RedisKeys {
     fn kind(&self, key: &str) -> Result<Option<Kind>> {
         let doing = format!("look at key `{key}`");
-        let name: String = self.link.ask(&doing, |connection| cmd("TYPE").arg(key).query(connection))?;
+        let name: String =
+            self.link.ask_for(key, &doing, |connection| cmd("TYPE").arg(key).query(connection))?;
         Ok(Kind::of_type(&name))
     }
 
     fn value(&self, key: &str) -> Result<Option<Vec<u8>>> {
         let doing = format!("read key `{key}`");
         for _ in 0..PATIENCE {
-            let read = self.link.ask(&doing, |connection| match read_string(connection, key) {
+            let read = self.link.ask_for(key, &doing, |connection| match read_string(connection, key) {
                 Err(error) if is_wrong_type(&error) => Ok(Err(())),
                 read => read.map(Ok),
             })?;
@@ -110,7 +111,8 @@ impl Keys for RedisKeys {
 
     fn remove(&self, key: &str) -> Result<bool> {
         self.refuse_own(key)?;
-        self.link.ask(&format!("remove key `{key}`"), |connection| cmd("DEL").arg(key).query(connection))
+        let doing = format!("remove key `{key}`");
+        self.link.ask_for(key, &doing, |connection| cmd("DEL").arg(key).query(connection))
     }
 
     fn ls(&self) -> Result<Vec<Listed>> {
@@ -121,32 +123,23 @@ impl Keys for RedisKeys {
         keys.dedup();
         let mut listed = Vec::with_capacity(keys.len());
         for window in keys.chunks(500) {
-            let mut types = pipe();
-            window.iter().for_each(|key| _ = types.cmd("TYPE").arg(key));
-            let types: Vec<String> = self.link.ask(doing, |connection| types.query(connection))?;
-            let there: Vec<_> = window
-                .iter()
-                .zip(types)
-                .filter_map(|(key, name)| Some((key, Kind::of_type(&name)?)))
-                .collect();
-            if there.is_empty() {
-                continue;
+            let types = self.link.ask_each::<String>(doing, window, |at| one("TYPE", &[], &window[at]))?;
+            let mut there = Vec::with_capacity(window.len());
+            for (key, name) in window.iter().zip(types) {
+                let name = name.map_err(|error| self.link.refused(doing, &error))?;
+                there.extend(Kind::of_type(&name).map(|kind| (key, kind)));
             }
-            let mut sizes = pipe();
-            for (key, kind) in &there {
-                match kind {
-                    Kind::String => sizes.cmd("STRLEN").arg(key),
-                    _ => sizes.cmd("MEMORY").arg("USAGE").arg(key),
-                };
-            }
+            let keys: Vec<&Vec<u8>> = there.iter().map(|(key, _)| *key).collect();
             // A key that has gone meanwhile, or changed its kind, has no size worth telling.
-            sizes.ignore_errors();
-            let sizes: Vec<Value> = self.link.ask(doing, |connection| sizes.query(connection))?;
+            let sizes = self.link.ask_each::<Value>(doing, &keys, |at| match there[at].1 {
+                Kind::String => one("STRLEN", &[], keys[at]),
+                _ => one("MEMORY", &["USAGE"], keys[at]),
+            })?;
             listed.extend(there.into_iter().zip(sizes).map(|((key, kind), size)| Listed {
                 key: String::from_utf8_lossy(key).into_owned(),
                 kind,
                 bytes: match size {
-                    Value::Int(bytes) => u64::try_from(bytes).unwrap_or(0),
+                    Ok(Value::Int(bytes)) => u64::try_from(bytes).unwrap_or(0),
                     _ => 0,
                 },
             }));
@@ -163,6 +156,13 @@ impl Keys for RedisKeys {
     fn rows(&self, keys: &KeyList, sink: &mut dyn RowSink) -> Result<()> {
         read_rows(&self.link, keys, sink)
     }
+}
+
+/// A command about one key.
+fn one(command: &str, more: &[&str], key: &[u8]) -> Cmd {
+    let mut request = cmd(command);
+    request.arg(more).arg(key);
+    request
 }
 
 /// A value of less than one piece in one round trip. A longer one in pieces, each a reply of its own: the client

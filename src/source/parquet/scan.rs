@@ -14,6 +14,7 @@ use super::columns::{Stored, Wanted};
 use crate::diag::{Code, Diagnostic, Result};
 use crate::source::formats::Suspect;
 use crate::source::typed::Fault;
+use crate::source::{Part, Parts};
 use crate::table::{Column, Field, Levels, RUN_ROWS, Scan, Schema, Table};
 
 /// One file.
@@ -304,6 +305,24 @@ impl Piece<'_> {
 
     fn group(&self) -> String {
         format!("row group {}, ", self.group + 1)
+    }
+}
+
+impl Parts for ParquetScan {
+    fn names(&self) -> Vec<String> {
+        let first = self.shared.sources.first();
+        let fields =
+            first.map(|source| source.footer.file_metadata().schema_descr().root_schema().get_fields());
+        fields.into_iter().flatten().map(|field| field.name().to_owned()).collect()
+    }
+
+    fn count(&self) -> usize {
+        self.units()
+    }
+
+    fn part(&self, i: usize) -> Result<Part> {
+        let (table, suspects) = self.read(i)?;
+        Ok(Part { table, suspects, start: i * RUN_ROWS })
     }
 }
 

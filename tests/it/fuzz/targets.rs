@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use pipefit::artifact::{self, Artifact};
 use pipefit::diag::{Code, Diagnostic, Source, render, to_json};
 use pipefit::graph::{self, Drawing};
 use pipefit::predict::{Options, predict};
+use pipefit::serve::{self, Call, Loaded, Models, Served};
 use pipefit::source::formats::{Format, ReadOptions, describe, detect, read, unpack, write};
 use pipefit::spec;
 use pipefit::store::resp::{Parser, Part};
@@ -198,6 +199,51 @@ fn is_value<'a>(value: &redis::Value, parts: &mut impl Iterator<Item = &'a Part>
         }
         _ => false,
     }
+}
+
+/// What is served to hostile clients: numbers and classes, with categories and gaps.
+static MODELS: LazyLock<Models> = LazyLock::new(|| {
+    let sample = |name: &str, bytes: &[u8]| {
+        let artifact = artifact::read(bytes).expect("a sample that is accepted");
+        (name.to_owned(), Served::fixed(Loaded::new(name, 1, "00", artifact)))
+    };
+    Models::from([
+        sample("d", include_bytes!("../../corpus/artifact/diabetes-minmax-clip.safetensors")),
+        sample("p", include_bytes!("../../corpus/artifact/penguins.safetensors")),
+    ])
+});
+
+/// A line `PATH CONTENT-TYPE [LENGTH OF THE JSON]`, and a body: answered with a row for each row, or refused as the client's
+/// fault, in the one form.
+pub fn http_body(bytes: &[u8]) -> bool {
+    let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
+    let line = String::from_utf8_lossy(&bytes[..end]).into_owned();
+    let mut words = line.split(' ');
+    let (path, query) =
+        words.next().map(|path| path.split_once('?').unwrap_or((path, ""))).unwrap_or_default();
+    let Some(route) = serve::route(path) else { return false };
+    let call = Call {
+        route: &route,
+        query,
+        content_type: words.next(),
+        json_length: words.next(),
+        body: bytes.get(end + 1..).unwrap_or_default(),
+        most_rows: 100,
+    };
+    let reply = serve::answer(&MODELS, &call);
+    let body = &reply.body[..reply.json_length.unwrap_or(reply.body.len())];
+    let told: serde_json::Value = serde_json::from_slice(body).expect("an answer is JSON");
+    if reply.status == 200 {
+        let outputs = ["/predictions", "/outputs/0/data", "/outputs"].map(|place| told.pointer(place));
+        let list = outputs.into_iter().flatten().find_map(|found| found.as_array());
+        if let Some(list) = list.filter(|_| reply.rows > 0 && told.pointer("/outputs/0/shape").is_none()) {
+            assert_eq!(list.len(), reply.rows);
+        }
+        return reply.rows > 0;
+    }
+    assert!([400, 404, 415].contains(&reply.status), "{}: {told}", reply.status);
+    assert!(told["error"].as_str().is_some_and(|error| !error.is_empty()), "{told}");
+    false
 }
 
 /// Bytes as an artifact: refused as damaged, or a pipeline that predicts any row of its schema or says why not.
