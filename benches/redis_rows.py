@@ -2,12 +2,16 @@
 
     cargo bench --bench redis_rows --no-run
     python -m venv target/bench && target/bench/bin/pip install redis hiredis pandas
-    target/bench/bin/python benches/redis_rows.py [--rows 1000000] [--runs 3] [--client PATH]
+    target/bench/bin/python benches/redis_rows.py [--rows 1000000] [--runs 3] [--others 2000000] [--client PATH]
 
 Starts a Redis server of its own and fills it with hashes of 20 numbers. Then the three read them in turn, each in a process of its
 own that measures from the connection to the table: the null client lists the same keys, sends the same commands and drops what
 comes; the reader is pipefit's; the Python script does what people write, SCAN and HGETALL in pipelines of 1,000, a DataFrame, its
-columns as numbers. The sums of all numbers have to agree. Prints the least and the median of each, and the ratios of the medians.
+columns as numbers. The sums of all numbers have to agree. Prints the least and the median of each, the ratios of the medians, and the
+peak memory of the reader beside the bytes of its table, which may be 1.5 times as much where there are a million rows.
+
+With `--others` that many keys beside the rows are written then, and the readings are compared that have to search for the rows and that
+have not: by pattern, by a list of the keys, and a null client that lists all keys of the server and reads none.
 """
 
 import argparse
@@ -62,6 +66,7 @@ def main():
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--client")
+    parser.add_argument("--others", type=int, default=0, help="so many other keys in the server")
     parser.add_argument("--unix", action="store_true", help="the reader over a socket file as well")
     arguments = parser.parse_args()
     rust = client(arguments)
@@ -77,6 +82,8 @@ def main():
             while socket.socket().connect_ex(("127.0.0.1", port)) and time.time() < deadline:
                 time.sleep(0.05)
             compare(arguments, rust, f"redis://127.0.0.1:{port}/0", f"redis+unix://{path}")
+            if arguments.others:
+                beside_others(arguments, rust, f"redis://127.0.0.1:{port}/0")
         finally:
             server.kill()
             server.wait()
@@ -113,6 +120,35 @@ def compare(arguments, rust, url, socket_url):
     one = found["pipefit"][-1]
     peak, table = one["peak_bytes"], one["table_bytes"]
     print(f"peak memory of the reader: {peak / 2**20:.0f} MiB, {peak / table:.2f} times its table of {table / 2**20:.0f} MiB")
+    if arguments.rows >= 1_000_000 and peak > 1.5 * table:
+        sys.exit("the reader takes more than 1.5 times its table")
+
+
+def beside_others(arguments, rust, url):
+    """Readings in a server that has other keys, against those in the server without them."""
+    commands = {
+        "bare SCAN": [rust, "scan", url, "*"],
+        "by pattern": [rust, "read", url, "row:*"],
+        "by a list of keys": [rust, "index", url, "row:*"],
+    }
+    run([rust, "others", url, "row:*", str(arguments.rows), "0"])
+
+    def medians():
+        found = {name: [] for name in commands}
+        for _ in range(arguments.runs):
+            for name, command in commands.items():
+                found[name].append(run(command)["seconds"])
+        return {name: statistics.median(seconds) for name, seconds in found.items()}
+
+    alone = medians()
+    subprocess.run([rust, "others", url, "row:*", "0", str(arguments.others)], stdout=subprocess.PIPE, check=True)
+    among = medians()
+    print(f"among {arguments.others:,} other keys, medians of {arguments.runs} runs")
+    print(f"{'':22}{'alone s':>10}{'among s':>10}{'more s':>10}")
+    for name in commands:
+        print(f"{name:22}{alone[name]:10.3f}{among[name]:10.3f}{among[name] - alone[name]:10.3f}")
+    more = among["by pattern"] - among["by a list of keys"]
+    print(f"searching by pattern / bare SCAN of the server: {more / among['bare SCAN']:.2f}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
-//! Tables from a Redis server, for `redis_rows.py` and `values.py`: `redis_rows null|read|fill URL PATTERN [ROWS]`, or
-//! `redis_rows value URL KEY`, each printing one JSON line.
+//! Tables from a Redis server, for `redis_rows.py` and `values.py`: `redis_rows null|read|fill|others|scan|index URL PATTERN [ROWS
+//! [OTHERS]]`, or `redis_rows value URL KEY`, each printing one JSON line.
 //!
 //! `null` is a client that does nothing: it asks for the same keys with the same commands as the reader, the listing included,
 //! and drops the answers unread. No reader of them all can be faster than what a server sends it. `read` is the reader. `fill`
-//! writes hashes of 20 numbers. `value` reads the table that one key holds, of whatever format.
+//! writes hashes of 20 numbers, `others` keys beside them. `scan` lists all keys of the server and drops their names: no reading by
+//! pattern can be faster. `index` reads the rows that a list names, which `others` writes too. `value` reads the table that one key
+//! holds, of whatever format.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on may panic")]
@@ -23,6 +25,8 @@ use pipefit::table::{Column, Table, fingerprint};
 
 const FIELDS: usize = 20;
 const BATCH: usize = 500;
+/// The list of the keys of all rows.
+const INDEX: &str = "index";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -39,6 +43,15 @@ fn main() {
             null(url, pattern),
             start.elapsed().as_secs_f64()
         ),
+        "scan" => {
+            let keys = listed(&mut connect(url), "*").len();
+            println!("{{\"rows\": {keys}, \"seconds\": {:.4}}}", start.elapsed().as_secs_f64());
+        }
+        "index" => read(&|keys| indexed(keys, url, pattern), url),
+        "others" => println!(
+            "{{\"rows\": {}}}",
+            others(url, pattern, rest[0].parse().unwrap(), rest[1].parse().unwrap())
+        ),
         _ => println!("{{\"rows\": {}}}", fill(url, pattern, rest[0].parse().unwrap())),
     }
 }
@@ -47,7 +60,17 @@ fn main() {
 fn read(read: &dyn Fn(&dyn Keys) -> Table, url: &str) {
     let start = Instant::now();
     let keys = keys::open(url, Path::new("")).unwrap().1;
-    let table = read(&*keys);
+    tell(&read(&*keys), start);
+}
+
+/// The rows of the keys of the list.
+fn indexed(keys: &dyn Keys, url: &str, pattern: &str) -> Table {
+    let names: keys::KeyList = members(&mut connect(url)).into_iter().collect();
+    layouts::read_keys(keys, &names, pattern, &ReadOptions::default(), &Silent).unwrap().table
+}
+
+/// What was read, and since when.
+fn tell(table: &Table, start: Instant) {
     let (seconds, peak) = (start.elapsed().as_secs_f64(), peak());
     let bytes: usize = table.columns().iter().map(bytes).sum();
     let sum: f64 = table.columns().iter().map(sum).sum();
@@ -56,7 +79,7 @@ fn read(read: &dyn Fn(&dyn Keys) -> Table, url: &str) {
          \"sum\": {sum:?}, \"sha256\": \"{}\"}}",
         table.rows(),
         table.columns().len(),
-        fingerprint(&table)
+        fingerprint(table)
     );
 }
 
@@ -148,10 +171,7 @@ fn listed(stream: &mut TcpStream, pattern: &str) -> Vec<Vec<u8>> {
         let mut request = Vec::new();
         push_command(&mut request, &[b"SCAN", &cursor, b"MATCH", pattern.as_bytes(), b"COUNT", b"2000"]);
         stream.write_all(&request).unwrap();
-        let (mut parser, mut answer, mut end) = (Parser::default(), vec![0; 1 << 20], 0);
-        while !parser.advance(&answer[..end]).unwrap() {
-            end += stream.read(&mut answer[end..]).unwrap();
-        }
+        let (parser, answer) = answered(stream);
         let text = |span: &Span| span.of(&answer).to_vec();
         let [Answered::List(2), Answered::Text(next), Answered::List(_), found @ ..] = parser.parts() else {
             panic!("SCAN")
@@ -163,6 +183,75 @@ fn listed(stream: &mut TcpStream, pattern: &str) -> Vec<Vec<u8>> {
         }));
         if cursor == b"0" {
             return keys;
+        }
+    }
+}
+
+/// One answer.
+fn answered(stream: &mut TcpStream) -> (Parser, Vec<u8>) {
+    let (mut parser, mut answer, mut end) = (Parser::default(), vec![0; 1 << 20], 0);
+    while !parser.advance(&answer[..end]).unwrap() {
+        if end == answer.len() {
+            answer.resize(2 * end, 0);
+        }
+        end += stream.read(&mut answer[end..]).unwrap();
+    }
+    (parser, answer)
+}
+
+/// The keys of the list.
+fn members(stream: &mut TcpStream) -> Vec<String> {
+    let mut names = Vec::new();
+    loop {
+        let mut request = Vec::new();
+        let (first, last) = (names.len().to_string(), (names.len() + 49_999).to_string());
+        push_command(&mut request, &[b"LRANGE", INDEX.as_bytes(), first.as_bytes(), last.as_bytes()]);
+        stream.write_all(&request).unwrap();
+        let (parser, answer) = answered(stream);
+        let before = names.len();
+        names.extend(parser.parts().iter().filter_map(|part| match part {
+            Answered::Text(span) => Some(String::from_utf8(span.of(&answer).to_vec()).unwrap()),
+            _ => None,
+        }));
+        if names.len() == before {
+            return names;
+        }
+    }
+}
+
+/// Writes keys that are no rows, and the list of the keys of all rows.
+fn others(url: &str, prefix: &str, rows: usize, count: usize) -> usize {
+    let mut stream = connect(url);
+    let set = |i: usize| vec![b"SET".to_vec(), format!("other:{i}").into_bytes(), b"1".to_vec()];
+    write_all(&mut stream, count, set, |_| 5);
+    let prefix = prefix.trim_end_matches('*');
+    let push =
+        |i: usize| vec![b"RPUSH".to_vec(), INDEX.as_bytes().to_vec(), format!("{prefix}{i}").into_bytes()];
+    // `:1234\r\n`, its length.
+    write_all(&mut stream, rows, push, |i| 3 + (i + 1).to_string().len());
+    count
+}
+
+/// Sends so many commands, whose answers have these lengths.
+fn write_all(
+    stream: &mut TcpStream,
+    count: usize,
+    command: impl Fn(usize) -> Vec<Vec<u8>>,
+    length: impl Fn(usize) -> usize,
+) {
+    let mut answers = vec![0; 64 << 10];
+    for start in (0..count).step_by(1000) {
+        let mut request = Vec::new();
+        let mut left = 0;
+        for i in start..count.min(start + 1000) {
+            let words = command(i);
+            push_command(&mut request, &words.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            left += length(i);
+        }
+        stream.write_all(&request).unwrap();
+        while left > 0 {
+            let most = left.min(answers.len());
+            left -= stream.read(&mut answers[..most]).unwrap();
         }
     }
 }

@@ -134,7 +134,7 @@ fn cv_span(cv: &Cv) -> Option<Span> {
 fn veil(spec: &Spec) -> Veil {
     let mut veil = spec.veil.clone();
     let paths = [&spec.source.load_if_missing, &spec.source.file, &spec.output.dir];
-    let texts = [&spec.store, &spec.source.key, &spec.source.pattern, &spec.target];
+    let texts = [&spec.store, &spec.source.key, &spec.source.pattern, &spec.source.index, &spec.target];
     let all = paths.into_iter().flatten().map(|path| &path.text).chain(texts.into_iter().flatten());
     for text in all.filter(|text| text.unexpanded.is_some()) {
         veil.hide(&text.value, text.shown());
@@ -147,7 +147,8 @@ fn origin(source: &SourceSection) -> Option<(Origin, &Text)> {
     let key = source.key.as_ref().map(|key| (Origin::Key(key.value.clone()), key));
     let pattern = source.pattern.as_ref().map(|pattern| (Origin::Pattern(pattern.value.clone()), pattern));
     let file = source.file.as_ref().map(|file| (Origin::File(file.path.clone()), &file.text));
-    key.or(pattern).or(file)
+    let index = source.index.as_ref().map(|index| (Origin::Index(index.value.clone()), index));
+    key.or(pattern).or(index).or(file)
 }
 
 fn column(name: &Text) -> ColumnName {

@@ -84,6 +84,8 @@ pub enum Origin {
     Key(String),
     /// Each key that matches holds a row.
     Pattern(String),
+    /// Each key that this key lists holds a row.
+    Index(String),
     /// A file, or the files that match, hold it one after the other.
     File(PathBuf),
 }
@@ -94,6 +96,7 @@ impl Origin {
         match self {
             Self::Key(_) => "key",
             Self::Pattern(_) => "pattern",
+            Self::Index(_) => "index",
             Self::File(_) => "file",
         }
     }
@@ -101,7 +104,7 @@ impl Origin {
 
 /// Where the data comes from.
 pub struct SourceNode {
-    /// The key, the pattern of keys, or the file or files.
+    /// The key, the pattern of keys, the index of keys, or the file or files.
     pub origin: Origin,
     /// Its text as reports may show it, with `${env:NAME}` as it was written.
     pub shown: String,

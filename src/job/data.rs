@@ -48,19 +48,21 @@ pub(super) fn load_within(
     let source = &graph.source;
     let options = options(source);
     let mut warnings = Vec::new();
-    let read = match &source.origin {
-        Origin::Key(key) => read_key(source, key, keys, &options, watch, &mut warnings)?,
-        Origin::Pattern(pattern) => {
-            layouts::read_rows(keys, pattern, &options, watch).map_err(|error| error.or_at(&source.span))?
-        }
-        Origin::File(pattern) => {
-            watch.stage("reading", 1);
-            let files = files_matching(pattern).map_err(|error| error.at(&source.span))?;
-            let loaded = read_files(source, &files, &options, in_memory)?;
-            watch.tick(1);
-            return Ok(loaded);
-        }
-    };
+    let read =
+        match &source.origin {
+            Origin::Key(key) => read_key(source, key, keys, &options, watch, &mut warnings)?,
+            Origin::Pattern(pattern) => layouts::read_rows(keys, pattern, &options, watch)
+                .map_err(|error| error.or_at(&source.span))?,
+            Origin::Index(index) => layouts::read_index(keys, index, &options, watch)
+                .map_err(|error| error.or_at(&source.span))?,
+            Origin::File(pattern) => {
+                watch.stage("reading", 1);
+                let files = files_matching(pattern).map_err(|error| error.at(&source.span))?;
+                let loaded = read_files(source, &files, &options, in_memory)?;
+                watch.tick(1);
+                return Ok(loaded);
+            }
+        };
     Ok(Loaded::whole(read, warnings))
 }
 

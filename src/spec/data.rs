@@ -9,11 +9,13 @@ use crate::yaml::{Entry, Node, Value};
 /// The section `source`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SourceSection {
-    /// The key that holds the table. Exactly one of this, `pattern` and `file` is there; else that is
-    /// reported.
+    /// The key that holds the table. Exactly one of this, `pattern`, `index` and `file` is there; else
+    /// that is reported.
     pub key: Option<Text>,
     /// The pattern of the keys that hold a row each.
     pub pattern: Option<Text>,
+    /// The key that lists the keys that hold a row each.
+    pub index: Option<Text>,
     /// The file that holds the table, or a pattern of files.
     pub file: Option<FilePath>,
     /// The format: `auto`, `csv`, `json`, `jsonl`, `parquet`, `arrow` or `npy`.
@@ -44,6 +46,7 @@ const SOURCE: Keys = Keys {
     known: &[
         "key",
         "pattern",
+        "index",
         "file",
         "format",
         "load_if_missing",
@@ -52,7 +55,7 @@ const SOURCE: Keys = Keys {
         "keep_default_na",
         "pin",
     ],
-    later: &["index", "stream"],
+    later: &["stream"],
 };
 const FORMATS: &[&str] = &["auto", "csv", "json", "jsonl", "parquet", "arrow", "npy"];
 const KINDS: &[&str] = &["number", "category", "bool", "datetime", "text"];
@@ -73,6 +76,7 @@ impl Reader<'_> {
             return SourceSection {
                 key: None,
                 pattern: None,
+                index: None,
                 file: None,
                 format: format(),
                 load_if_missing: None,
@@ -90,6 +94,7 @@ impl Reader<'_> {
         SourceSection {
             key: value(entries, "key").and_then(|node| self.text(node, "`source.key`")),
             pattern: value(entries, "pattern").and_then(|node| self.text(node, "`source.pattern`")),
+            index: value(entries, "index").and_then(|node| self.text(node, "`source.index`")),
             file: value(entries, "file").and_then(|node| self.path(node, "`source.file`")),
             format: value(entries, "format").and_then(|node| self.format(node)).unwrap_or_else(format),
             load_if_missing: value(entries, "load_if_missing")
@@ -104,14 +109,14 @@ impl Reader<'_> {
         }
     }
 
-    /// One of `key`, `pattern` and `file`, and with another than `key` nothing that speaks of a key.
+    /// One of `key`, `pattern`, `index` and `file`, and with another than `key` nothing that speaks of a key.
     fn one_origin(&mut self, entries: &[Entry], section: &Entry, readable: bool) {
         let origins: Vec<&Entry> =
-            ["pattern", "file", "key"].iter().filter_map(|name| entry(entries, name)).collect();
+            ["pattern", "index", "file", "key"].iter().filter_map(|name| entry(entries, name)).collect();
         let Some((origin, more)) = origins.split_first() else {
             if readable {
                 let example = "`key:`, the key that holds the table, `pattern:`, the keys that hold a row each, \
-                               or `file:`, a file that holds it";
+                               `index:`, a key that lists them, or `file:`, a file that holds it";
                 self.missing("key", "`source`", &section.key_span, example);
             }
             return;
@@ -122,16 +127,20 @@ impl Reader<'_> {
                 ("pattern", "key") => {
                     "keep one of them: a key holds the whole table, each key of a pattern one row"
                 }
+                ("pattern", "index") => {
+                    "keep one of them: a pattern searches the store for the keys of rows, an index lists them"
+                }
                 _ => "keep one of them: each says where all of the table is",
             };
             self.report(Code::Conflict.error(message).help(help).at(&origin.key_span));
         }
         let is_auto = |entry: &&Entry| matches!(&entry.value.value, Value::Text(text) if text == "auto");
-        let format = entry(entries, "format").filter(|entry| origin.key == "pattern" && !is_auto(entry));
+        let is_rows = matches!(origin.key.as_str(), "pattern" | "index");
+        let format = entry(entries, "format").filter(|entry| is_rows && !is_auto(entry));
         let fill = entry(entries, "load_if_missing").filter(|_| origin.key != "key");
         let others = [
             (fill, "leave it out: it fills one key, and goes with `key` only"),
-            (format, "leave it out: each key of a pattern is a hash, or holds one JSON object"),
+            (format, "leave it out: each key of a row is a hash, or holds one JSON object"),
         ];
         for (other, help) in others {
             let Some(other) = other else { continue };

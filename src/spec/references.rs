@@ -14,7 +14,7 @@ use super::reader::MAX_PROBLEMS;
 const OPEN: &[(&str, &[&str])] = &[
     ("params", &[]),
     ("store", &[]),
-    ("source", &["key", "pattern", "file", "load_if_missing"]),
+    ("source", &["key", "pattern", "index", "file", "load_if_missing"]),
     ("target", &[]),
     ("output", &["dir"]),
 ];
@@ -258,8 +258,8 @@ impl Expander<'_> {
 
 /// The problem of a value from the environment in a place that artifacts and reports show.
 fn closed(message: String, span: &Span) -> Diagnostic {
-    let help = "the environment can give `store`, `source.key`, `source.pattern`, `source.file`, `source.load_if_missing`, \
-        `target` and `output.dir`; elsewhere use `${params.name}` with `-S params.name=...`";
+    let help = "the environment can give `store`, `source.key`, `source.pattern`, `source.index`, `source.file`, \
+        `source.load_if_missing`, `target` and `output.dir`; elsewhere use `${params.name}` with `-S params.name=...`";
     Code::BadReference.error(message).help(help).at(span)
 }
 

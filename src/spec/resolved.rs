@@ -49,12 +49,13 @@ impl Spec {
     }
 }
 
-/// The source, with the one of `key`, `pattern` and `file` that was written.
+/// The source, with the one of `key`, `pattern`, `index` and `file` that was written.
 fn source(source: &SourceSection) -> Json {
-    let origin = match (&source.pattern, &source.file) {
-        (Some(pattern), _) => ("pattern", Some(pattern)),
-        (None, Some(file)) => ("file", Some(&file.text)),
-        (None, None) => ("key", source.key.as_ref()),
+    let origin = match (&source.pattern, &source.index, &source.file) {
+        (Some(pattern), ..) => ("pattern", Some(pattern)),
+        (None, Some(index), _) => ("index", Some(index)),
+        (None, None, Some(file)) => ("file", Some(&file.text)),
+        (None, None, None) => ("key", source.key.as_ref()),
     };
     let mut resolved = json!({
         origin.0: origin.1.map(shown),

@@ -40,7 +40,7 @@ fn run_prints_a_summary_or_the_object_of_the_contract() {
         assert!(in_order(&keys(&run), &wanted), "{:?}", keys(&run));
         assert_eq!(run["schema"], "pipefit.run/1");
         assert_eq!((&run["pipeline"], &run["status"]), (&json!("diabetes"), &json!("ok")));
-        assert_eq!(keys(&run["data"]), ["rows", "columns", "features", "target", "sha256", "clean"]);
+        assert_eq!(keys(&run["data"]), ["rows", "columns", "features", "target", "sha256"]);
         assert_eq!((&run["data"]["rows"], &run["data"]["columns"]), (&json!(442), &json!(11)));
         assert_eq!(run["data"]["features"].as_array().unwrap().len(), 10);
         assert_eq!(run["data"]["target"], "target");

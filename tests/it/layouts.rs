@@ -329,7 +329,7 @@ fn a_row_that_vanishes_is_an_error() {
         assert!(listed.iter().eq(["r:1", "r:2", "r:3"]));
         assert!(keys.remove("r:2").unwrap());
         let error = keys.rows(&listed, &mut Nowhere).unwrap_err();
-        let message = "key `r:2` was removed while the rows were read";
+        let message = "there is no key `r:2`, which is to be a row";
         assert_eq!(told(&error), (Code::MissingKeyOrFile, message, None), "{url}");
     }
     // The same where the other rows are hashes.
@@ -338,7 +338,7 @@ fn a_row_that_vanishes_is_an_error() {
     let listed = keys.matching("h:*").unwrap();
     assert!(keys.remove("h:3").unwrap());
     let error = keys.rows(&listed, &mut Nowhere).unwrap_err();
-    assert_eq!(error.message(), "key `h:3` was removed while the rows were read");
+    assert_eq!(error.message(), "there is no key `h:3`, which is to be a row");
 }
 
 /// Every store takes a pattern as the server takes it.

@@ -49,6 +49,7 @@ mod redis_rows;
 mod report;
 mod round_trips;
 mod row_faults;
+mod row_indexes;
 mod scale_gate;
 mod searches;
 mod secrets;

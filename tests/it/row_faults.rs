@@ -281,7 +281,7 @@ fn keys_that_go_or_change_meanwhile_are_told_or_read_as_they_are() {
     let expected = through(server.port(), 5.0, &Silent).unwrap();
     let last = "r:4999";
     let error = meddled(&server, true, |raw| cmd("DEL").arg(last).exec(raw).unwrap()).unwrap_err();
-    assert_eq!(error.message(), "key `r:4999` was removed while the rows were read");
+    assert_eq!(error.message(), "there is no key `r:4999`, which is to be a row");
     write(&mut server.raw(), ROWS - 1);
     let list =
         |raw: &mut Connection| pipe().cmd("DEL").arg(last).cmd("RPUSH").arg(last).arg("x").exec(raw).unwrap();

@@ -20,6 +20,7 @@ pub fn section(report: &Report) -> String {
     let origin = match graph.source.origin {
         Origin::Key(_) => "Key",
         Origin::Pattern(_) => "Pattern",
+        Origin::Index(_) => "Index",
         Origin::File(_) => "File",
     };
     let facts = [

@@ -68,6 +68,23 @@ impl Found {
         self.ends.push(self.bytes.len());
     }
 
+    /// The names as they came.
+    ///
+    /// # Errors
+    /// `UnreadableValue` for the first that is not UTF-8.
+    pub fn in_order(self) -> Result<KeyList> {
+        let mut list = KeyList {
+            text: String::with_capacity(self.bytes.len()),
+            ends: Vec::with_capacity(self.ends.len()),
+        };
+        let mut start = 0;
+        for end in self.ends {
+            list.push(&self.bytes[start..end])?;
+            start = end;
+        }
+        Ok(list)
+    }
+
     /// The names sorted by their bytes, each once.
     ///
     /// # Errors
@@ -93,15 +110,22 @@ impl Found {
         let mut list =
             KeyList { text: String::with_capacity(bytes.len()), ends: Vec::with_capacity(names.len()) };
         for sortable in &names {
-            let name = name(sortable);
-            list.text.push_str(std::str::from_utf8(name).map_err(|_| {
-                let message = format!("the name of key `{}` is not UTF-8", name.escape_ascii());
-                let help = "rename it, or choose a pattern that it does not match";
-                Code::UnreadableValue.error(message).help(help)
-            })?);
-            list.ends.push(list.text.len());
+            list.push(name(sortable))?;
         }
         Ok(list)
+    }
+}
+
+impl KeyList {
+    /// Takes a name.
+    fn push(&mut self, name: &[u8]) -> Result<()> {
+        self.text.push_str(std::str::from_utf8(name).map_err(|_| {
+            let message = format!("the name of key `{}` is not UTF-8", name.escape_ascii());
+            let help = "rename it, or choose a pattern that it does not match";
+            Code::UnreadableValue.error(message).help(help)
+        })?);
+        self.ends.push(self.text.len());
+        Ok(())
     }
 }
 

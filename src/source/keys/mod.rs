@@ -4,6 +4,7 @@ mod bulk;
 mod dir;
 pub(super) mod glob;
 mod key_list;
+mod members;
 mod memory;
 mod odd_rows;
 mod redis;
@@ -44,6 +45,16 @@ pub trait Keys: Send + Sync {
     fn matching(&self, pattern: &str) -> Result<KeyList> {
         let all = self.ls()?.into_iter().map(|listed| listed.key);
         Ok(all.filter(|key| glob::matches(pattern.as_bytes(), key.as_bytes())).collect())
+    }
+
+    /// The names of keys that an index holds: a list in its order, a sorted set by scores (equal ones by their bytes), a
+    /// set sorted by their bytes. [`Code::MissingKeyOrFile`] if there is no such key, [`Code::WrongKind`] if it is of
+    /// another kind, [`Code::UnreadableValue`] for a name that is not UTF-8.
+    fn index(&self, key: &str) -> Result<KeyList> {
+        Err(match self.kind(key)? {
+            None => no_index(key),
+            Some(kind) => not_an_index(key, kind),
+        })
     }
 
     /// Hands what each of these keys holds to a sink, in their order: each is read once, all of them as one row's value
@@ -149,9 +160,27 @@ fn wrong_kind(key: &str, kind: Kind) -> Diagnostic {
     Code::WrongKind.error(format!("key `{key}` is a {kind}, not a string")).help(help)
 }
 
-/// A key of one row that is there no more.
+/// An index that is not there.
+fn no_index(key: &str) -> Diagnostic {
+    Code::MissingKeyOrFile.error(format!("no key `{key}` in the store")).help(
+        "an index is a list, a set or a sorted set of the keys of rows; `pipefit data ls` lists the keys",
+    )
+}
+
+/// A key that lists no others.
+fn not_an_index(key: &str, kind: Kind) -> Diagnostic {
+    let help = match kind {
+        Kind::String => "a key that holds a whole table is read with `source.key`",
+        _ => "name the key that lists the keys of rows; `pipefit data ls` shows the kinds",
+    };
+    Code::WrongKind
+        .error(format!("key `{key}` is a {kind}, not a list, set or sorted set of keys"))
+        .help(help)
+}
+
+/// A key of one row that is not there, or no more.
 fn gone(key: &str) -> Diagnostic {
     Code::MissingKeyOrFile
-        .error(format!("key `{key}` was removed while the rows were read"))
-        .help("run again when nobody removes rows")
+        .error(format!("there is no key `{key}`, which is to be a row"))
+        .help("it was removed while the rows were read: run again when nobody removes rows")
 }

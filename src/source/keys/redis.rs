@@ -2,6 +2,7 @@
 
 use super::bulk::read_rows;
 use super::key_list::Found;
+use super::members::read_index;
 use super::{KeyList, Keys, Kind, Listed, RowSink, wrong_kind};
 use crate::diag::{Code, Diagnostic, Result};
 use crate::store::resp::{Part, push_command};
@@ -151,6 +152,10 @@ impl Keys for RedisKeys {
         let mut found = Found::default();
         self.users(pattern, &format!("look for keys that match `{pattern}`"), &mut |key| found.push(key))?;
         found.sorted()
+    }
+
+    fn index(&self, key: &str) -> Result<KeyList> {
+        read_index(&self.link, key, self.kind(key)?)
     }
 
     fn rows(&self, keys: &KeyList, sink: &mut dyn RowSink) -> Result<()> {

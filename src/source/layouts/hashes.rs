@@ -1,15 +1,22 @@
 //! One key a row: a hash with a field a column, or a string that holds one JSON object.
 
+use super::listed::named_by;
+use super::range::keys_of_range;
 use super::rows::gather_rows;
 use crate::diag::{Code, Result, Watch};
 use crate::source::formats::{Read, ReadOptions};
 use crate::source::keys::{KeyList, Keys};
 
-/// Reads the table whose rows are the keys that match a pattern, sorted by key.
+/// Reads the table whose rows are the keys that match a pattern, sorted by key; or those of a range such as `row:{1..1000}`,
+/// in its order: the store is not searched for them.
 ///
 /// # Errors
-/// `MissingKeyOrFile` when no key matches, and those of [`read_keys`].
+/// `BadValue` for a range that cannot be; `MissingKeyOrFile` when no key matches, and those of [`read_keys`].
 pub fn read_rows(keys: &dyn Keys, pattern: &str, options: &ReadOptions, watch: &dyn Watch) -> Result<Read> {
+    if let Some(names) = keys_of_range(pattern)? {
+        let read = read_keys(keys, &names, pattern, options, watch);
+        return read.map_err(|error| named_by(error, "the range names it"));
+    }
     let names = keys.matching(pattern)?;
     if names.is_empty() {
         return Err(Code::MissingKeyOrFile.error(format!("no key in the store matches `{pattern}`")).help(

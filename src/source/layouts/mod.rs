@@ -1,6 +1,9 @@
 //! Tables that lie in many keys.
 
 mod hashes;
+mod listed;
+mod range;
 mod rows;
 
 pub use hashes::{read_keys, read_rows};
+pub use listed::read_index;
