@@ -13,6 +13,9 @@ use crate::source::keys::{self, Keys};
 use crate::source::{self, read_file, write_file};
 use crate::table::{Kind, Table, datetime_text, fingerprint};
 
+/// The formats that tables are written in.
+const WRITTEN: [&str; 6] = ["csv", "tsv", "json", "jsonl", "parquet", "arrow"];
+
 /// What `data` does.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -22,6 +25,9 @@ pub enum Command {
         key: String,
         /// The file
         file: PathBuf,
+        /// Write it in this format, not as it is
+        #[arg(long = "as", value_name = "FORMAT", value_parser = WRITTEN)]
+        form: Option<String>,
     },
     /// Write a key's table into a file, in the file's format
     Get {
@@ -29,6 +35,9 @@ pub enum Command {
         key: String,
         /// The file; `-` is stdout
         file: PathBuf,
+        /// The format, where the file's ending does not say it
+        #[arg(long = "as", value_name = "FORMAT", value_parser = WRITTEN)]
+        form: Option<String>,
     },
     /// List the keys
     Ls,
@@ -48,8 +57,8 @@ pub enum Command {
 pub fn run(command: &Command, global: &Global, output: &Output) -> Done {
     let (_, keys) = keys::open(&global.store_url(), Path::new(""))?;
     match command {
-        Command::Put { key, file } => put(key, file, &*keys, output)?,
-        Command::Get { key, file } => get(key, file, &*keys, output)?,
+        Command::Put { key, file, form } => put(key, file, named(form), &*keys, output)?,
+        Command::Get { key, file, form } => get(key, file, named(form), &*keys, output)?,
         Command::Ls => ls(&*keys, output)?,
         Command::Show { key } => show(key, &*keys, output)?,
         Command::Rm { key } => rm(key, &*keys, output)?,
@@ -57,9 +66,16 @@ pub fn run(command: &Command, global: &Global, output: &Output) -> Done {
     Ok(())
 }
 
-fn put(key: &str, file: &Path, keys: &dyn Keys, output: &Output) -> Result<()> {
-    let bytes = read_file(file)?;
+fn named(form: &Option<String>) -> Option<Format> {
+    form.as_deref().and_then(Format::of_ending)
+}
+
+fn put(key: &str, file: &Path, form: Option<Format>, keys: &dyn Keys, output: &Output) -> Result<()> {
+    let mut bytes = read_file(file)?;
     let table = parsed(bytes.clone(), formats::format_of_path(file), &file.display().to_string())?;
+    if let Some(format) = form {
+        bytes = formats::write(&table, format.written()?);
+    }
     keys.write(key, &bytes)?;
     if output.json {
         output.object(&json!({
@@ -77,14 +93,15 @@ fn put(key: &str, file: &Path, keys: &dyn Keys, output: &Output) -> Result<()> {
     Ok(())
 }
 
-fn get(key: &str, file: &Path, keys: &dyn Keys, output: &Output) -> Result<()> {
+fn get(key: &str, file: &Path, form: Option<Format>, keys: &dyn Keys, output: &Output) -> Result<()> {
     let bytes = value(key, keys)?;
     if file == Path::new("-") {
-        formats::detect(&formats::unpack(bytes.clone(), key)?, key)?;
-        output.bytes(&bytes);
+        let packing = if form.is_some() { Packing::Plain } else { Packing::of(&bytes) };
+        output.bytes(&converted(bytes, key, form, packing)?);
         return Ok(());
     }
-    let bytes = converted(bytes, key, formats::format_of_path(file), Packing::of_path(file))?;
+    let form = form.or_else(|| formats::format_of_path(file));
+    let bytes = converted(bytes, key, form, Packing::of_path(file))?;
     write_file(file, &bytes)?;
     output.say(&format!("{}: {} bytes", file.display(), bytes.len()));
     if output.json {

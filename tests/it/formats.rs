@@ -379,3 +379,42 @@ fn every_cut_of_a_sample_ends_well() {
         }
     }
 }
+
+/// An integer that a float cannot hold is told in every format, and kept to the digit where it is a name.
+#[test]
+fn integers_beyond_2_53_are_told_in_every_format() {
+    const BEYOND: &str = "9007199254740993";
+    let golden = |name: &str| std::fs::read(here("golden/data").join(name)).unwrap();
+    let mut npy =
+        b"\x93NUMPY\x01\0\x46\0{'descr': [('b', '<i8')], 'fortran_order': False, 'shape': (2,), }".to_vec();
+    npy.resize(10 + 0x46, b' ');
+    npy.extend(
+        [9_007_199_254_740_992i64, 9_007_199_254_740_993].iter().flat_map(|value| value.to_le_bytes()),
+    );
+    let values: [(&str, Vec<u8>); 9] = [
+        ("CSV", format!("b\n9007199254740992\n{BEYOND}\n").into()),
+        ("TSV", format!("b\tc\n-9007199254740992\t1\n{BEYOND}\t1\n").into()),
+        ("JSON columns", format!("{{\"b\": [9007199254740992, {BEYOND}]}}").into()),
+        ("JSON texts", format!("{{\"b\": [\"1\", \"{BEYOND}\"]}}").into()),
+        ("JSON records", format!("[{{\"b\": 9007199254740992}}, {{\"b\": {BEYOND}}}]").into()),
+        ("JSONL", format!("{{\"b\": 9007199254740992}}\n{{\"b\": {BEYOND}}}\n").into()),
+        ("Parquet", golden("parquet/beyond.parquet")),
+        ("Arrow", golden("arrow/beyond.arrow")),
+        ("NPY", npy),
+    ];
+    for (format, bytes) in values {
+        let found = read_any(&bytes).unwrap_or_else(|error| panic!("{format}: {error}"));
+        let suspect = found.suspects.iter().find(|suspect| suspect.column == "b").expect(format);
+        assert_eq!((suspect.row, suspect.error.code()), (2, Code::BadCell), "{format}");
+        let told = format!("row 2: `{BEYOND}` is an integer beyond 2^53, which a float cannot hold");
+        assert!(suspect.error.message().ends_with(&told), "{format}: {}", suspect.error);
+        let options = ReadOptions {
+            schema: [("b".to_owned(), Kind::Category)].into(),
+            columns: Some(vec!["b".to_owned()]),
+            ..ReadOptions::default()
+        };
+        let named = read(&bytes, detect(&bytes, "k").unwrap(), "k", &options).unwrap();
+        let Column::Codes { codes, levels } = &named.table.columns()[0] else { panic!("{format}: no names") };
+        assert_eq!((levels.label(codes[1]), named.suspects.len()), (Some(BEYOND), 0), "{format}");
+    }
+}

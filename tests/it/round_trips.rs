@@ -116,6 +116,10 @@ fn the_command_takes_every_format_to_every_other() {
         let endings = ["csv", "tsv", "json", "jsonl", "parquet", "arrow", "csv.gz", "jsonl.zst"];
         for format in Format::ALL {
             place.write("from.bin", write(&table, format));
+            place.run(&["data", "put", "table", "from.bin", "--as", "arrow"]).ok();
+            let out = place.run(&["data", "get", "table", "-", "--as", "csv"]).ok().out;
+            let back = read(out.as_bytes(), Format::Csv, "-", &ReadOptions::default()).unwrap();
+            assert_same(&table, &back.table, &format!("{} to stdout", format.name()));
             place.run(&["data", "put", "table", "from.bin"]).ok();
             for ending in endings {
                 let to = format!("to.{ending}");

@@ -66,6 +66,21 @@ impl Format {
         }
     }
 
+    /// The format of files with this ending. For `json` that is columns, which is what is written; [`read`](super::read())
+    /// takes records as well.
+    pub fn of_ending(ending: &str) -> Option<Self> {
+        Some(match ending {
+            "csv" => Format::Csv,
+            "tsv" => Format::Tsv,
+            "json" => Format::JsonColumns,
+            "jsonl" => Format::Jsonl,
+            "parquet" => Format::Parquet,
+            "arrow" => Format::Arrow,
+            "npy" => Format::Npy,
+            _ => return None,
+        })
+    }
+
     /// The format, if tables can be written in it.
     ///
     /// # Errors
@@ -89,21 +104,10 @@ impl Format {
     }
 }
 
-/// The format that a file's ending names, before `.gz` or `.zst`; `None` for an ending that names none. For `.json` that is
-/// columns, which is what is written; [`read`](super::read()) takes records as well.
+/// The format that a file's ending names, before `.gz` or `.zst`; `None` for an ending that names none.
 pub fn format_of_path(path: &Path) -> Option<Format> {
     let stem = if Packing::of_path(path) == Packing::Plain { None } else { path.file_stem() };
-    let ending = stem.map_or(path, Path::new).extension()?.to_str()?.to_ascii_lowercase();
-    Some(match ending.as_str() {
-        "csv" => Format::Csv,
-        "tsv" => Format::Tsv,
-        "json" => Format::JsonColumns,
-        "jsonl" => Format::Jsonl,
-        "parquet" => Format::Parquet,
-        "arrow" => Format::Arrow,
-        "npy" => Format::Npy,
-        _ => return None,
-    })
+    Format::of_ending(&stem.map_or(path, Path::new).extension()?.to_str()?.to_ascii_lowercase())
 }
 
 /// The error for a format that this version does not read.
