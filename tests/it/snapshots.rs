@@ -18,6 +18,7 @@ fn table(rows: usize) -> String {
 const FILE: &str = "version: 1
 name: m
 source: {key: \"data:t\", load_if_missing: t.csv, pin: snapshot}
+schema: {at: datetime}
 roles: {id: [id]}
 target: y
 clean: [{query: \"x < 4\"}]
