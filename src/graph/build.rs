@@ -147,8 +147,10 @@ fn origin(source: &SourceSection) -> Option<(Origin, &Text)> {
     let key = source.key.as_ref().map(|key| (Origin::Key(key.value.clone()), key));
     let pattern = source.pattern.as_ref().map(|pattern| (Origin::Pattern(pattern.value.clone()), pattern));
     let file = source.file.as_ref().map(|file| (Origin::File(file.path.clone()), &file.text));
+    let stream = source.stream.as_ref();
+    let stream = stream.map(|s| (Origin::Stream(s.key.value.clone(), s.from, s.to), &s.key));
     let index = source.index.as_ref().map(|index| (Origin::Index(index.value.clone()), index));
-    key.or(pattern).or(index).or(file)
+    key.or(pattern).or(index).or(stream).or(file)
 }
 
 fn column(name: &Text) -> ColumnName {

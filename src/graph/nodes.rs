@@ -8,6 +8,7 @@ use crate::contract::erased::{AnyModel, AnySplitter, AnyStep};
 use crate::contract::{Metric, Value};
 use crate::diag::{Span, Veil};
 use crate::expect::Expect;
+use crate::spec::Moment;
 use crate::table::{Kind, NaValues};
 
 /// A step with its place in the file.
@@ -86,6 +87,8 @@ pub enum Origin {
     Pattern(String),
     /// Each key that this key lists holds a row.
     Index(String),
+    /// Each entry of a stream, from one place to another, is a row.
+    Stream(String, Moment, Moment),
     /// A file, or the files that match, hold it one after the other.
     File(PathBuf),
 }
@@ -97,6 +100,7 @@ impl Origin {
             Self::Key(_) => "key",
             Self::Pattern(_) => "pattern",
             Self::Index(_) => "index",
+            Self::Stream(..) => "stream",
             Self::File(_) => "file",
         }
     }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
@@ -9,10 +10,11 @@ use crate::diag::{Code, Diagnostic, Result, Watch, suggest};
 use crate::graph::{ColumnName, Graph, Origin, SourceNode};
 use crate::plan::Bound;
 use crate::source::formats::{self, Part, Read, ReadOptions, Suspect};
-use crate::source::keys::Keys;
+use crate::source::keys::{self, EntryId, Keys};
 use crate::source::{
     ParquetScan, Survey, files_matching, is_parquet, layouts, open_parquet, read_file, value,
 };
+use crate::spec::Moment;
 use crate::table::{Data, Digest, Kind, fingerprint};
 
 /// A table and what is known of its origin.
@@ -48,22 +50,49 @@ pub(super) fn load_within(
     let source = &graph.source;
     let options = options(source);
     let mut warnings = Vec::new();
-    let read =
-        match &source.origin {
-            Origin::Key(key) => read_key(source, key, keys, &options, watch, &mut warnings)?,
-            Origin::Pattern(pattern) => layouts::read_rows(keys, pattern, &options, watch)
-                .map_err(|error| error.or_at(&source.span))?,
-            Origin::Index(index) => layouts::read_index(keys, index, &options, watch)
-                .map_err(|error| error.or_at(&source.span))?,
-            Origin::File(pattern) => {
-                watch.stage("reading", 1);
-                let files = files_matching(pattern).map_err(|error| error.at(&source.span))?;
-                let loaded = read_files(source, &files, &options, in_memory)?;
-                watch.tick(1);
-                return Ok(loaded);
+    let read = match &source.origin {
+        Origin::Key(key) => match read_key(source, key, keys, &options, watch, &mut warnings) {
+            Err(error) if error.code() == Code::WrongKind && keys.kind(key)? == Some(keys::Kind::Stream) => {
+                let all = (EntryId::FIRST, EntryId::LAST);
+                layouts::read_stream(keys, key, all, &options, watch)
+                    .map_err(|error| error.or_at(&source.span))?
             }
-        };
+            read => read?,
+        },
+        Origin::Pattern(pattern) => {
+            layouts::read_rows(keys, pattern, &options, watch).map_err(|error| error.or_at(&source.span))?
+        }
+        Origin::Index(index) => {
+            layouts::read_index(keys, index, &options, watch).map_err(|error| error.or_at(&source.span))?
+        }
+        Origin::Stream(key, from, to) => {
+            let places = (entry(*from, 0), entry(*to, u64::MAX));
+            layouts::read_stream(keys, key, places, &options, watch)
+                .map_err(|error| error.or_at(&source.span))?
+        }
+        Origin::File(pattern) => {
+            watch.stage("reading", 1);
+            let files = files_matching(pattern).map_err(|error| error.at(&source.span))?;
+            let loaded = read_files(source, &files, &options, in_memory)?;
+            watch.tick(1);
+            return Ok(loaded);
+        }
+    };
     Ok(Loaded::whole(read, warnings))
+}
+
+/// A place in a stream as an entry; `number` where it says no more than a time.
+fn entry(place: Moment, number: u64) -> EntryId {
+    match place {
+        Moment::Start => EntryId::FIRST,
+        Moment::Now => EntryId::LAST,
+        Moment::Entry(time, own) => EntryId { time, number: own.unwrap_or(number) },
+        Moment::Ago(span) => {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let now = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+            EntryId { time: now.saturating_sub(span), number }
+        }
+    }
 }
 
 /// Tables up to this many bytes are read into memory; larger ones are read in units, pass after pass.

@@ -45,6 +45,8 @@ struct SourceLock {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     index: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    stream: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     file: Option<String>,
     rows: usize,
     columns: usize,
@@ -150,6 +152,7 @@ impl Lock {
                 key: matches!(graph.source.origin, Origin::Key(_)).then(|| graph.source.shown.clone()),
                 pattern: matches!(graph.source.origin, Origin::Pattern(_))
                     .then(|| graph.source.shown.clone()),
+                stream: matches!(graph.source.origin, Origin::Stream(..)).then(|| graph.source.shown.clone()),
                 index: matches!(graph.source.origin, Origin::Index(_)).then(|| graph.source.shown.clone()),
                 file: matches!(graph.source.origin, Origin::File(_)).then(|| graph.source.shown.clone()),
                 rows: prepared.extent.rows(),

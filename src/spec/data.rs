@@ -1,6 +1,7 @@
 //! Where the data comes from, and what its columns are.
 
 use super::reader::{Keys, Reader, entry, quoted, value, wrong};
+use super::stream::StreamSection;
 use super::{FilePath, Text};
 use crate::diag::{Code, Span};
 use crate::table::{Kind, NaValues};
@@ -16,6 +17,8 @@ pub struct SourceSection {
     pub pattern: Option<Text>,
     /// The key that lists the keys that hold a row each.
     pub index: Option<Text>,
+    /// The stream whose entries are the rows.
+    pub stream: Option<StreamSection>,
     /// The file that holds the table, or a pattern of files.
     pub file: Option<FilePath>,
     /// The format: `auto`, `csv`, `json`, `jsonl`, `parquet`, `arrow` or `npy`.
@@ -47,6 +50,7 @@ const SOURCE: Keys = Keys {
         "key",
         "pattern",
         "index",
+        "stream",
         "file",
         "format",
         "load_if_missing",
@@ -55,7 +59,7 @@ const SOURCE: Keys = Keys {
         "keep_default_na",
         "pin",
     ],
-    later: &["stream"],
+    later: &[],
 };
 const FORMATS: &[&str] = &["auto", "csv", "json", "jsonl", "parquet", "arrow", "npy"];
 const KINDS: &[&str] = &["number", "category", "bool", "datetime", "text"];
@@ -77,6 +81,7 @@ impl Reader<'_> {
                 key: None,
                 pattern: None,
                 index: None,
+                stream: None,
                 file: None,
                 format: format(),
                 load_if_missing: None,
@@ -95,6 +100,7 @@ impl Reader<'_> {
             key: value(entries, "key").and_then(|node| self.text(node, "`source.key`")),
             pattern: value(entries, "pattern").and_then(|node| self.text(node, "`source.pattern`")),
             index: value(entries, "index").and_then(|node| self.text(node, "`source.index`")),
+            stream: value(entries, "stream").and_then(|node| self.stream(node)),
             file: value(entries, "file").and_then(|node| self.path(node, "`source.file`")),
             format: value(entries, "format").and_then(|node| self.format(node)).unwrap_or_else(format),
             load_if_missing: value(entries, "load_if_missing")
@@ -109,14 +115,16 @@ impl Reader<'_> {
         }
     }
 
-    /// One of `key`, `pattern`, `index` and `file`, and with another than `key` nothing that speaks of a key.
+    /// One of `key`, `pattern`, `index`, `stream` and `file`, and with another than `key` nothing that speaks of a key.
     fn one_origin(&mut self, entries: &[Entry], section: &Entry, readable: bool) {
-        let origins: Vec<&Entry> =
-            ["pattern", "index", "file", "key"].iter().filter_map(|name| entry(entries, name)).collect();
+        let origins: Vec<&Entry> = ["pattern", "index", "stream", "file", "key"]
+            .iter()
+            .filter_map(|name| entry(entries, name))
+            .collect();
         let Some((origin, more)) = origins.split_first() else {
             if readable {
                 let example = "`key:`, the key that holds the table, `pattern:`, the keys that hold a row each, \
-                               `index:`, a key that lists them, or `file:`, a file that holds it";
+                               `index:`, a key that lists them, `stream:`, a stream of rows, or `file:`, a file that holds it";
                 self.missing("key", "`source`", &section.key_span, example);
             }
             return;
@@ -135,13 +143,14 @@ impl Reader<'_> {
             self.report(Code::Conflict.error(message).help(help).at(&origin.key_span));
         }
         let is_auto = |entry: &&Entry| matches!(&entry.value.value, Value::Text(text) if text == "auto");
-        let is_rows = matches!(origin.key.as_str(), "pattern" | "index");
+        let is_rows = matches!(origin.key.as_str(), "pattern" | "index" | "stream");
         let format = entry(entries, "format").filter(|entry| is_rows && !is_auto(entry));
         let fill = entry(entries, "load_if_missing").filter(|_| origin.key != "key");
-        let others = [
-            (fill, "leave it out: it fills one key, and goes with `key` only"),
-            (format, "leave it out: each key of a row is a hash, or holds one JSON object"),
-        ];
+        let of_rows = match origin.key.as_str() {
+            "stream" => "leave it out: the entries of a stream are fields with values",
+            _ => "leave it out: each key of a row is a hash, or holds one JSON object",
+        };
+        let others = [(fill, "leave it out: it fills one key, and goes with `key` only"), (format, of_rows)];
         for (other, help) in others {
             let Some(other) = other else { continue };
             let message = format!("`source` has both `{}` and `{}`", origin.key, other.key);

@@ -19,6 +19,7 @@ mod preprocess;
 mod reader;
 mod references;
 mod resolved;
+mod stream;
 mod text;
 
 pub use component::Written;
@@ -28,4 +29,5 @@ pub use output::Output;
 pub use parsed::{Parsed, parse, read};
 pub use pipeline::Spec;
 pub use preprocess::{Group, Preprocess, Remainder, Selector};
+pub use stream::{Moment, StreamSection};
 pub use text::{FilePath, Text, is_name};

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
+use super::stream::StreamSection;
 use super::{Cv, Group, Preprocess, Remainder, SourceSection, Spec, Text, Written};
 use crate::diag::without_passwords;
 use crate::yaml::{Node, Value};
@@ -55,13 +56,19 @@ fn source(source: &SourceSection) -> Json {
         (Some(pattern), ..) => ("pattern", Some(pattern)),
         (None, Some(index), _) => ("index", Some(index)),
         (None, None, Some(file)) => ("file", Some(&file.text)),
-        (None, None, None) => ("key", source.key.as_ref()),
+        (None, None, None) => match &source.stream {
+            Some(stream) => ("stream", Some(&stream.key)),
+            None => ("key", source.key.as_ref()),
+        },
     };
     let mut resolved = json!({
         origin.0: origin.1.map(shown),
         "format": source.format,
         "columns": source.columns.as_ref().map(|columns| texts(columns)),
     });
+    if let Some(StreamSection { key, written: (from, to), .. }) = &source.stream {
+        resolved["stream"] = json!({"key": shown(key), "from": from, "to": to});
+    }
     // Absent from files that say nothing of them, whose locks stay as they were.
     if !source.na_values.is_default() {
         resolved["na_values"] = source.na_values.values.iter().map(|value| text(value)).collect();

@@ -19,6 +19,7 @@ mod determinism;
 mod direct;
 mod disks;
 mod easy;
+mod entries;
 mod expectations;
 mod faults;
 mod fleet;

@@ -21,6 +21,7 @@ pub fn section(report: &Report) -> String {
         Origin::Key(_) => "Key",
         Origin::Pattern(_) => "Pattern",
         Origin::Index(_) => "Index",
+        Origin::Stream(..) => "Stream",
         Origin::File(_) => "File",
     };
     let facts = [

@@ -9,9 +9,11 @@ mod memory;
 mod odd_rows;
 mod redis;
 mod row_sink;
+mod stream;
 
 pub use key_list::KeyList;
 pub use row_sink::{Fields, RowSink, Text, Texts, Wanted};
+pub use stream::{EntryId, Extent};
 
 use crate::diag::{Code, Diagnostic, Result};
 use crate::store::{Backing, Store, connect};
@@ -55,6 +57,20 @@ pub trait Keys: Send + Sync {
             None => no_index(key),
             Some(kind) => not_an_index(key, kind),
         })
+    }
+
+    /// How far a stream goes; `None` for one that has no entries. [`Code::MissingKeyOrFile`] if there is no such key,
+    /// [`Code::WrongKind`] if it is of another kind.
+    fn stream(&self, key: &str) -> Result<Option<Extent>> {
+        Err(match self.kind(key)? {
+            None => no_stream(key),
+            Some(kind) => not_a_stream(key, kind),
+        })
+    }
+
+    /// Hands the entries of a stream from one to another, both included, to a sink, in their order.
+    fn entries(&self, key: &str, _from: EntryId, _to: EntryId, _sink: &mut dyn RowSink) -> Result<()> {
+        self.stream(key).map(drop)
     }
 
     /// Hands what each of these keys holds to a sink, in their order: each is read once, all of them as one row's value
@@ -176,6 +192,22 @@ fn not_an_index(key: &str, kind: Kind) -> Diagnostic {
     Code::WrongKind
         .error(format!("key `{key}` is a {kind}, not a list, set or sorted set of keys"))
         .help(help)
+}
+
+/// A stream that is not there.
+fn no_stream(key: &str) -> Diagnostic {
+    Code::MissingKeyOrFile
+        .error(format!("no key `{key}` in the store"))
+        .help("name the key of a stream; `pipefit data ls` lists the keys")
+}
+
+/// A key that is no stream.
+fn not_a_stream(key: &str, kind: Kind) -> Diagnostic {
+    let help = match kind {
+        Kind::String => "a key that holds a whole table is read with `source.key`",
+        _ => "name the key of a stream; `pipefit data ls` shows the kinds",
+    };
+    Code::WrongKind.error(format!("key `{key}` is a {kind}, not a stream")).help(help)
 }
 
 /// A key of one row that is not there, or no more.

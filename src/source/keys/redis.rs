@@ -3,7 +3,8 @@
 use super::bulk::read_rows;
 use super::key_list::Found;
 use super::members::read_index;
-use super::{KeyList, Keys, Kind, Listed, RowSink, wrong_kind};
+use super::stream;
+use super::{EntryId, Extent, KeyList, Keys, Kind, Listed, RowSink, wrong_kind};
 use crate::diag::{Code, Diagnostic, Result};
 use crate::store::resp::{Part, push_command};
 use crate::store::{Link, Wire, is_wrong_type};
@@ -156,6 +157,14 @@ impl Keys for RedisKeys {
 
     fn index(&self, key: &str) -> Result<KeyList> {
         read_index(&self.link, key, self.kind(key)?)
+    }
+
+    fn stream(&self, key: &str) -> Result<Option<Extent>> {
+        stream::extent(&self.link, key, self.kind(key)?)
+    }
+
+    fn entries(&self, key: &str, from: EntryId, to: EntryId, sink: &mut dyn RowSink) -> Result<()> {
+        stream::read_entries(&self.link, key, from, to, sink)
     }
 
     fn rows(&self, keys: &KeyList, sink: &mut dyn RowSink) -> Result<()> {
