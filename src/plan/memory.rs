@@ -175,14 +175,15 @@ impl Run<'_> {
         vec![table, ("target, weights and folds".to_owned(), rows * (target + weight + ids + folds))]
     }
 
-    /// What reading holds beside the table: the last unit, and a page of each column.
+    /// What reading holds beside the table: a unit, whose room is not given back when a shorter one is the last, and a page of each
+    /// column.
     fn reading(&self) -> Part {
         const PAGE: u64 = 1 << 18;
         let (rows, width) = (self.bound.x.rows() as u64, self.bound.x.width() as u64);
         let unit = if self.bound.x.is_streamed() {
             0
         } else {
-            self.bound.x.bytes() / rows.max(1) * (rows % RUN_ROWS as u64)
+            self.bound.x.bytes() / rows.max(1) * rows.min(RUN_ROWS as u64)
         };
         ("what reading takes".to_owned(), unit + width * PAGE)
     }
