@@ -109,11 +109,9 @@ impl LeftOut {
         }
         let inverse = Matrix::from_fn(r, alphas.len(), |k, a| 1.0 / (values[k] + alphas[a]));
         let mean: Vec<f64> = (0..targets).map(|t| centre(p + t)).collect();
-        let with_target = |k: usize, t: usize| {
-            let products: Vec<f64> = (0..p).map(|i| about(i, p + t)).collect();
-            sums::dot(vectors.column(k), &products)
-        };
-        let rotated = Matrix::from_fn(r, targets, with_target);
+        let with_targets = Matrix::from_fn(p, targets, |i, t| about(i, p + t));
+        let rotated =
+            Matrix::from_fn(r, targets, |k, t| sums::dot(vectors.column(k), with_targets.column(t)));
         let coef = Matrix::from_fn(r, alphas.len() * targets, |k, c| {
             rotated[(k, c % targets)] * inverse[(k, c / targets)]
         });
