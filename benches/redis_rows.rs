@@ -47,7 +47,7 @@ fn main() {
             let keys = listed(&mut connect(url), "*").len();
             println!("{{\"rows\": {keys}, \"seconds\": {:.4}}}", start.elapsed().as_secs_f64());
         }
-        "index" => read(&|keys| indexed(keys, url, pattern), url),
+        "index" => read(&|keys| indexed(keys), url),
         "others" => println!(
             "{{\"rows\": {}}}",
             others(url, pattern, rest[0].parse().unwrap(), rest[1].parse().unwrap())
@@ -64,9 +64,8 @@ fn read(read: &dyn Fn(&dyn Keys) -> Table, url: &str) {
 }
 
 /// The rows of the keys of the list.
-fn indexed(keys: &dyn Keys, url: &str, pattern: &str) -> Table {
-    let names: keys::KeyList = members(&mut connect(url)).into_iter().collect();
-    layouts::read_keys(keys, &names, pattern, &ReadOptions::default(), &Silent).unwrap().table
+fn indexed(keys: &dyn Keys) -> Table {
+    layouts::read_index(keys, INDEX, &ReadOptions::default(), &Silent).unwrap().table
 }
 
 /// What was read, and since when.
@@ -197,26 +196,6 @@ fn answered(stream: &mut TcpStream) -> (Parser, Vec<u8>) {
         end += stream.read(&mut answer[end..]).unwrap();
     }
     (parser, answer)
-}
-
-/// The keys of the list.
-fn members(stream: &mut TcpStream) -> Vec<String> {
-    let mut names = Vec::new();
-    loop {
-        let mut request = Vec::new();
-        let (first, last) = (names.len().to_string(), (names.len() + 49_999).to_string());
-        push_command(&mut request, &[b"LRANGE", INDEX.as_bytes(), first.as_bytes(), last.as_bytes()]);
-        stream.write_all(&request).unwrap();
-        let (parser, answer) = answered(stream);
-        let before = names.len();
-        names.extend(parser.parts().iter().filter_map(|part| match part {
-            Answered::Text(span) => Some(String::from_utf8(span.of(&answer).to_vec()).unwrap()),
-            _ => None,
-        }));
-        if names.len() == before {
-            return names;
-        }
-    }
 }
 
 /// Writes keys that are no rows, and the list of the keys of all rows.

@@ -7,5 +7,5 @@ mod range;
 mod rows;
 
 pub use entries::read_stream;
-pub use hashes::{read_keys, read_rows};
+pub use hashes::read_rows;
 pub use listed::read_index;
