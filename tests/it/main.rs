@@ -30,6 +30,7 @@ mod http;
 mod inner_folds;
 mod invalid;
 mod kills;
+mod kinds;
 mod layouts;
 mod memory;
 mod metrics;
