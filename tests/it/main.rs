@@ -31,6 +31,7 @@ mod inner_folds;
 mod invalid;
 mod kills;
 mod layouts;
+mod members;
 mod memory;
 mod metrics;
 mod models;

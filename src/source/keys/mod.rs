@@ -1,6 +1,7 @@
 //! The user's data by key. Keys are the user's own: nothing is put before them.
 
 mod bulk;
+mod contents;
 mod dir;
 pub(super) mod glob;
 mod key_list;
@@ -11,6 +12,7 @@ mod redis;
 mod row_sink;
 mod stream;
 
+pub use contents::Each;
 pub use key_list::KeyList;
 pub use row_sink::{Fields, RowSink, Text, Texts, Wanted};
 pub use stream::{EntryId, Extent};
@@ -71,6 +73,18 @@ pub trait Keys: Send + Sync {
     /// Hands the entries of a stream from one to another, both included, to a sink, in their order.
     fn entries(&self, key: &str, _from: EntryId, _to: EntryId, _sink: &mut dyn RowSink) -> Result<()> {
         self.stream(key).map(drop)
+    }
+
+    /// How many members a list, set, sorted set or hash has; 0 if it is not there or of another kind meanwhile.
+    fn length(&self, key: &str, kind: Kind) -> Result<usize> {
+        Err(no_members(key, kind))
+    }
+
+    /// Hands out what a list, set, sorted set or hash holds, as it is at one moment: the members of a list in its order, of a
+    /// sorted set by score with the score, of a set sorted by their bytes; fields with their values, sorted by the fields' bytes.
+    /// False if it was changed or removed meanwhile: what was handed out is then nothing.
+    fn members(&self, key: &str, kind: Kind, _each: &mut Each<'_>) -> Result<bool> {
+        Err(no_members(key, kind))
     }
 
     /// Hands what each of these keys holds to a sink, in their order: each is read once, all of them as one row's value
@@ -174,6 +188,13 @@ fn wrong_kind(key: &str, kind: Kind) -> Diagnostic {
         _ => "name a key that holds a string; `pipefit data ls` shows the kinds",
     };
     Code::WrongKind.error(format!("key `{key}` is a {kind}, not a string")).help(help)
+}
+
+/// A key that has no members.
+fn no_members(key: &str, kind: Kind) -> Diagnostic {
+    Code::WrongKind
+        .error(format!("key `{key}` is a {kind}, not a list, set, sorted set or hash"))
+        .help("name a key that holds a table; `pipefit data ls` shows the kinds")
 }
 
 /// An index that is not there.
