@@ -11,9 +11,8 @@ use crate::graph::{ColumnName, Graph, Origin, SourceNode};
 use crate::plan::Bound;
 use crate::source::formats::{self, Part, Read, ReadOptions, Suspect};
 use crate::source::keys::{self, EntryId, Keys};
-use crate::source::{
-    ParquetScan, Survey, files_matching, is_parquet, layouts, open_parquet, read_file, value,
-};
+use crate::source::layouts::{self, Entries};
+use crate::source::{ParquetScan, Survey, files_matching, is_parquet, open_parquet, read_file, value};
 use crate::spec::Moment;
 use crate::table::{Data, Digest, Kind, fingerprint};
 
@@ -62,9 +61,14 @@ pub(super) fn load_within(
                 .map_err(|error| error.or_at(&source.span))?,
             Origin::Index(index) => layouts::read_index(keys, index, &options, watch)
                 .map_err(|error| error.or_at(&source.span))?,
-            Origin::Stream(key, from, to) => {
-                let places = (entry(*from, 0), entry(*to, u64::MAX));
-                layouts::read_stream(keys, key, places, &options, watch)
+            Origin::Stream(stream) => {
+                let entries = Entries {
+                    from: entry(stream.from, 0),
+                    to: entry(stream.to, u64::MAX),
+                    id: stream.id.as_deref(),
+                    time: stream.time.as_deref(),
+                };
+                layouts::read_stream(keys, &stream.key, &entries, &options, watch)
                     .map_err(|error| error.or_at(&source.span))?
             }
             Origin::File(pattern) => {
@@ -88,9 +92,7 @@ fn read_members(
     refused: Diagnostic,
 ) -> Result<Read> {
     let read = match keys.kind(key)? {
-        Some(keys::Kind::Stream) => {
-            layouts::read_stream(keys, key, (EntryId::FIRST, EntryId::LAST), options, watch)
-        }
+        Some(keys::Kind::Stream) => layouts::read_stream(keys, key, &Entries::default(), options, watch),
         Some(keys::Kind::List | keys::Kind::Set | keys::Kind::Zset) => {
             layouts::read_members(keys, key, false, options, watch)
         }

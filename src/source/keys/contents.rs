@@ -141,8 +141,8 @@ impl Talk<'_, '_> {
 
     /// As many members a request as suits their size.
     fn suit(&mut self, bytes: usize, members: usize) {
-        if members > 0 {
-            self.count = (ANSWER / (bytes / members).max(1)).clamp(1, MOST);
+        if let Some(bytes) = bytes.checked_div(members) {
+            self.count = (ANSWER / bytes.max(1)).clamp(1, MOST);
         }
     }
 

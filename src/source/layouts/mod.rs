@@ -7,7 +7,7 @@ mod members;
 mod range;
 mod rows;
 
-pub use entries::read_stream;
+pub use entries::{Entries, read_stream};
 pub use hashes::read_rows;
 pub use listed::read_index;
 pub use members::{one_row, read_members};
