@@ -5,7 +5,7 @@
 use super::row_sink::{Fields, RowSink, Texts};
 use super::{Kind, no_stream, not_a_stream};
 use crate::diag::{Diagnostic, Result};
-use crate::store::resp::{Answer, Part, Span, push_command};
+use crate::store::resp::{Answer, Kept, Part, Span, push_command};
 use crate::store::{Link, Wires};
 use ::redis::{RedisResult, cmd};
 use std::cell::Cell;
@@ -114,11 +114,10 @@ struct Reader<'a> {
     page: Page,
 }
 
-/// An answer, as it was when it came.
+/// An answer, and what is in it.
 #[derive(Default)]
 struct Page {
-    bytes: Vec<u8>,
-    parts: Vec<Part>,
+    kept: Kept,
     /// The id and the fields of each entry, as places of parts.
     entries: Vec<(EntryId, Range<usize>)>,
 }
@@ -131,7 +130,8 @@ impl Reader<'_> {
         self.ask(wires, place, from)?;
         for page in 1..=STRETCH {
             let count = self.count;
-            self.page.take(&wires.answer(place)?.accepted()?)?;
+            self.page.find(&wires.answer(place)?.accepted()?)?;
+            wires.keep(place, &mut self.page.kept);
             let last = self.page.entries.last().map(|(id, _)| *id);
             // A page that is not full is the last one.
             let next = last.filter(|_| self.page.entries.len() == count).and_then(EntryId::next);
@@ -163,14 +163,15 @@ impl Reader<'_> {
 
     /// As many entries a page as suits their size.
     fn suit(&mut self) {
-        if let Some(bytes) = self.page.bytes.len().checked_div(self.page.entries.len()) {
+        if let Some(bytes) = self.page.kept.answer().bytes.len().checked_div(self.page.entries.len()) {
             self.count = (ANSWER / bytes.max(1)).clamp(1, MOST);
         }
     }
 
     /// Gives the entries of the page to the sink.
     fn hand_out(&self, from: EntryId, sink: &mut dyn RowSink) -> Result<()> {
-        let texts = Texts::of(&self.page.bytes);
+        let answer = self.page.kept.answer();
+        let texts = Texts::of(answer.bytes);
         let mut name = String::new();
         for (id, fields) in self.page.entries.iter().filter(|(id, _)| *id >= from) {
             name.clear();
@@ -178,19 +179,15 @@ impl Reader<'_> {
             name.push(' ');
             let written = fmt::Write::write_fmt(&mut name, format_args!("{id}"));
             written.expect("writing to a string does not fail");
-            sink.fields(&name, &Fields::Pairs(texts, &self.page.parts[fields.clone()]))?;
+            sink.fields(&name, &Fields::Pairs(texts, &answer.parts[fields.clone()]))?;
         }
         Ok(())
     }
 }
 
 impl Page {
-    /// Keeps an answer, whose room is needed for the next one, and finds the entries in it.
-    fn take(&mut self, answer: &Answer<'_>) -> RedisResult<()> {
-        self.bytes.clear();
-        self.bytes.extend_from_slice(answer.bytes);
-        self.parts.clear();
-        self.parts.extend_from_slice(answer.parts);
+    /// Finds the entries of an answer.
+    fn find(&mut self, answer: &Answer<'_>) -> RedisResult<()> {
         self.entries.clear();
         let [Part::List(count), ..] = answer.parts else { return Err(answer.unexpected()) };
         let mut at = 1;
