@@ -32,6 +32,7 @@ mod invalid;
 mod kills;
 mod kinds;
 mod layouts;
+mod members;
 mod memory;
 mod metrics;
 mod models;

@@ -1,6 +1,7 @@
 //! The user's data by key. Keys are the user's own: nothing is put before them.
 
 mod bulk;
+mod contents;
 mod dir;
 mod frames;
 pub(super) mod glob;
@@ -16,6 +17,7 @@ mod stream;
 mod writer;
 mod written;
 
+pub use contents::Each;
 pub use key_list::KeyList;
 pub use row_sink::{Fields, RowSink, Text, Texts, Wanted};
 pub use stream::{EntryId, Extent};
@@ -82,6 +84,18 @@ pub trait Keys: Send + Sync {
 
     /// Begins to make a key of a kind other than string, whatever it is now. It is seen when [`Fill::finish`] returns.
     fn fill<'k>(&'k self, key: &str, kind: Kind) -> Result<Box<dyn Fill + 'k>>;
+
+    /// How many members a list, set, sorted set or hash has; 0 if it is not there or of another kind meanwhile.
+    fn length(&self, key: &str, kind: Kind) -> Result<usize> {
+        Err(no_members(key, kind))
+    }
+
+    /// Hands out what a list, set, sorted set or hash holds, as it is at one moment: the members of a list in its order, of a
+    /// sorted set by score with the score, of a set sorted by their bytes; fields with their values, sorted by the fields' bytes.
+    /// False if it was changed or removed meanwhile: what was handed out is then nothing.
+    fn members(&self, key: &str, kind: Kind, _each: &mut Each<'_>) -> Result<bool> {
+        Err(no_members(key, kind))
+    }
 
     /// Hands what each of these keys holds to a sink, in their order: each is read once, all of them as one row's value
     /// was at one moment. [`Code::WrongKind`] names a key that is neither a hash
@@ -179,6 +193,13 @@ fn wrong_kind(key: &str, kind: Kind) -> Diagnostic {
         _ => "name a key that holds a string; `pipefit data ls` shows the kinds",
     };
     Code::WrongKind.error(format!("key `{key}` is a {kind}, not a string")).help(help)
+}
+
+/// A key that has no members.
+fn no_members(key: &str, kind: Kind) -> Diagnostic {
+    Code::WrongKind
+        .error(format!("key `{key}` is a {kind}, not a list, set, sorted set or hash"))
+        .help("name a key that holds a table; `pipefit data ls` shows the kinds")
 }
 
 /// An index that is not there.

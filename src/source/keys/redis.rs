@@ -1,6 +1,7 @@
 //! Keys in a Redis server.
 
 use super::bulk::read_rows;
+use super::contents::{self, Each};
 use super::key_list::Found;
 use super::members::read_index;
 use super::writer::{self, Filling};
@@ -152,6 +153,14 @@ impl Keys for RedisKeys {
 
     fn index(&self, key: &str) -> Result<KeyList> {
         read_index(&self.link, key, self.kind(key)?)
+    }
+
+    fn length(&self, key: &str, kind: Kind) -> Result<usize> {
+        contents::length(&self.link, key, kind)
+    }
+
+    fn members(&self, key: &str, kind: Kind, each: &mut Each<'_>) -> Result<bool> {
+        contents::read_members(&self.link, key, kind, each)
     }
 
     fn stream(&self, key: &str) -> Result<Option<Extent>> {
