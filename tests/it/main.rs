@@ -36,6 +36,7 @@ mod members;
 mod memory;
 mod metrics;
 mod models;
+mod moves;
 mod nist;
 mod onnx;
 mod parity;
