@@ -37,6 +37,7 @@ mod members;
 mod memory;
 mod metrics;
 mod models;
+mod moves;
 mod nist;
 mod onnx;
 mod parity;
