@@ -237,6 +237,30 @@ fn a_cluster_is_one_store() {
     }
 }
 
+#[test]
+fn a_cluster_and_sentinels_are_reached_by_tls() {
+    let certificates = Certificates::new();
+    let ca = certificates.path("ca.pem").display().to_string();
+    let (cluster, port) = Cluster::with_tls(&certificates);
+    (0..ROWS).for_each(|i| write(&mut cluster.at(&format!("r:{i:04}")), i));
+    let url = format!("rediss+cluster://localhost:{port}?timeout=5&cacert={ca}");
+    assert_eq!(read(&url).unwrap(), expected());
+    used(&format!("{url}&prefix=team"));
+    let error = read(&format!("rediss+cluster://localhost:{port}?timeout=5")).unwrap_err();
+    assert_eq!(error.code(), Code::StoreUnreachable, "{error:?}");
+    assert!(error.message().contains(&format!("localhost:{port}")), "{error:?}");
+    drop(cluster);
+
+    let (primary, port) = certificates.server("no", &["--tls-replication yes"]);
+    fill(&mut primary.raw());
+    let (_sentinel, watcher) = Sentinel::with_tls(port, &certificates);
+    let url = format!("rediss+sentinel://localhost:{watcher}/main/0?timeout=5&cacert={ca}");
+    assert_eq!(read(&url).unwrap(), expected());
+    used(&url);
+    let error = read(&format!("rediss+sentinel://localhost:{watcher}/main/0?timeout=5")).unwrap_err();
+    assert_eq!(error.code(), Code::StoreUnreachable, "{error:?}");
+}
+
 /// Slots change hands: for good, and while a key is on its way.
 #[test]
 fn keys_that_move_in_a_cluster_are_found() {

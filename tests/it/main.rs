@@ -29,6 +29,7 @@ mod fuzz;
 mod http;
 mod inner_folds;
 mod invalid;
+mod json_documents;
 mod kills;
 mod layouts;
 mod members;

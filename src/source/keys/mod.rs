@@ -104,7 +104,12 @@ enum Held {
     Hash(Vec<(Vec<u8>, Vec<u8>)>),
     /// The bytes of a string.
     String(Vec<u8>),
+    /// The text of a document of the module RedisJSON.
+    Json(Vec<u8>),
 }
+
+/// What `TYPE` says of a document of the module RedisJSON.
+const JSON_TYPE: &str = "ReJSON-RL";
 
 /// A key, as listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
