@@ -22,6 +22,7 @@ mod easy;
 mod entries;
 mod expectations;
 mod faults;
+mod feast;
 mod fleet;
 mod folds;
 mod formats;

@@ -3,6 +3,7 @@
 mod bulk;
 mod contents;
 mod dir;
+mod fields;
 pub(super) mod glob;
 mod key_list;
 mod members;
@@ -13,7 +14,8 @@ mod row_sink;
 mod stream;
 
 pub use contents::Each;
-pub use key_list::KeyList;
+pub use fields::EachHash;
+pub use key_list::{Found, KeyList};
 pub use row_sink::{Fields, RowSink, Text, Texts, Wanted};
 pub use stream::{EntryId, Extent};
 
@@ -85,6 +87,18 @@ pub trait Keys: Send + Sync {
     /// False if it was changed or removed meanwhile: what was handed out is then nothing.
     fn members(&self, key: &str, kind: Kind, _each: &mut Each<'_>) -> Result<bool> {
         Err(no_members(key, kind))
+    }
+
+    /// The keys that match a pattern, as [`matching`](Self::matching), whatever bytes they are of. Only a store that has hashes
+    /// has them.
+    fn matching_bytes(&self, _pattern: &str) -> Result<Found> {
+        Err(no_hashes())
+    }
+
+    /// Hands out given fields of the hashes with these keys, in their order. [`Code::WrongKind`] names a key that is no hash,
+    /// [`Code::MissingKeyOrFile`] one that has gone meanwhile.
+    fn fields_of(&self, _keys: &Found, _fields: &[&[u8]], _each: &mut EachHash<'_>) -> Result<()> {
+        Err(no_hashes())
     }
 
     /// Hands what each of these keys holds to a sink, in their order: each is read once, all of them as one row's value
@@ -193,6 +207,20 @@ fn wrong_kind(key: &str, kind: Kind) -> Diagnostic {
         _ => "name a key that holds a string; `pipefit data ls` shows the kinds",
     };
     Code::WrongKind.error(format!("key `{key}` is a {kind}, not a string")).help(help)
+}
+
+/// A store without hashes.
+fn no_hashes() -> Diagnostic {
+    Code::WrongKind
+        .error("this store has no keys of other programs in it")
+        .help("name the Redis server that they are in with `store: redis://HOST:PORT/0`")
+}
+
+/// A key that is to be a hash.
+fn no_hash(key: &str) -> Diagnostic {
+    Code::WrongKind
+        .error(format!("key `{key}` is no hash"))
+        .help("it was replaced while it was read, or another program uses such names")
 }
 
 /// A key that has no members.

@@ -2,6 +2,7 @@
 
 use super::bulk::read_rows;
 use super::contents::{self, Each};
+use super::fields::{EachHash, read_fields};
 use super::key_list::Found;
 use super::members::read_index;
 use super::stream;
@@ -180,6 +181,16 @@ impl Keys for RedisKeys {
 
     fn entries(&self, key: &str, from: EntryId, to: EntryId, sink: &mut dyn RowSink) -> Result<()> {
         stream::read_entries(&self.link, key, from, to, sink)
+    }
+
+    fn matching_bytes(&self, pattern: &str) -> Result<Found> {
+        let mut found = Found::default();
+        self.users(pattern, "look for the keys of entities", &mut |key| found.push(key))?;
+        Ok(found.sorted_bytes())
+    }
+
+    fn fields_of(&self, keys: &Found, fields: &[&[u8]], each: &mut EachHash<'_>) -> Result<()> {
+        read_fields(&self.link, keys, fields, each)
     }
 
     fn rows(&self, keys: &KeyList, sink: &mut dyn RowSink) -> Result<()> {
