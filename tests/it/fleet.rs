@@ -97,7 +97,7 @@ pub struct Cluster {
 impl Cluster {
     /// Starts it, and waits until it is complete.
     pub fn start() -> Self {
-        Self::of(|options| Server::with(options))
+        Self::of(Server::with)
     }
 
     /// Starts one whose servers speak TLS, also with each other; the port for TLS of one of them.
@@ -132,6 +132,33 @@ impl Cluster {
             info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
         });
         cluster
+    }
+
+    /// Starts a replica of one of its servers, and waits until all know it.
+    pub fn replica_of(&self, server: usize) -> Server {
+        let bus = free_port();
+        let options = format!(
+            "--cluster-enabled yes --cluster-node-timeout 2000 --cluster-port {bus} --repl-diskless-sync-delay 0"
+        );
+        let replica = Server::with(&[&options]);
+        let mut meet = cmd("CLUSTER");
+        meet.arg("MEET")
+            .arg("127.0.0.1")
+            .arg(replica.port())
+            .arg(bus)
+            .exec(&mut self.servers[server].raw())
+            .unwrap();
+        let id = self.id(server);
+        wait_until("it takes its primary", || {
+            cmd("CLUSTER").arg("REPLICATE").arg(&id).exec(&mut replica.raw()).is_ok()
+        });
+        self.wait_until("all know the replica", |raw| {
+            let nodes: String = cmd("CLUSTER").arg("NODES").query(raw).unwrap();
+            nodes
+                .lines()
+                .any(|line| line.contains("slave") && line.contains(&id) && line.contains("connected"))
+        });
+        replica
     }
 
     /// Its store URL, by one of its servers.
