@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::draft::{Draft, Made};
 use super::nodes::{
-    ColumnName, Graph, Group, ModelNode, Origin, OutputNode, Selector, SourceNode, StepNode, StoreNode,
-    StreamNode,
+    ColumnName, FeastNode, Graph, Group, ModelNode, Origin, OutputNode, Selector, SourceNode, StepNode,
+    StoreNode, StreamNode,
 };
 use super::{exported, lookup, search, types};
 use crate::clean;
@@ -154,8 +154,19 @@ fn origin(source: &SourceSection) -> Option<(Origin, &Text)> {
         let key = stream.key.value.clone();
         (Origin::Stream(StreamNode { key, from: stream.from, to: stream.to, id, time }), &stream.key)
     });
+    let feast = source.feast.as_ref().map(|feast| {
+        let names = |columns: &[Text]| columns.iter().map(|column| column.value.clone()).collect();
+        let node = FeastNode {
+            project: feast.project.value.clone(),
+            view: feast.feature_view.value.clone(),
+            join_keys: names(&feast.join_keys),
+            features: names(&feast.features),
+            time: feast.time.as_ref().map(|column| column.value.clone()),
+        };
+        (Origin::Feast(node), &feast.feature_view)
+    });
     let index = source.index.as_ref().map(|index| (Origin::Index(index.value.clone()), index));
-    key.or(pattern).or(index).or(stream).or(file)
+    key.or(pattern).or(index).or(stream).or(feast).or(file)
 }
 
 fn column(name: &Text) -> ColumnName {

@@ -16,7 +16,7 @@ pub mod types;
 pub use build::{build, read};
 pub use drawing::Drawing;
 pub use nodes::{
-    Candidate, ColumnName, Graph, Group, ModelNode, Origin, OutputNode, Pipeline, Search, Selector,
-    SourceNode, StepNode, StoreNode, StreamNode, same_steps,
+    Candidate, ColumnName, FeastNode, Graph, Group, ModelNode, Origin, OutputNode, Pipeline, Search,
+    Selector, SourceNode, StepNode, StoreNode, StreamNode, same_steps,
 };
 pub use searchers::ALL as SEARCHERS;

@@ -89,8 +89,25 @@ pub enum Origin {
     Index(String),
     /// Each entry of a stream is a row.
     Stream(StreamNode),
+    /// Each entity of a feature view in Feast's online store is a row.
+    Feast(FeastNode),
     /// A file, or the files that match, hold it one after the other.
     File(PathBuf),
+}
+
+/// A feature view of a project of Feast.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeastNode {
+    /// The project.
+    pub project: String,
+    /// The view's name.
+    pub view: String,
+    /// The names of the entities' keys.
+    pub join_keys: Vec<String>,
+    /// The features to read.
+    pub features: Vec<String>,
+    /// The column to make of the times of the events.
+    pub time: Option<String>,
 }
 
 /// The entries of a stream.
@@ -116,6 +133,7 @@ impl Origin {
             Self::Pattern(_) => "pattern",
             Self::Index(_) => "index",
             Self::Stream(..) => "stream",
+            Self::Feast(_) => "feature view",
             Self::File(_) => "file",
         }
     }

@@ -11,7 +11,7 @@ use pipefit::run::Outcome;
 use pipefit::source::formats::{Format, ReadOptions, read};
 use pipefit::source::keys;
 use pipefit::store::connect;
-use pipefit::table::Table;
+use pipefit::table::{Kind, Table, fingerprint};
 use pipefit::{artifact, graph, job, plan, predict, run};
 use serde_json::{Map, Value, json};
 
@@ -310,6 +310,16 @@ fn released_formats_are_read() {
         2,
     );
     assert_eq!((artifact.manifest.clean.len(), artifact.manifest.expect.len()), (3, 2));
+
+    let csv = fs::read(tests("formats/table-1.csv")).unwrap();
+    let schema =
+        [("at", Kind::Datetime), ("plan", Kind::Category)].map(|(name, kind)| (name.to_owned(), kind));
+    let options = ReadOptions { schema: schema.into(), ..ReadOptions::default() };
+    let expected = read(&csv, Format::Csv, "table-1.csv", &options).unwrap();
+    let kept = artifact::Snapshot::read(&fs::read(tests("formats/table-1.safetensors")).unwrap()).unwrap();
+    assert_eq!(fingerprint(&kept.table), fingerprint(&expected.table));
+    let suspects: Vec<_> = kept.suspects.iter().map(|noted| (noted.column.as_str(), noted.row)).collect();
+    assert_eq!(suspects, [("x", 5)]);
 
     job::Lock::read(&tests("formats/lock-1.yaml")).unwrap();
     let store = connect("mem:", Path::new("/")).unwrap().store();

@@ -50,7 +50,7 @@ const EDGES: &[(&str, &str, &[&str])] = &[
     ("parquet", "", &["source"]),
     ("hyper", "", &["serve"]),
     ("tokio", "", &["serve"]),
-    ("prost", "", &["onnx"]),
+    ("prost", "", &["onnx", "src/source/layouts/entity.rs"]),
     ("saphyr_parser", "", &["yaml"]),
     ("clap", "", &["cli"]),
     ("indicatif", "", &["cli"]),
