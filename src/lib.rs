@@ -15,6 +15,7 @@ pub mod cli;
 pub mod contract;
 pub mod diag;
 pub mod expect;
+pub mod gate;
 pub mod graph;
 pub mod job;
 pub mod linalg;

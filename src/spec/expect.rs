@@ -78,7 +78,8 @@ impl Reader<'_> {
         Rule { column: entry.key.clone(), required, kind, min, max, levels, max_missing, unique, regex }
     }
 
-    fn finite(&mut self, entries: &[Entry], name: &str) -> Option<f64> {
+    /// A finite number.
+    pub(super) fn finite(&mut self, entries: &[Entry], name: &str) -> Option<f64> {
         let node = value(entries, name)?;
         let number = node.as_f64().filter(|number| number.is_finite());
         if number.is_none() {

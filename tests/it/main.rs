@@ -44,6 +44,7 @@ mod places;
 mod predict_parts;
 mod processes;
 mod products;
+mod promotion;
 mod proxy;
 mod recognised;
 mod redis;
