@@ -28,6 +28,7 @@ pub mod registry;
 pub mod report;
 pub mod run;
 pub mod serve;
+pub mod signing;
 pub mod source;
 pub mod spec;
 pub mod splitters;

@@ -17,6 +17,7 @@ mod run;
 mod runs;
 mod serve;
 mod signals;
+mod signatures;
 mod stream;
 
 use std::process::ExitCode;

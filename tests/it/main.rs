@@ -63,6 +63,7 @@ mod server;
 mod shared_rows;
 mod shifts;
 mod shown;
+mod signatures;
 mod snapshots;
 mod step_tables;
 mod steps;
