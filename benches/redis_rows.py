@@ -10,22 +10,20 @@ comes; the reader is pipefit's; the Python script does what people write, SCAN a
 columns as numbers. The sums of all numbers have to agree. Prints the least and the median of each, the ratios of the medians, and the
 peak memory of the reader beside the bytes of its table, which may be 1.5 times as much where there are a million rows.
 
+With `--stream` the rows are the entries of one stream, read in pages by XRANGE; the null client knows the ids beforehand.
+
 With `--others` that many keys beside the rows are written then, and the readings are compared that have to search for the rows and that
 have not: by pattern, by a list of the keys, and a null client that lists all keys of the server and reads none.
 """
 
 import argparse
-import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
-import tempfile
-import time
-from pathlib import Path
 
-TOP = Path(__file__).resolve().parent.parent
+from redis_server import client, run, server
+
 SCRIPT = """
 import json, sys, time
 import hiredis, pandas as pd, redis
@@ -45,20 +43,20 @@ print(json.dumps({"rows": len(table), "seconds": seconds, "sum": float(table.sum
 """
 
 
-def client(arguments):
-    """The newest build of the bench, unless one is named."""
-    if arguments.client:
-        return Path(arguments.client)
-    target = Path(os.environ.get("CARGO_TARGET_DIR", TOP / "target"))
-    found = [path for path in target.glob("release/deps/redis_rows-*") if os.access(path, os.X_OK) and not path.suffix]
-    if not found:
-        sys.exit("no build of the bench: cargo bench --bench redis_rows --no-run")
-    return max(found, key=lambda path: path.stat().st_mtime)
+STREAM_SCRIPT = """
+import json, sys, time
+import hiredis, pandas as pd, redis
 
-
-def run(command):
-    out = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
-    return json.loads(out)
+start = time.perf_counter()
+r = redis.Redis.from_url(sys.argv[1], decode_responses=True)
+rows, last = [], "-"
+while page := r.xrange(sys.argv[2], min=last, count=2000):
+    rows.extend(fields for _, fields in page)
+    last = "(" + page[-1][0]
+table = pd.DataFrame(rows).apply(pd.to_numeric)
+seconds = time.perf_counter() - start
+print(json.dumps({"rows": len(table), "seconds": seconds, "sum": float(table.sum().sum())}))
+"""
 
 
 def main():
@@ -68,36 +66,29 @@ def main():
     parser.add_argument("--client")
     parser.add_argument("--others", type=int, default=0, help="so many other keys in the server")
     parser.add_argument("--unix", action="store_true", help="the reader over a socket file as well")
+    parser.add_argument("--stream", action="store_true", help="the entries of a stream instead of hashes")
     arguments = parser.parse_args()
-    rust = client(arguments)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with tempfile.TemporaryDirectory() as folder:
-        path = f"{folder}/redis.sock"
-        options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder, "--unixsocket", path]
-        server = subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL)
-        try:
-            deadline = time.time() + 20
-            while socket.socket().connect_ex(("127.0.0.1", port)) and time.time() < deadline:
-                time.sleep(0.05)
-            compare(arguments, rust, f"redis://127.0.0.1:{port}/0", f"redis+unix://{path}")
-            if arguments.others:
-                beside_others(arguments, rust, f"redis://127.0.0.1:{port}/0")
-        finally:
-            server.kill()
-            server.wait()
+    rust = client(arguments.client)
+    with server() as (url, socket_url):
+        compare(arguments, rust, url, socket_url)
+        if arguments.others:
+            beside_others(arguments, rust, url)
 
 
 def compare(arguments, rust, url, socket_url):
-    run([rust, "fill", url, "row:*", str(arguments.rows)])
+    rows = str(arguments.rows)
+    if arguments.stream:
+        what, place, script, prefix = "entries of a stream, each", "events", STREAM_SCRIPT, "stream-"
+    else:
+        what, place, script, prefix = "hashes", "row:*", SCRIPT, ""
+    run([rust, prefix + "fill", url, place, rows])
     commands = {
-        "null": [rust, "null", url, "row:*"],
-        "pipefit": [rust, "read", url, "row:*"],
-        "python": [sys.executable, "-c", SCRIPT, url, "row:*"],
+        "null": [rust, prefix + "null", url, place, rows],
+        "pipefit": [rust, prefix + "read", url, place],
+        "python": [sys.executable, "-c", script, url, place],
     }
     if arguments.unix:
-        commands["pipefit, socket file"] = [rust, "read", socket_url, "row:*"]
+        commands["pipefit, socket file"] = [rust, prefix + "read", socket_url, place]
     found = {name: [] for name in commands}
     for _ in range(arguments.runs):
         for name, command in commands.items():
@@ -108,7 +99,7 @@ def compare(arguments, rust, url, socket_url):
     sums = [one["sum"] for runs in found.values() for one in runs if "sum" in one]
     if any(abs(one - sums[0]) > 1e-9 * arguments.rows for one in sums):
         sys.exit(f"the sums differ: {sums}")
-    print(f"{arguments.rows:,} hashes of 20 numbers, {arguments.runs} runs each, in turn, on {os.cpu_count()} cores")
+    print(f"{arguments.rows:,} {what} of 20 numbers, {arguments.runs} runs each, in turn, on {os.cpu_count()} cores")
     print(f"{'':22}{'least s':>10}{'median s':>10}{'rows/s':>12}")
     medians = {}
     for name, runs in found.items():

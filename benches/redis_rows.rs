@@ -1,15 +1,18 @@
 //! Tables from a Redis server, for `redis_rows.py` and `values.py`: `redis_rows null|read|fill|others|scan|index URL PATTERN [ROWS
-//! [OTHERS]]`, or `redis_rows value URL KEY`, each printing one JSON line.
+//! [OTHERS]]`, `redis_rows stream-null|stream-read|stream-fill URL KEY [ROWS]` or `redis_rows value URL KEY`, each printing one JSON
+//! line.
 //!
 //! `null` is a client that does nothing: it asks for the same keys with the same commands as the reader, the listing included,
 //! and drops the answers unread. No reader of them all can be faster than what a server sends it. `read` is the reader. `fill`
 //! writes hashes of 20 numbers, `others` keys beside them. `scan` lists all keys of the server and drops their names: no reading by
-//! pattern can be faster. `index` reads the rows that a list names, which `others` writes too. `value` reads the table that one key
-//! holds, of whatever format.
+//! pattern can be faster. `index` reads the rows that a list names, which `others` writes too. The entries of a stream have ids that
+//! `stream-null` knows beforehand, so that it need not look into one page to ask for the next. `value` reads the table that one
+//! key holds, of whatever format.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on may panic")]
 
+use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -25,6 +28,8 @@ use pipefit::table::{Column, Table, fingerprint};
 
 const FIELDS: usize = 20;
 const BATCH: usize = 500;
+/// Entries of a page of a stream: about a MiB, as the reader's.
+const PAGE: usize = 1_500;
 /// The list of the keys of all rows.
 const INDEX: &str = "index";
 
@@ -38,20 +43,16 @@ fn main() {
             url,
         ),
         "value" => read(&|keys| value(keys, pattern), url),
-        "null" => println!(
-            "{{\"rows\": {}, \"seconds\": {:.4}}}",
-            null(url, pattern),
-            start.elapsed().as_secs_f64()
-        ),
-        "scan" => {
-            let keys = listed(&mut connect(url), "*").len();
-            println!("{{\"rows\": {keys}, \"seconds\": {:.4}}}", start.elapsed().as_secs_f64());
-        }
+        "stream-read" => read(&|keys| stream(keys, pattern), url),
+        "null" => dropped(null(url, pattern), start),
+        "stream-null" => dropped(stream_null(url, pattern, rest[0].parse().unwrap()), start),
+        "scan" => dropped(listed(&mut connect(url), "*").len(), start),
         "index" => read(&|keys| indexed(keys), url),
         "others" => println!(
             "{{\"rows\": {}}}",
             others(url, pattern, rest[0].parse().unwrap(), rest[1].parse().unwrap())
         ),
+        "stream-fill" => println!("{{\"rows\": {}}}", stream_fill(url, pattern, rest[0].parse().unwrap())),
         _ => println!("{{\"rows\": {}}}", fill(url, pattern, rest[0].parse().unwrap())),
     }
 }
@@ -61,6 +62,17 @@ fn read(read: &dyn Fn(&dyn Keys) -> Table, url: &str) {
     let start = Instant::now();
     let keys = keys::open(url, Path::new("")).unwrap().1;
     tell(&read(&*keys), start);
+}
+
+/// How many answers were dropped, and since when.
+fn dropped(rows: usize, start: Instant) {
+    println!("{{\"rows\": {rows}, \"seconds\": {:.4}}}", start.elapsed().as_secs_f64());
+}
+
+/// The entries of a stream.
+fn stream(keys: &dyn Keys, key: &str) -> Table {
+    let all = layouts::Entries::default();
+    layouts::read_stream(keys, key, &all, &ReadOptions::default(), &Silent).unwrap().table
 }
 
 /// The rows of the keys of the list.
@@ -120,25 +132,46 @@ fn connect(url: &str) -> TcpStream {
     stream
 }
 
-/// Lists the keys, asks for all of them sorted, two requests ahead, and drops the answers.
+/// Lists the keys, asks for all of them sorted, and drops the answers.
 fn null(url: &str, pattern: &str) -> usize {
     let mut stream = connect(url);
     let mut keys = listed(&mut stream, pattern);
     keys.sort_unstable();
     keys.dedup();
-    let mut batches = keys.chunks(BATCH).enumerate();
-    let mut send = |stream: &mut TcpStream| {
-        let Some((number, batch)) = batches.next() else { return };
+    let batch = |batch: &[Vec<u8>]| {
         let mut request = Vec::new();
         batch.iter().for_each(|key| push_command(&mut request, &[b"HGETALL", key]));
+        request
+    };
+    drop_answers(&mut stream, keys.chunks(BATCH).map(batch));
+    keys.len()
+}
+
+/// Asks for the pages of a stream, and drops them.
+fn stream_null(url: &str, key: &str, rows: usize) -> usize {
+    let page = |first: usize| {
+        let (from, count) = (format!("{}-0", first + 1), PAGE.to_string());
+        let mut request = Vec::new();
+        push_command(&mut request, &["XRANGE", key, &from, "+", "COUNT", &count].map(str::as_bytes));
+        request
+    };
+    drop_answers(&mut connect(url), (0..rows).step_by(PAGE).map(page));
+    rows
+}
+
+/// Sends requests, two ahead, and drops the answers.
+fn drop_answers(stream: &mut TcpStream, requests: impl Iterator<Item = Vec<u8>>) {
+    let mut requests = requests.enumerate();
+    let mut send = |stream: &mut TcpStream| {
+        let (number, mut request) = requests.next()?;
         push_command(&mut request, &[b"ECHO", mark(number).as_bytes()]);
         stream.write_all(&request).unwrap();
+        Some(())
     };
-    send(&mut stream);
-    send(&mut stream);
+    let mut ahead: usize = (0..2).filter_map(|_| send(stream)).count();
     let mut buffer = vec![0; 256 << 10];
-    let (mut end, count) = (0, keys.len().div_ceil(BATCH));
-    for number in 0..count {
+    let (mut end, mut number) = (0, 0);
+    while ahead > 0 {
         // The mark is the end of the answers to one request; the next may be behind it already.
         let mark = mark(number);
         loop {
@@ -155,9 +188,10 @@ fn null(url: &str, pattern: &str) -> usize {
             buffer.copy_within(end - kept..end, 0);
             end = kept + stream.read(&mut buffer[kept..]).unwrap();
         }
-        send(&mut stream);
+        number += 1;
+        ahead -= 1;
+        ahead += usize::from(send(stream).is_some());
     }
-    keys.len()
 }
 
 fn mark(number: usize) -> String {
@@ -237,35 +271,42 @@ fn write_all(
 
 /// Writes hashes, in no order of their names, so that the server's memory is not sorted either.
 fn fill(url: &str, prefix: &str, rows: usize) -> usize {
-    let mut stream = connect(url);
-    let mut answers = vec![0; 64 << 10];
-    let mut state = 1u64;
-    let mut next = || {
-        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (state >> 11) as f64 / (1u64 << 53) as f64
-    };
+    let prefix = prefix.trim_end_matches('*');
     // Coprime to the number of rows, so that each comes once.
     let step = (rows / 2..).find(|step| gcd(*step, rows) == 1).unwrap();
-    let names: Vec<String> = (0..FIELDS).map(|j| format!("x{j}")).collect();
-    for start in (0..rows).step_by(1000) {
-        let count = 1000.min(rows - start);
-        let mut request = Vec::new();
-        for i in start..start + count {
-            let key = format!("{}{}", prefix.trim_end_matches('*'), (i * step) % rows);
-            let values: Vec<String> = (0..FIELDS).map(|_| format!("{:?}", next() * 200.0 - 100.0)).collect();
-            let fields =
-                names.iter().zip(&values).flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
-            let words: Vec<&[u8]> = [b"HSET", key.as_bytes()].into_iter().chain(fields).collect();
-            push_command(&mut request, &words);
-        }
-        stream.write_all(&request).unwrap();
-        // `:20\r\n` for each.
-        let mut left = 5 * count;
-        while left > 0 {
-            let most = left.min(answers.len());
-            left -= stream.read(&mut answers[..most]).unwrap();
-        }
-    }
+    // `:20\r\n` for each.
+    fill_rows(url, rows, |i| vec![b"HSET".into(), format!("{prefix}{}", (i * step) % rows).into()], |_| 5)
+}
+
+/// Writes the entries of a stream, from `1-0` on.
+fn stream_fill(url: &str, key: &str, rows: usize) -> usize {
+    let add = |i: usize| vec![b"XADD".into(), key.into(), format!("{}-0", i + 1).into()];
+    // `$4\r\n12-0\r\n`, its length.
+    fill_rows(url, rows, add, |i| {
+        let id = (i + 1).to_string().len() + 2;
+        1 + id.to_string().len() + 2 + id + 2
+    })
+}
+
+/// Sends one command a row, each followed by the names and values of 20 numbers.
+fn fill_rows(
+    url: &str,
+    rows: usize,
+    command: impl Fn(usize) -> Vec<Vec<u8>>,
+    length: impl Fn(usize) -> usize,
+) -> usize {
+    let state = Cell::new(1u64);
+    let next = || {
+        state.set(state.get().wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407));
+        (state.get() >> 11) as f64 / (1u64 << 53) as f64
+    };
+    let row = |i: usize| {
+        let fields = (0..FIELDS).flat_map(|j| {
+            [format!("x{j}").into_bytes(), format!("{:?}", next() * 200.0 - 100.0).into_bytes()]
+        });
+        command(i).into_iter().chain(fields).collect()
+    };
+    write_all(&mut connect(url), rows, row, length);
     rows
 }
 

@@ -15,15 +15,11 @@ import argparse
 import json
 import math
 import os
-import socket
 import statistics
-import subprocess
 import sys
-import tempfile
-import time
-from pathlib import Path
 
-TOP = Path(__file__).resolve().parent.parent
+from redis_server import client, run, server
+
 COLUMNS = 20
 # What each format is to reach.
 GOALS = {"json": 2, "records": 2, "jsonl": 2, "csv": 2, "parquet": 1, "arrow": 1}
@@ -116,21 +112,6 @@ def fill(url, rows, formats):
     return sizes
 
 
-def client(arguments):
-    """The newest build of the bench, unless one is named."""
-    if arguments.client:
-        return Path(arguments.client)
-    target = Path(os.environ.get("CARGO_TARGET_DIR", TOP / "target"))
-    found = [path for path in target.glob("release/deps/redis_rows-*") if os.access(path, os.X_OK) and not path.suffix]
-    if not found:
-        sys.exit("no build of the bench: cargo bench --bench redis_rows --no-run")
-    return max(found, key=lambda path: path.stat().st_mtime)
-
-
-def run(command):
-    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("formats", nargs="*", choices=[*GOALS, []], metavar="FORMAT")
@@ -138,21 +119,9 @@ def main():
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--client")
     arguments = parser.parse_args()
-    rust = client(arguments)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with tempfile.TemporaryDirectory() as folder:
-        options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
-        server = subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL)
-        try:
-            deadline = time.time() + 20
-            while socket.socket().connect_ex(("127.0.0.1", port)) and time.time() < deadline:
-                time.sleep(0.05)
-            compare(arguments, rust, f"redis://127.0.0.1:{port}/0")
-        finally:
-            server.kill()
-            server.wait()
+    rust = client(arguments.client)
+    with server() as (url, _):
+        compare(arguments, rust, url)
 
 
 def compare(arguments, rust, url):

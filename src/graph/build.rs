@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::draft::{Draft, Made};
 use super::nodes::{
     ColumnName, Graph, Group, ModelNode, Origin, OutputNode, Selector, SourceNode, StepNode, StoreNode,
+    StreamNode,
 };
 use super::{exported, lookup, promotion, search, types};
 use crate::clean;
@@ -154,8 +155,12 @@ fn origin(source: &SourceSection) -> Option<(Origin, &Text)> {
     let key = source.key.as_ref().map(|key| (Origin::Key(key.value.clone()), key));
     let pattern = source.pattern.as_ref().map(|pattern| (Origin::Pattern(pattern.value.clone()), pattern));
     let file = source.file.as_ref().map(|file| (Origin::File(file.path.clone()), &file.text));
-    let stream = source.stream.as_ref();
-    let stream = stream.map(|s| (Origin::Stream(s.key.value.clone(), s.from, s.to), &s.key));
+    let stream = source.stream.as_ref().map(|stream| {
+        let name = |column: &Option<Text>| column.as_ref().map(|column| column.value.clone());
+        let (id, time) = (name(&stream.id), name(&stream.time));
+        let key = stream.key.value.clone();
+        (Origin::Stream(StreamNode { key, from: stream.from, to: stream.to, id, time }), &stream.key)
+    });
     let index = source.index.as_ref().map(|index| (Origin::Index(index.value.clone()), index));
     key.or(pattern).or(index).or(stream).or(file)
 }

@@ -18,7 +18,7 @@ pub use build::{build, read};
 pub use drawing::Drawing;
 pub use nodes::{
     Candidate, ColumnName, Graph, Group, ModelNode, Origin, OutputNode, Pipeline, Search, Selector,
-    SourceNode, StepNode, StoreNode, same_steps,
+    SourceNode, StepNode, StoreNode, StreamNode, same_steps,
 };
 pub use promotion::{PromoteNode, Requirement};
 pub use searchers::ALL as SEARCHERS;

@@ -88,10 +88,25 @@ pub enum Origin {
     Pattern(String),
     /// Each key that this key lists holds a row.
     Index(String),
-    /// Each entry of a stream, from one place to another, is a row.
-    Stream(String, Moment, Moment),
+    /// Each entry of a stream is a row.
+    Stream(StreamNode),
     /// A file, or the files that match, hold it one after the other.
     File(PathBuf),
+}
+
+/// The entries of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamNode {
+    /// Its key.
+    pub key: String,
+    /// The first entry.
+    pub from: Moment,
+    /// The last one.
+    pub to: Moment,
+    /// The column to make of their ids.
+    pub id: Option<String>,
+    /// The column to make of the times in them.
+    pub time: Option<String>,
 }
 
 impl Origin {

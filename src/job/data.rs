@@ -11,9 +11,8 @@ use crate::graph::{ColumnName, Graph, Origin, SourceNode};
 use crate::plan::Bound;
 use crate::source::formats::{self, Part, Read, ReadOptions, Suspect};
 use crate::source::keys::{self, EntryId, Keys};
-use crate::source::{
-    ParquetScan, Survey, files_matching, is_parquet, layouts, open_parquet, read_file, value,
-};
+use crate::source::layouts::{self, Entries};
+use crate::source::{ParquetScan, Survey, files_matching, is_parquet, open_parquet, read_file, value};
 use crate::spec::Moment;
 use crate::table::{Data, Digest, Kind, fingerprint};
 
@@ -50,35 +49,75 @@ pub(super) fn load_within(
     let source = &graph.source;
     let options = options(source);
     let mut warnings = Vec::new();
-    let read = match &source.origin {
-        Origin::Key(key) => match read_key(source, key, keys, &options, watch, &mut warnings) {
-            Err(error) if error.code() == Code::WrongKind && keys.kind(key)? == Some(keys::Kind::Stream) => {
-                let all = (EntryId::FIRST, EntryId::LAST);
-                layouts::read_stream(keys, key, all, &options, watch)
+    let read =
+        match &source.origin {
+            Origin::Key(key) => match read_key(source, key, keys, &options, watch, &mut warnings) {
+                Err(error) if error.code() == Code::WrongKind && source.format == "auto" => {
+                    read_members(graph, key, keys, &options, watch, error)?
+                }
+                read => read?,
+            },
+            Origin::Pattern(pattern) => layouts::read_rows(keys, pattern, &options, watch)
+                .map_err(|error| error.or_at(&source.span))?,
+            Origin::Index(index) => layouts::read_index(keys, index, &options, watch)
+                .map_err(|error| error.or_at(&source.span))?,
+            Origin::Stream(stream) => {
+                let entries = Entries {
+                    from: entry(stream.from, 0),
+                    to: entry(stream.to, u64::MAX),
+                    id: stream.id.as_deref(),
+                    time: stream.time.as_deref(),
+                };
+                layouts::read_stream(keys, &stream.key, &entries, &options, watch)
                     .map_err(|error| error.or_at(&source.span))?
             }
-            read => read?,
-        },
-        Origin::Pattern(pattern) => {
-            layouts::read_rows(keys, pattern, &options, watch).map_err(|error| error.or_at(&source.span))?
-        }
-        Origin::Index(index) => {
-            layouts::read_index(keys, index, &options, watch).map_err(|error| error.or_at(&source.span))?
-        }
-        Origin::Stream(key, from, to) => {
-            let places = (entry(*from, 0), entry(*to, u64::MAX));
-            layouts::read_stream(keys, key, places, &options, watch)
-                .map_err(|error| error.or_at(&source.span))?
-        }
-        Origin::File(pattern) => {
-            watch.stage("reading", 1);
-            let files = files_matching(pattern).map_err(|error| error.at(&source.span))?;
-            let loaded = read_files(source, &files, &options, in_memory)?;
-            watch.tick(1);
-            return Ok(loaded);
-        }
-    };
+            Origin::File(pattern) => {
+                watch.stage("reading", 1);
+                let files = files_matching(pattern).map_err(|error| error.at(&source.span))?;
+                let loaded = read_files(source, &files, &options, in_memory)?;
+                watch.tick(1);
+                return Ok(loaded);
+            }
+        };
     Ok(Loaded::whole(read, warnings))
+}
+
+/// Reads a key that is no string, which is why it was refused.
+fn read_members(
+    graph: &Graph,
+    key: &str,
+    keys: &dyn Keys,
+    options: &ReadOptions,
+    watch: &dyn Watch,
+    refused: Diagnostic,
+) -> Result<Read> {
+    let read = match keys.kind(key)? {
+        Some(keys::Kind::Stream) => layouts::read_stream(keys, key, &Entries::default(), options, watch),
+        Some(keys::Kind::List | keys::Kind::Set | keys::Kind::Zset) => {
+            layouts::read_members(keys, key, false, options, watch)
+        }
+        Some(keys::Kind::Hash) => {
+            let field = names_field(graph, options);
+            let read = layouts::read_members(keys, key, field, options, watch);
+            let lacks = |read: &Read| {
+                let schema = read.table.schema();
+                schema.names().eq(["field", "value"]) && schema.index(&graph.target.name).is_none()
+            };
+            if graph.clean.is_empty() && read.as_ref().is_ok_and(lacks) {
+                return Err(layouts::one_row(key).at(&graph.source.span));
+            }
+            read
+        }
+        _ => Err(refused),
+    };
+    read.map_err(|error| error.or_at(&graph.source.span))
+}
+
+/// Whether the pipeline speaks of a column `field`, the ids of the rows of a hash.
+fn names_field(graph: &Graph, options: &ReadOptions) -> bool {
+    let ids = graph.ids.iter().map(|column| &column.name);
+    let mut named = ids.chain(options.columns.iter().flatten()).chain(options.schema.keys());
+    named.any(|name| name == "field")
 }
 
 /// A place in a stream as an entry; `number` where it says no more than a time.

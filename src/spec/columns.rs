@@ -32,7 +32,8 @@ impl Reader<'_> {
             }
         }
         let Some(read) = &spec.source.columns else { return };
-        let read: BTreeSet<&str> = read.iter().map(|column| column.value.as_str()).collect();
+        let made = spec.source.stream.iter().flat_map(|stream| stream.id.iter().chain(&stream.time));
+        let read: BTreeSet<&str> = read.iter().chain(made).map(|column| column.value.as_str()).collect();
         // `schema` and `source` name columns as they are read, everything else as `clean` leaves them.
         let cleaned: BTreeSet<&str> = read.iter().map(|name| name_after(&spec.clean, name)).collect();
         let after = roles.iter().map(|(column, _)| *column).chain(features).map(|column| (column, &cleaned));

@@ -69,8 +69,13 @@ fn source(source: &SourceSection) -> Json {
         "format": source.format,
         "columns": source.columns.as_ref().map(|columns| texts(columns)),
     });
-    if let Some(StreamSection { key, written: (from, to), .. }) = &source.stream {
+    if let Some(StreamSection { key, written: (from, to), id, time, .. }) = &source.stream {
         resolved["stream"] = json!({"key": shown(key), "from": from, "to": to});
+        for (name, column) in [("id", id), ("time", time)] {
+            if let Some(column) = column {
+                resolved["stream"][name] = shown(column);
+            }
+        }
     }
     // Absent from files that say nothing of them, whose locks stay as they were.
     if !source.na_values.is_default() {

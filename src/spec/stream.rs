@@ -17,6 +17,10 @@ pub struct StreamSection {
     pub to: Moment,
     /// Both as they were written.
     pub written: (Option<String>, Option<String>),
+    /// The column to make of the entries' ids.
+    pub id: Option<Text>,
+    /// The column to make of the times in them.
+    pub time: Option<Text>,
 }
 
 /// A place in a stream.
@@ -32,7 +36,8 @@ pub enum Moment {
     Entry(u64, Option<u64>),
 }
 
-const STREAM: Keys = Keys { name: "`source.stream`", known: &["key", "from", "to"], later: &["id", "time"] };
+const STREAM: Keys =
+    Keys { name: "`source.stream`", known: &["key", "from", "to", "id", "time"], later: &[] };
 
 /// Spans by their letter, in milliseconds.
 const SPANS: [(&str, u64); 5] =
@@ -71,7 +76,8 @@ impl Reader<'_> {
     pub(super) fn stream(&mut self, node: &Node) -> Option<StreamSection> {
         if node.as_map().is_none() {
             let key = self.text(node, "`source.stream`")?;
-            return Some(StreamSection { key, from: Moment::Start, to: Moment::Now, written: (None, None) });
+            let (from, to) = (Moment::Start, Moment::Now);
+            return Some(StreamSection { key, from, to, written: (None, None), id: None, time: None });
         }
         let entries = self.entries(node, &STREAM);
         let key = match value(entries, "key") {
@@ -83,7 +89,15 @@ impl Reader<'_> {
         };
         let (from, written_from) = self.moment(value(entries, "from"), "`source.stream.from`", Moment::Start);
         let (to, written_to) = self.moment(value(entries, "to"), "`source.stream.to`", Moment::Now);
-        Some(StreamSection { key: key?, from, to, written: (written_from, written_to) })
+        let id = value(entries, "id").and_then(|node| self.text(node, "`source.stream.id`"));
+        let time = value(entries, "time").and_then(|node| self.text(node, "`source.stream.time`"));
+        if let (Some(id), Some(time)) = (&id, &time)
+            && id.value == time.value
+        {
+            let message = format!("`id` and `time` of `source.stream` both make column `{}`", time.shown());
+            self.report(Code::Conflict.error(message).help("give each its own name").at(&time.span));
+        }
+        Some(StreamSection { key: key?, from, to, written: (written_from, written_to), id, time })
     }
 
     fn moment(&mut self, node: Option<&Node>, name: &str, default: Moment) -> (Moment, Option<String>) {

@@ -1,6 +1,6 @@
 //! The answers that are under way on a connection.
 
-use super::resp::{Answer, Garbage, Parser};
+use super::resp::{Answer, Garbage, Kept, Parser};
 use std::collections::VecDeque;
 use std::io::{self, Read};
 
@@ -83,12 +83,28 @@ impl Inbox {
         let bytes = &self.bytes[self.start..self.start + self.taken];
         (Answer { bytes, parts: self.parser.parts() }, last)
     }
+
+    /// Moves the answer that was handed out last, in exchange for the room of an older one. Its bytes are copied only where more
+    /// have come behind them.
+    pub fn keep(&mut self, kept: &mut Kept) {
+        let range = self.start..self.start + self.taken;
+        self.parser.exchange(&mut kept.parts);
+        if range.end == self.end {
+            std::mem::swap(&mut self.bytes, &mut kept.bytes);
+            (self.start, self.end, self.taken) = (0, 0, 0);
+            kept.range = range;
+        } else {
+            kept.bytes.clear();
+            kept.bytes.extend_from_slice(&self.bytes[range]);
+            kept.range = 0..kept.bytes.len();
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Inbox, ROOM};
-    use crate::store::resp::Part;
+    use crate::store::resp::{Kept, Part};
     use std::io::Read;
 
     /// Gives a few bytes at a time.
@@ -133,6 +149,23 @@ mod tests {
             assert!(inbox.is_empty());
             inbox.next();
             assert!(inbox.fill(&mut from).is_err(), "the end of the connection");
+        }
+    }
+
+    #[test]
+    fn what_is_kept_stays_whatever_comes() {
+        let bytes: Vec<u8> = (0..50).flat_map(|i| format!("+{}\r\n", "y".repeat(i)).into_bytes()).collect();
+        for piece in [1, 5, 64, usize::MAX] {
+            let (mut inbox, mut from) = (Inbox::default(), Drip(&bytes, piece));
+            let mut kept = Kept::default();
+            inbox.expect(50);
+            for i in 0..50 {
+                next(&mut inbox, &mut from);
+                inbox.keep(&mut kept);
+                let Part::Text(span) = kept.answer().parts[0] else { panic!("a text") };
+                assert_eq!(kept.answer().text(span), "y".repeat(i).as_bytes());
+            }
+            assert!(inbox.is_empty());
         }
     }
 

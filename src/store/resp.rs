@@ -3,6 +3,7 @@
 //! What a server announces is believed only as far as it sends the bytes: no length of its own makes anything large.
 
 use ::redis::{ErrorKind, RedisError, RedisResult};
+use std::ops::Range;
 
 /// A part of an answer. Lists are flat: the parts of a list follow it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +77,11 @@ impl Parser {
         &self.parts
     }
 
+    /// Exchanges the parts of the answer, which is whole, for other room.
+    pub(super) fn exchange(&mut self, parts: &mut Vec<Part>) {
+        std::mem::swap(&mut self.parts, parts);
+    }
+
     /// The bytes that are understood so far: the length of the answer once it is whole.
     pub fn length(&self) -> usize {
         self.at
@@ -88,6 +94,7 @@ impl Parser {
     /// What is not of the protocol, and lists in more lists than any command gives.
     pub fn advance(&mut self, bytes: &[u8]) -> Result<bool, Garbage> {
         loop {
+            self.short_texts(bytes);
             let Some((part, next)) = part(bytes, self.at)? else { return Ok(false) };
             self.parts.push(part);
             self.at = next;
@@ -104,6 +111,17 @@ impl Parser {
                     }
                 }
             }
+        }
+    }
+
+    /// Takes the short texts that come next, as far as none of them ends a list: nearly every part of every large answer.
+    fn short_texts(&mut self, bytes: &[u8]) {
+        let Some(left) = self.open.last_mut() else { return };
+        while *left > 1 {
+            let Some((span, next)) = short_text(bytes, self.at) else { return };
+            self.parts.push(Part::Text(span));
+            self.at = next;
+            *left -= 1;
         }
     }
 
@@ -160,6 +178,18 @@ fn part(bytes: &[u8], at: usize) -> Result<Option<(Part, usize)>, Garbage> {
             Err(Garbage(format!("an answer that begins with `{}{shown}`", kind.escape_ascii())))
         }
     }
+}
+
+/// A text of fewer than a hundred bytes, if one that is whole begins at a byte, and where it ends.
+fn short_text(bytes: &[u8], at: usize) -> Option<(Span, usize)> {
+    let digit = |byte: &u8| byte.is_ascii_digit().then(|| u32::from(byte - b'0'));
+    let (length, start) = match bytes.get(at..)? {
+        [b'$', ones, b'\r', b'\n', ..] => (digit(ones)?, at + 4),
+        [b'$', tens, ones, b'\r', b'\n', ..] => (10 * digit(tens)? + digit(ones)?, at + 5),
+        _ => return None,
+    };
+    let end = start + length as usize;
+    (bytes.get(end..end + 2)? == b"\r\n").then_some((Span { start, length }, end + 2))
 }
 
 /// A text and the end of line after it.
@@ -236,6 +266,22 @@ impl<'a> Answer<'a> {
     pub fn unexpected(&self) -> RedisError {
         let shown = self.bytes.get(..40).unwrap_or(self.bytes);
         Garbage(format!("an answer to another command: `{}`", shown.escape_ascii())).into()
+    }
+}
+
+/// A whole answer that outlasts the next ones on its connection.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    pub(super) bytes: Vec<u8>,
+    /// Those of `bytes` that are the answer's.
+    pub(super) range: Range<usize>,
+    pub(super) parts: Vec<Part>,
+}
+
+impl Kept {
+    /// The answer.
+    pub fn answer(&self) -> Answer<'_> {
+        Answer { bytes: &self.bytes[self.range.clone()], parts: &self.parts }
     }
 }
 

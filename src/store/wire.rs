@@ -1,7 +1,7 @@
 //! A connection that is given up at the first silence, and when an answer trickles.
 
 use super::inbox::Inbox;
-use super::resp::Answer;
+use super::resp::{Answer, Kept};
 use super::tls::TlsStream;
 use ::redis::io::tcp::socket2::{SockRef, TcpKeepalive};
 use ::redis::{ConnectionLike, Parser, RedisResult, Value};
@@ -143,6 +143,11 @@ impl Wire {
             (self.start, self.bytes) = (Instant::now(), 0);
         }
         Ok(answer)
+    }
+
+    /// Keeps the answer that was handed out last.
+    pub(crate) fn keep(&mut self, kept: &mut Kept) {
+        self.inbox.keep(kept);
     }
 
     /// Has the next command be taken by a server of a cluster that its key is on the way to.

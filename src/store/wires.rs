@@ -1,7 +1,7 @@
 //! The connections to all servers that have keys: one, or those of a cluster.
 
 use super::cluster::SlotMap;
-use super::resp::Answer;
+use super::resp::{Answer, Kept};
 use super::wire::Wire;
 use ::redis::RedisResult;
 
@@ -44,6 +44,11 @@ impl<'a> Wires<'a> {
     pub fn answer(&mut self, place: usize) -> RedisResult<Answer<'_>> {
         self.last = place;
         self.wires[place].answer()
+    }
+
+    /// [`Wire::keep`] of one of them.
+    pub fn keep(&mut self, place: usize, kept: &mut Kept) {
+        self.wires[place].keep(kept);
     }
 
     /// Which was used last.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use pipefit::diag::{Code, Diagnostic, Silent};
 use pipefit::source::formats::{Format, Read, ReadOptions, read};
 use pipefit::source::keys::{self, EntryId, Keys};
-use pipefit::source::layouts::read_stream;
-use pipefit::table::fingerprint;
+use pipefit::source::layouts::{Entries, read_stream};
+use pipefit::table::{Column, Kind, Schema, Table, fingerprint};
 use redis::{cmd, pipe};
 
 use crate::command::Place;
@@ -21,7 +21,8 @@ fn keys_of(url: &str) -> Arc<dyn Keys> {
 }
 
 fn stream(keys: &dyn Keys, from_to: (EntryId, EntryId)) -> Result<Read, Diagnostic> {
-    read_stream(keys, "events", from_to, &ReadOptions::default(), &Silent)
+    let entries = Entries { from: from_to.0, to: from_to.1, id: None, time: None };
+    read_stream(keys, "events", &entries, &ReadOptions::default(), &Silent)
 }
 
 /// The fields of row `i`: some are missing in some rows, some come late, numbers turn out to be words.
@@ -79,6 +80,40 @@ fn entries_are_rows_in_their_order() {
     }
     request.exec(&mut raw).unwrap();
     same(stream(&*keys, ALL), (0..200).chain(20_000..ROWS));
+}
+
+#[test]
+fn ids_and_times_are_columns() {
+    let server = filled(3_001);
+    let keys = keys_of(&server.url("/0"));
+    let named = |id, time| {
+        let entries = Entries { id, time, ..Entries::default() };
+        read_stream(&*keys, "events", &entries, &ReadOptions::default(), &Silent)
+    };
+    let table = named(Some("größe"), Some("um")).unwrap().table;
+    let names: Vec<&str> = table.schema().names().collect();
+    assert_eq!(names[..4], ["größe", "um", "id", "größe\0"]);
+    let (Column::Codes { codes, levels }, Column::Number(times)) = (&table.columns()[0], &table.columns()[1])
+    else {
+        panic!("a category and a datetime")
+    };
+    for row in [0, 7, 12, 3_000] {
+        let id = format!("{}-{}", 1_000 + row / 10, row % 10);
+        assert_eq!(levels.label(codes[row]), Some(&*id));
+        assert_eq!(times[row], (1_000 + row / 10) as f64 * 1e3);
+    }
+    assert_eq!(table.schema().fields()[1].kind, Kind::Datetime);
+    // Without their names it is the same table.
+    let without =
+        Table::new(Schema::new(table.schema().fields()[2..].to_vec()), table.columns()[2..].to_vec());
+    assert_eq!(fingerprint(&without.unwrap()), fingerprint(&stream(&*keys, ALL).unwrap().table));
+    cmd("XADD").arg("events").arg("253402300800000-0").arg("id").arg(1).exec(&mut server.raw()).unwrap();
+    let error = named(None, Some("um")).err().unwrap();
+    assert_eq!(
+        (error.code(), error.message()),
+        (Code::BadCell, "column `um`: entry `events 253402300800000-0` is of a time beyond the year 9999")
+    );
+    assert_eq!(named(Some("um"), None).unwrap().table.rows(), 3_002);
 }
 
 #[test]
@@ -154,6 +189,24 @@ fn a_pipeline_learns_from_a_stream() {
     assert_eq!(run("{key: events}").json()["data"]["sha256"], all["data"]["sha256"]);
     let part = run("{stream: {key: events, from: 1020-0, to: \"1970-01-01T00:00:01.049Z\"}}").json();
     assert_eq!(part["data"]["rows"], 30);
+    // Ids and times as columns, whatever columns are read; by the time alone a model of datetimes would learn.
+    let named = "{stream: {key: events, id: eintrag, time: um}, columns: [x, y]}";
+    place.write(
+        "p.yaml",
+        format!(
+            "version: 1\nname: m\nsource: {named}\ntarget: y\nroles: {{id: [eintrag]}}\n\
+             expect: {{columns: {{eintrag: {{type: category, unique: true}}, um: {{type: datetime, max_missing: 0}}}}}}\n\
+             preprocess: {{n: {{columns: [x], steps: [StandardScaler]}}, t: {{columns: [um], steps: [DatetimeEncoder]}}}}\nmodel: Ridge\ncv: 3\n"
+        ),
+    );
+    let timed = place.run(&["run", "p.yaml", "--json", "--store", &store]).json();
+    assert_eq!((&timed["data"]["rows"], &timed["data"]["columns"]), (&60.into(), &4.into()));
+    let lock = place.read("p.yaml.lock");
+    assert!(lock.contains("id: eintrag") && lock.contains("time: um"), "{lock}");
+    let twice = run("{stream: {key: events, id: x}}");
+    assert!(twice.code == Some(4) && twice.err.contains("field `x` stands twice"), "{}", twice.err);
+    let same = run("{stream: {key: events, id: a, time: a}}");
+    assert!(same.code == Some(3) && same.err.contains("both make column `a`"), "{}", same.err);
     // All of it was written long ago.
     let recent = run("{stream: {key: events, from: 30d}}");
     assert_eq!(recent.code, Some(4), "{}", recent.err);

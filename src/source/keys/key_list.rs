@@ -90,6 +90,11 @@ impl Found {
     /// # Errors
     /// `UnreadableValue` for the first that is not UTF-8.
     pub fn sorted(self) -> Result<KeyList> {
+        self.sorted_bytes().in_order()
+    }
+
+    /// The names sorted by their bytes, each once, of any bytes.
+    pub fn sorted_bytes(self) -> Self {
         let Self { bytes, ends } = self;
         let shared = shared(&bytes, &ends);
         let mut start = 0;
@@ -107,12 +112,16 @@ impl Found {
         let name = |(_, start, end): &Sortable| &bytes[*start..*end];
         names.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| name(a).cmp(name(b))));
         names.dedup_by(|a, b| name(a) == name(b));
-        let mut list =
-            KeyList { text: String::with_capacity(bytes.len()), ends: Vec::with_capacity(names.len()) };
-        for sortable in &names {
-            list.push(name(sortable))?;
-        }
-        Ok(list)
+        let mut sorted =
+            Self { bytes: Vec::with_capacity(bytes.len()), ends: Vec::with_capacity(names.len()) };
+        names.iter().for_each(|sortable| sorted.push(name(sortable)));
+        sorted
+    }
+
+    /// The names as they stand.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
     }
 }
 

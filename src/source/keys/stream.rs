@@ -3,10 +3,11 @@
 //! The next page is asked for as soon as the last entry of one has come, and on its way while that page goes to the sink.
 
 use super::row_sink::{Fields, RowSink, Texts};
+use super::written::Row;
 use super::{Kind, no_stream, not_a_stream};
-use crate::diag::{Diagnostic, Result};
-use crate::store::resp::{Answer, Part, Span, push_command};
-use crate::store::{Link, Wires};
+use crate::diag::{Code, Diagnostic, Result};
+use crate::store::resp::{Answer, Kept, Part, Span, push_command};
+use crate::store::{Link, Wires, is_wrong_type};
 use ::redis::{RedisResult, cmd};
 use std::cell::Cell;
 use std::fmt;
@@ -36,13 +37,13 @@ impl EntryId {
     pub const LAST: Self = Self { time: u64::MAX, number: u64::MAX };
 
     /// An id as a server writes it: `1700000000000-0`.
-    fn parse(bytes: &[u8]) -> Option<Self> {
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
         let (time, number) = std::str::from_utf8(bytes).ok()?.split_once('-')?;
         Some(Self { time: time.parse().ok()?, number: number.parse().ok()? })
     }
 
     /// The one right behind it; none behind the last.
-    fn next(self) -> Option<Self> {
+    pub fn next(self) -> Option<Self> {
         match self.number.checked_add(1) {
             Some(number) => Some(Self { number, ..self }),
             None => self.time.checked_add(1).map(|time| Self { time, number: 0 }),
@@ -82,6 +83,34 @@ pub(super) fn extent(link: &Link, key: &str, kind: Option<Kind>) -> Result<Optio
     Ok(last.first().and_then(|(id, _)| EntryId::parse(id)).map(|last| Extent { last, length }))
 }
 
+/// At most so many entries from one on; `None` where there is none, or no stream.
+pub(super) fn page(
+    link: &Link,
+    key: &str,
+    from: EntryId,
+    most: usize,
+) -> Result<Option<Vec<(EntryId, Row)>>> {
+    type Entry = (Vec<u8>, Row);
+    let doing = format!("read stream `{key}` from entry {from}");
+    let entries: Option<Vec<Entry>> = link.ask_for(key, &doing, |connection| {
+        let mut request = cmd("XRANGE");
+        request.arg(key).arg(from.to_string()).arg("+").arg("COUNT").arg(most);
+        match request.query(connection) {
+            Err(error) if is_wrong_type(&error) => Ok(None),
+            entries => entries.map(Some),
+        }
+    })?;
+    let named = |(id, row): Entry| {
+        let shown = id.escape_ascii().to_string();
+        let unknown = || Code::StoreIo.error(format!("cannot {doing}: `{shown}` is no id of an entry"));
+        Ok((EntryId::parse(&id).ok_or_else(unknown)?, row))
+    };
+    entries
+        .filter(|entries| !entries.is_empty())
+        .map(|entries| entries.into_iter().map(named).collect())
+        .transpose()
+}
+
 /// Hands out the entries from one to another, both included, in their order.
 pub(super) fn read_entries(
     link: &Arc<Link>,
@@ -114,11 +143,10 @@ struct Reader<'a> {
     page: Page,
 }
 
-/// An answer, as it was when it came.
+/// An answer, and what is in it.
 #[derive(Default)]
 struct Page {
-    bytes: Vec<u8>,
-    parts: Vec<Part>,
+    kept: Kept,
     /// The id and the fields of each entry, as places of parts.
     entries: Vec<(EntryId, Range<usize>)>,
 }
@@ -131,7 +159,8 @@ impl Reader<'_> {
         self.ask(wires, place, from)?;
         for page in 1..=STRETCH {
             let count = self.count;
-            self.page.take(&wires.answer(place)?.accepted()?)?;
+            self.page.find(&wires.answer(place)?.accepted()?)?;
+            wires.keep(place, &mut self.page.kept);
             let last = self.page.entries.last().map(|(id, _)| *id);
             // A page that is not full is the last one.
             let next = last.filter(|_| self.page.entries.len() == count).and_then(EntryId::next);
@@ -163,14 +192,15 @@ impl Reader<'_> {
 
     /// As many entries a page as suits their size.
     fn suit(&mut self) {
-        if let Some(bytes) = self.page.bytes.len().checked_div(self.page.entries.len()) {
+        if let Some(bytes) = self.page.kept.answer().bytes.len().checked_div(self.page.entries.len()) {
             self.count = (ANSWER / bytes.max(1)).clamp(1, MOST);
         }
     }
 
     /// Gives the entries of the page to the sink.
     fn hand_out(&self, from: EntryId, sink: &mut dyn RowSink) -> Result<()> {
-        let texts = Texts::of(&self.page.bytes);
+        let answer = self.page.kept.answer();
+        let texts = Texts::of(answer.bytes);
         let mut name = String::new();
         for (id, fields) in self.page.entries.iter().filter(|(id, _)| *id >= from) {
             name.clear();
@@ -178,19 +208,15 @@ impl Reader<'_> {
             name.push(' ');
             let written = fmt::Write::write_fmt(&mut name, format_args!("{id}"));
             written.expect("writing to a string does not fail");
-            sink.fields(&name, &Fields::Pairs(texts, &self.page.parts[fields.clone()]))?;
+            sink.fields(&name, &Fields::Pairs(texts, &answer.parts[fields.clone()]))?;
         }
         Ok(())
     }
 }
 
 impl Page {
-    /// Keeps an answer, whose room is needed for the next one, and finds the entries in it.
-    fn take(&mut self, answer: &Answer<'_>) -> RedisResult<()> {
-        self.bytes.clear();
-        self.bytes.extend_from_slice(answer.bytes);
-        self.parts.clear();
-        self.parts.extend_from_slice(answer.parts);
+    /// Finds the entries of an answer.
+    fn find(&mut self, answer: &Answer<'_>) -> RedisResult<()> {
         self.entries.clear();
         let [Part::List(count), ..] = answer.parts else { return Err(answer.unexpected()) };
         let mut at = 1;

@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use crate::diag::{Code, Diagnostic, Result, Watch};
-use crate::source::formats::{self, Builder, Format, Read, ReadOptions, feed_object, quote_bare_words};
-use crate::source::keys::{Fields, RowSink, Wanted};
+use crate::source::formats::{self, Builder, Format, Read, ReadOptions, Slot, feed_object, quote_bare_words};
+use crate::source::keys::{Fields, RowSink, Text, Wanted};
 use crate::table::{Field, Schema, Table};
 
 /// Rows between two looks at the stop signal.
@@ -27,7 +27,7 @@ pub(super) fn gather_rows(
     rows: usize,
     options: &ReadOptions,
     watch: &dyn Watch,
-    feed: impl Fn(&mut dyn RowSink) -> Result<()>,
+    feed: impl Fn(&mut Columns<'_, '_, '_>) -> Result<()>,
 ) -> Result<Read> {
     let here = Here { source, key: RefCell::default(), document: RefCell::default() };
     let seen: RefCell<Option<Seen>> = RefCell::default();
@@ -60,6 +60,16 @@ struct Here<'a> {
 }
 
 impl Here<'_> {
+    /// A row begins, which is no document as yet.
+    fn at(&self, key: &str) {
+        let mut here = self.key.borrow_mut();
+        if *here != key {
+            here.clear();
+            here.push_str(key);
+        }
+        self.document.borrow_mut().clear();
+    }
+
     /// The key of the row, and in a document the line.
     fn place(&self, at: usize) -> (String, Option<usize>) {
         if at == 0 {
@@ -118,7 +128,7 @@ impl Seen {
 }
 
 /// The sink that all layouts of rows share.
-struct Columns<'a, 'b, 'o> {
+pub(super) struct Columns<'a, 'b, 'o> {
     builder: &'a mut Builder<'o>,
     here: &'a Here<'b>,
     watch: &'a dyn Watch,
@@ -169,10 +179,19 @@ impl<'a, 'b, 'o> Columns<'a, 'b, 'o> {
             return Err(Code::Interrupted.error("interrupted").help("nothing was published; run it again"));
         }
         self.untold.set(self.untold.get() + 1);
-        let mut here = self.here.key.borrow_mut();
-        here.clear();
-        here.push_str(key);
+        self.here.at(key);
         Ok(())
+    }
+
+    /// A cell of the next row that is not in it but stands beside it, such as the score of a member. Its column comes before
+    /// those of the row.
+    ///
+    /// # Errors
+    /// As those of a row.
+    pub fn beside(&mut self, key: &str, name: &str, value: &[u8]) -> Result<()> {
+        self.here.at(key);
+        let slot = self.builder.field(name, 1)?;
+        self.cell(key, slot, Text::Bytes(value))
     }
 
     fn field(&mut self, key: &str, fields: &Fields<'_>, at: usize) -> Result<()> {
@@ -190,13 +209,18 @@ impl<'a, 'b, 'o> Columns<'a, 'b, 'o> {
             return Ok(());
         };
         let slot = self.builder.field(valid, 1)?;
+        self.cell(key, slot, value)
+    }
+
+    /// The value of a field.
+    fn cell(&mut self, key: &str, slot: Slot, value: Text<'_>) -> Result<()> {
         // What is not read need not be text.
         if !self.builder.wants(slot) {
             return Ok(());
         }
-        let value = value
-            .valid()
-            .ok_or_else(|| not_utf8(key, &format!("the value of field `{}`", valid.escape_debug())))?;
+        let value = value.valid().ok_or_else(|| {
+            not_utf8(key, &format!("the value of field `{}`", self.builder.name(slot).escape_debug()))
+        })?;
         if self.digests.len() <= slot.index() {
             self.digests.resize(slot.index() + 1, 0);
         }
@@ -213,9 +237,6 @@ impl RowSink for Columns<'_, '_, '_> {
 
     fn fields(&mut self, key: &str, fields: &Fields<'_>) -> Result<Option<usize>> {
         self.row(key)?;
-        if !self.here.document.borrow().is_empty() {
-            self.here.document.borrow_mut().clear();
-        }
         let before = self.builder.names().len();
         (0..fields.len()).try_for_each(|at| self.field(key, fields, at))?;
         self.builder.end_row()?;
@@ -235,7 +256,8 @@ impl RowSink for Columns<'_, '_, '_> {
             return Err(Code::UnreadableValue.error(message).help(help).within(key, None, None));
         }
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let text = std::str::from_utf8(bytes).map_err(|_| not_utf8(key, "its value"))?;
+        let text = std::str::from_utf8(bytes)
+            .map_err(|error| not_utf8(key, &format!("byte {} of its value", error.valid_up_to() + 1)))?;
         self.documents = digest_with(self.documents, self.builder.rows(), text);
         let mut document = self.here.document.borrow_mut();
         document.clear();
