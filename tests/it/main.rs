@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "a test says how much it has checked")]
 
 mod accuracy;
+mod aliases;
 mod arrow;
 mod artifacts;
 mod bounds;
