@@ -15,6 +15,7 @@ mod conformance_models;
 mod conformance_steps;
 mod connections;
 mod cut_answers;
+mod cut_writes;
 mod datetimes;
 mod determinism;
 mod direct;
