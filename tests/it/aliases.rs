@@ -2,6 +2,7 @@
 
 use crate::command::{PIPEFIT, Place, need, on_both, tell};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 
@@ -138,55 +139,56 @@ fn processes_that_race_lose_no_move() {
     });
 }
 
+/// What a command does to the world: at the start of each of these calls it is killed once.
+const CALLS: &str = "openat,write,fsync,rename,link,linkat,mkdir,unlink,flock,close,sendto,recvfrom,connect";
+
+/// Runs a command under strace with one more option; true if it was killed.
+pub fn watched(place: &Place, command: &[&str], option: &str) -> bool {
+    let trace = format!("trace={CALLS}");
+    let strace = ["-f", "-qq", "-o", "calls", "-e", &trace, "-e", option, PIPEFIT];
+    let output = place.through("strace", &[&strace[..], command].concat()).output().unwrap();
+    let killed = output.status.signal() == Some(9) || output.status.code() == Some(137);
+    assert!(killed || output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    killed
+}
+
+/// Each call of a whole command, in order, as the option that kills it at its start.
+pub fn moments(place: &Place, command: &[&str]) -> Vec<String> {
+    assert!(!watched(place, command, "signal=none"));
+    let mut counts = BTreeMap::new();
+    let moment = |line: &str| {
+        let name = line.split_once('(')?.0.rsplit(' ').next()?.to_owned();
+        let count = counts.entry(name.clone()).and_modify(|count| *count += 1).or_insert(1);
+        Some(format!("inject={name}:signal=KILL:when={count}"))
+    };
+    place.read("calls").lines().filter_map(moment).collect()
+}
+
 /// A promotion that is killed at any call leaves the alias as it was or moved, and the record whole.
 #[test]
 fn a_promotion_killed_at_any_call_leaves_the_old_or_the_new() {
     need("strace");
-    const CALLS: &str = "openat,write,fsync,rename,flock,close,sendto,recvfrom,connect";
     on_both(|place| {
         small(place);
         for _ in 0..2 {
             place.run(&["run", "m.yaml"]).ok();
         }
-        let promote = |version: &str, option: &str| {
-            let trace = format!("trace={CALLS}");
-            let own = [PIPEFIT, "models", "promote", version, "--alias", "champion"];
-            let arguments = [&["-f", "-qq", "-o", "calls", "-e", &trace, "-e", option], &own[..]].concat();
-            let output = place.through("strace", &arguments).output().unwrap();
-            let killed = output.status.signal() == Some(9) || output.status.code() == Some(137);
-            assert!(killed || output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-            killed
-        };
-        promote("m:1", "signal=none");
-        let mut counts = std::collections::BTreeMap::new();
-        let moments: Vec<String> = place
-            .read("calls")
-            .lines()
-            .filter_map(|line| {
-                let name = line.split_once('(')?.0.rsplit(' ').next()?.to_owned();
-                let count = counts.entry(name.clone()).and_modify(|count| *count += 1).or_insert(1);
-                Some(format!("inject={name}:signal=KILL:when={count}"))
-            })
-            .collect();
+        let moments = moments(place, &["models", "promote", "m:1", "--alias", "champion"]);
         let (mut killed, mut moved) = (0, 0);
         for moment in &moments {
             let before = moves(place, "champion");
-            let to = if before.last().unwrap().2 == 1 { 2 } else { 1 };
-            killed += usize::from(promote(&format!("m:{to}"), moment));
+            let to = if before.last().unwrap().2 == 1 { "m:2" } else { "m:1" };
+            let promote = ["models", "promote", to, "--alias", "champion"];
+            killed += usize::from(watched(place, &promote, moment));
             let after = moves(place, "champion");
-            assert!(
-                after == before || after.len() == before.len() + 1 && after.starts_with(&before),
-                "{moment}"
-            );
+            let grown = after.len() == before.len() + 1 && after.starts_with(&before);
+            assert!(after == before || grown, "{moment}");
             moved += after.len() - before.len();
             assert_eq!(model(place)["aliases"]["champion"], after.last().unwrap().2, "{moment}");
             place.run(&["models", "verify", "m"]).ok();
         }
-        tell(&format!(
-            "promote on {}: killed at {killed} of {} calls, {moved} had moved",
-            place.store(),
-            moments.len()
-        ));
-        assert!(killed >= 15 && moved > 0 && moved < killed, "killed at {killed} calls only, {moved} moved");
+        let (store, calls) = (place.store(), moments.len());
+        tell(&format!("promote on {store}: killed at {killed} of {calls} calls, {moved} had moved"));
+        assert!(killed >= 15 && moved > 0 && moved < killed, "killed at {killed} calls, {moved} moved");
     });
 }

@@ -1,7 +1,7 @@
 //! The gate: what a new version must show, against a champion that is run again on today's rows, in one step with publishing.
 
-use crate::aliases::{model, small};
-use crate::command::{Place, on_both};
+use crate::aliases::{model, moments, small, watched};
+use crate::command::{Place, need, on_both, tell};
 use serde_json::{Value, json};
 use std::process::Stdio;
 
@@ -178,6 +178,46 @@ fn gates_at_once_decide_about_the_champion_that_there_is() {
         // Two without an alias stay, beside those with one.
         let named = if model["aliases"]["latest"] == now { 1 } else { 2 };
         assert!(model["versions"].as_array().unwrap().len() <= 3 + named, "{model}");
+        place.run(&["models", "verify", "m"]).ok();
+    });
+}
+
+/// A gated run that is killed at any call has published and promoted, or neither; the versions that it retires go with the same step.
+#[test]
+fn a_gated_run_killed_at_any_call_does_all_or_nothing() {
+    need("strace");
+    on_both(|place| {
+        small(place);
+        let file = place.read("m.yaml") + "promote: {require: [{paired: true}]}\n";
+        place.write("m.yaml", file.replace("{report: []}", "{report: [], keep: 1}"));
+        ran(place);
+        let command = ["run", "m.yaml", "--threads", "1"];
+        let moments = moments(place, &command);
+        let (mut killed, mut published) = (0, 0);
+        for moment in moments.iter().step_by(if place.store().starts_with("redis:") { 2 } else { 1 }) {
+            let before = model(place);
+            killed += usize::from(watched(place, &command, moment));
+            let after = model(place);
+            let aliases = &after["aliases"];
+            assert_eq!(aliases["champion"], aliases["latest"], "{moment}: {after}");
+            assert!(after["versions"].as_array().unwrap().len() <= 2, "{moment}: {after}");
+            if after != before {
+                assert!(aliases["latest"].as_u64() > before["aliases"]["latest"].as_u64(), "{moment}");
+                published += 1;
+            }
+            place.run(&["models", "verify", "m"]).ok();
+            place.run(&["predict", "m@champion", "--input", "data.csv"]).ok();
+        }
+        let (store, calls) = (place.store(), moments.len());
+        tell(&format!(
+            "gated run on {store}: killed {killed} times in {calls} calls, {published} had published"
+        ));
+        assert!(
+            killed >= 20 && published > 0 && published < killed,
+            "{killed} killed, {published} published"
+        );
+        // What the killed ones left is swept, and nothing else.
+        place.run(&["runs", "gc"]).ok();
         place.run(&["models", "verify", "m"]).ok();
     });
 }
