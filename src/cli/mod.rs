@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand; the only place that prints, draws bars, catches signals
 //! or exits.
 
+mod aliases;
 mod bars;
 mod check;
 mod data;

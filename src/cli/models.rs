@@ -1,4 +1,4 @@
-//! `pipefit models ls|show|export|verify`
+//! `pipefit models ls|show|promote|rollback|rm|export|verify`
 
 use std::path::{Path, PathBuf};
 
@@ -6,10 +6,10 @@ use clap::Subcommand;
 use serde_json::{Map, Value, json};
 
 use super::output::Output;
-use super::{Done, Global, facts};
+use super::{Done, Global, aliases, facts};
 use crate::artifact;
 use crate::diag::{Diagnostic, Result};
-use crate::registry::{MODEL_FILE, Model, Registry, Version};
+use crate::registry::{LATEST, MODEL_FILE, Model, Registry, Version};
 use crate::run::{Fitted, FittedGroup, FittedNode};
 use crate::source::write_file;
 use crate::{job, report, store};
@@ -24,6 +24,12 @@ pub enum Command {
         /// NAME, NAME@ALIAS or NAME:VERSION
         model: String,
     },
+    /// Make an alias name a version
+    Promote(aliases::Promote),
+    /// Make an alias name the version that it named before
+    Rollback(aliases::Rollback),
+    /// Remove a version, or all
+    Rm(aliases::Remove),
     /// Write a version in another form
     Export {
         /// NAME, NAME@ALIAS or NAME:VERSION
@@ -45,6 +51,9 @@ pub fn run(command: &Command, global: &Global, output: &Output) -> Done {
     match command {
         Command::Ls => Ok(ls(&registry, output)?),
         Command::Show { model } => Ok(show(model, &registry, output)?),
+        Command::Promote(arguments) => Ok(aliases::promote(arguments, &registry, output)?),
+        Command::Rollback(arguments) => Ok(aliases::rollback(arguments, &registry, output)?),
+        Command::Rm(arguments) => Ok(aliases::remove(arguments, &registry, output)?),
         Command::Export { model, onnx } => Ok(export(model, onnx, &registry, output)?),
         Command::Verify { model } => verify(model, &registry, output),
     }
@@ -53,8 +62,7 @@ pub fn run(command: &Command, global: &Global, output: &Output) -> Done {
 fn ls(registry: &Registry, output: &Output) -> Result<()> {
     let models = registry.models()?;
     if output.json {
-        let one =
-            |model: &Model| json!({"name": model.name, "aliases": model.aliases, "versions": model.versions});
+        let one = |model: &Model| json!({"name": model.name, "aliases": model.aliases, "versions": model.versions, "history": model.history});
         let items: Vec<Value> = models.iter().map(one).collect();
         output.object(&json!({"schema": "pipefit.models/1", "models": items}));
         return Ok(());
@@ -63,8 +71,10 @@ fn ls(registry: &Registry, output: &Output) -> Result<()> {
     for model in &models {
         let Some(version) = model.versions.last() else { continue };
         let count = model.versions.len();
+        let others = model.aliases.iter().filter(|(alias, _)| *alias != LATEST);
+        let others: String = others.map(|(alias, number)| format!(", {alias} {number}")).collect();
         output.answer(&format!(
-            "{:width$}  {count} versions, latest {} of {}: {}\n",
+            "{:width$}  {count} versions, latest {} of {}{others}: {}\n",
             model.name,
             version.version,
             version.created,
@@ -102,7 +112,7 @@ fn show(reference: &str, registry: &Registry, output: &Output) -> Result<()> {
             "steps": steps(&artifact.fitted).into_iter().map(|(address, node)| {
                 json!({"address": address, "class": node.class, "facts": map(&node.step.facts())})
             }).collect::<Vec<_>>(),
-            "search": artifact.manifest.search, "file": artifact.manifest.file,
+            "search": artifact.manifest.search, "file": artifact.manifest.file, "history": model.history,
         }));
         return Ok(());
     }
@@ -141,6 +151,7 @@ fn show(reference: &str, registry: &Registry, output: &Output) -> Result<()> {
         let row: Vec<_> = learned.intercept.iter().flatten().map(|value| format!("{value:>14.6}")).collect();
         text.push_str(&format!("    {:width$} {}\n", "(intercept)", row.join("")));
     }
+    text.push_str(&aliases::history(&model));
     output.answer(&text);
     Ok(())
 }

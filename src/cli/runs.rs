@@ -1,4 +1,4 @@
-//! `pipefit runs ls|show`
+//! `pipefit runs ls|show|gc`
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::output::Output;
 use super::{Done, Global};
 use crate::registry::{Registry, Run};
-use crate::store;
+use crate::store::{self, Collected};
 
 /// What `runs` does.
 #[derive(Debug, Subcommand)]
@@ -20,6 +20,8 @@ pub enum Command {
         /// The run's id
         run: String,
     },
+    /// Remove what no version names and what killed runs left behind; runs and versions stay
+    Gc,
 }
 
 /// Runs one of them.
@@ -38,6 +40,19 @@ pub fn run(command: &Command, global: &Global, output: &Output) -> Done {
         Command::Show { run } => {
             let record = registry.run(run)?.record;
             if output.json { output.object(&record) } else { output.answer(&format!("{record:#}\n")) }
+        }
+        Command::Gc => {
+            let Collected { blobs, bytes, staged } = registry.collect()?;
+            if output.json {
+                output.object(&json!({
+                    "schema": "pipefit.gc/1", "status": "ok", "blobs": blobs, "bytes": bytes, "staged": staged,
+                }));
+            } else {
+                let left = format!("{staged} unfinished files");
+                output.answer(&format!(
+                    "removed {blobs} files that no version names, {bytes} bytes, and {left}\n"
+                ));
+            }
         }
     }
     Ok(())

@@ -193,7 +193,7 @@ fn joint(train: &Train) -> Result<Joint> {
     let targets = train.y.map(|y| columns(y, train.rows)).unwrap_or_default();
     let weight = train.weight.map(|weight| train.rows.gather(weight));
     match weighted(train, &targets, weight.as_deref()) {
-        Ok(moments) => Ok(Joint { moments, targets: targets.len() }),
+        Ok(moments) => Ok(Joint { moments, targets: targets.len(), factor: None }),
         // The first in the order of the features is told, as everywhere.
         Err(error) => Err(first_unusable(train).unwrap_or(error)),
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Order;
-use crate::linalg::Moments;
+use crate::linalg::{Centred, Moments};
 use crate::table::Levels;
 
 /// Which statistics a component needs.
@@ -134,4 +134,6 @@ pub struct Joint {
     pub moments: Moments,
     /// How many of the columns are targets.
     pub targets: usize,
+    /// The same with all the digits of the rows, where a learner has kept them: models are fitted from this then.
+    pub factor: Option<Centred>,
 }

@@ -85,6 +85,16 @@ pub fn inverse_gram_diagonal(
     Ok(Some(diagonal))
 }
 
+/// [`least_squares`] without an intercept on rows that stand for others: `size` takes the place of max(n, p) in the rank.
+///
+/// # Errors
+/// As there.
+pub(super) fn least_squares_sized(x: &Matrix, y: &Matrix, size: usize) -> Result<LeastSquares> {
+    check_rows(x, y, None)?;
+    let problem = Problem::new(x, y, None, false);
+    Problem { size: size.max(problem.size), ..problem }.solve()
+}
+
 /// Refuses what no fit on rows can use.
 pub(super) fn check_rows(x: &Matrix, y: &Matrix, weight: Option<&[f64]>) -> Result<()> {
     assert_eq!(x.rows(), y.rows(), "x and y have the same rows");
@@ -117,11 +127,14 @@ struct Problem<'a> {
     y: &'a Matrix,
     fit_intercept: bool,
     scaling: Scaling,
+    /// What the rank is judged by: the larger of n and p, of the data that the rows stand for.
+    size: usize,
 }
 
 impl<'a> Problem<'a> {
     fn new(x: &'a Matrix, y: &'a Matrix, weight: Option<&[f64]>, fit_intercept: bool) -> Self {
-        Self { x, y, fit_intercept, scaling: Scaling::new(x, weight, fit_intercept) }
+        let size = x.rows().max(x.columns());
+        Self { x, y, fit_intercept, scaling: Scaling::new(x, weight, fit_intercept), size }
     }
 
     fn solve(&self) -> Result<LeastSquares> {
@@ -154,8 +167,7 @@ impl<'a> Problem<'a> {
     }
 
     fn independent(&self, qr: &Qr) -> Result<Independent> {
-        let size = self.x.rows().max(self.x.columns());
-        Independent::of(&qr.r(), usize::from(self.fit_intercept), &self.scaling, size)
+        Independent::of(&qr.r(), usize::from(self.fit_intercept), &self.scaling, self.size)
     }
 
     /// The fit of `targets` on the columns of the system, in the given units.

@@ -4,7 +4,9 @@ use super::fitted_regression::{FittedRegression, Quality};
 use super::training::Gathered;
 use crate::contract::{Frame, Joint, Linear, Stats, Unfit};
 use crate::diag::{Code, Result};
-use crate::linalg::{LeastSquares, Moments, inverse_gram_diagonal, least_squares, ridge};
+use crate::linalg::{
+    LeastSquares, Moments, factor_least_squares, inverse_gram_diagonal, least_squares, ridge,
+};
 
 /// Work, in multiplications, below which the rows are always taken.
 const SMALL: f64 = 1e8;
@@ -38,6 +40,17 @@ pub(super) fn from_rows(
 
 /// Fits from joint moments, unless the case is small or too few digits would survive.
 pub(super) fn from_stats(stats: &Stats, fit_intercept: bool, model: &str) -> Result<FittedRegression, Unfit> {
+    if let Some(factor) = stats.joint.as_ref().and_then(|joint| joint.factor.as_ref()) {
+        let targets = joint(stats, model)?.targets;
+        let fit = factor_least_squares(factor, targets, fit_intercept)?;
+        let (rank, condition) = (Some(fit.rank), Some(fit.condition));
+        let quality = Quality { rank, condition, dependent: Vec::new() };
+        return Ok(FittedRegression::new(
+            Linear { coef: fit.coef, intercept: fit.intercept },
+            quality,
+            model,
+        )?);
+    }
     if is_small(stats.rows, stats.features.len()) {
         return Err(Unfit::Rows(
             "small enough (n p² < 1e8) to be solved by QR of the rows, which keeps the most digits".into(),

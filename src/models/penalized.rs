@@ -5,7 +5,9 @@ use super::ordinary;
 use super::training::{self, Gathered};
 use crate::contract::{Fault, Frame, Linear, Stats, Train, Unfit, choice};
 use crate::diag::{Code, Result};
-use crate::linalg::{Moments, Penalized, Penalty, elastic_net, elastic_net_rows};
+use crate::linalg::{
+    Centred, Moments, Penalized, Penalty, elastic_net, elastic_net_factor, elastic_net_rows,
+};
 
 /// The greatest condition of the penalised Gram matrix of the columns that are in, at which moments keep enough digits.
 const GREATEST_CONDITION: f64 = 1e6;
@@ -123,12 +125,28 @@ pub(super) fn from_stats(
         // From strong to weak; equal ones in the order of the grid.
         places.sort_by(|&a, &b| grid[b].alpha.total_cmp(&grid[a].alpha));
         let path: Vec<Candidate> = places.iter().map(|&i| grid[i]).collect();
-        let found = from_moments(&path, &joint.moments, joint.targets, model);
+        let found = match &joint.factor {
+            Some(factor) => from_factor(&path, factor, joint.targets, model),
+            None => from_moments(&path, &joint.moments, joint.targets, model),
+        };
         for (place, fit) in places.into_iter().zip(found) {
             fits[place] = Some(fit);
         }
     }
     fits.into_iter().flatten().collect()
+}
+
+/// Fits with the digits of the rows.
+fn from_factor(
+    path: &[Candidate],
+    factor: &Centred,
+    targets: usize,
+    model: &str,
+) -> Vec<Result<FittedPenalized, Unfit>> {
+    let one = |one: &Candidate| {
+        fitted(elastic_net_factor(factor, targets, one.penalty(), one.fit_intercept)?, model)
+    };
+    path.iter().map(|candidate| Ok(one(candidate)?)).collect()
 }
 
 /// Fits of one path, from strong to weak penalties.

@@ -7,7 +7,7 @@ use crate::contract::{
     Checks, Fault, Linear, Model, Needs, Params, Rng, Stats, Task, Train, Unfit, choice, params,
 };
 use crate::diag::{Code, Result};
-use crate::linalg::{Solution, ridge, ridge_rows};
+use crate::linalg::{Solution, factor_ridge, ridge, ridge_rows};
 
 /// The greatest condition of the penalised Gram matrix at which moments keep enough digits.
 const GREATEST_CONDITION: f64 = 1e6;
@@ -119,10 +119,15 @@ fn path(stats: &Stats, alphas: &[f64], fit_intercept: bool) -> Vec<Result<Fitted
     }
     let solve = || {
         let joint = ordinary::joint(stats, Ridge::NAME)?;
-        Ok(ridge(&joint.moments, joint.targets, alphas, fit_intercept)?)
+        if let Some(factor) = &joint.factor {
+            let one = |alpha: &f64| factor_ridge(factor, joint.targets, *alpha, fit_intercept);
+            return Ok((alphas.iter().map(one).collect::<Result<_>>()?, true));
+        }
+        Ok((ridge(&joint.moments, joint.targets, alphas, fit_intercept)?, false))
     };
     match solve() {
-        Ok(solutions) => solutions.into_iter().map(trusted).collect(),
+        Ok((solutions, true)) => solutions.into_iter().map(|solution| Ok(fitted(solution)?)).collect(),
+        Ok((solutions, false)) => solutions.into_iter().map(trusted).collect(),
         Err(unfit) => alphas.iter().map(|_| Err(Unfit::clone(&unfit))).collect(),
     }
 }

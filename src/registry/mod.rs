@@ -3,22 +3,25 @@
 //! One record a model, `model:<name>`, holds its versions, aliases and history, so that every publication is one
 //! swap of one record. One record a run, `run:<id>`, holds what the run printed. Blobs are put before they are named.
 
+mod change;
 mod model;
+mod publication;
 mod reference;
 mod time;
 mod verify;
 
-pub use model::{Blob, FORMAT, LATEST, MODEL_FILE, Model, Move, ONNX_FILE, Version};
+pub use change::{Moved, Removed};
+pub use model::{Blob, FORMAT, How, LATEST, MODEL_FILE, Model, Move, Note, ONNX_FILE, Version};
+pub use publication::{Draft, Guard, Publication, Terms};
 pub use reference::{Pick, Reference};
 pub use time::{rfc3339, run_id};
 pub use verify::{ParsePart, Verification};
 
 use crate::diag::{Code, Diagnostic, Result, suggest};
 use crate::spec::is_name;
-use crate::store::{Commit, Store};
+use crate::store::Store;
 use crate::table::Digest;
-use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use serde_json::Value;
 use std::sync::Arc;
 
 /// Swaps lost in a row before giving up. Each loss is somebody else's success, so this many never happen.
@@ -28,27 +31,6 @@ const PATIENCE: usize = 1000;
 #[derive(Clone)]
 pub struct Registry {
     store: Arc<dyn Store>,
-}
-
-/// A version about to be published.
-#[derive(Clone, Copy, Debug)]
-pub struct Draft<'a> {
-    /// The model's name.
-    pub name: &'a str,
-    /// The number from [`Registry::reserve`].
-    pub version: u64,
-    /// The run's id, from [`run_id`].
-    pub run: &'a str,
-    /// When, from [`rfc3339`].
-    pub created: &'a str,
-    /// The rows of the table it was fitted on.
-    pub rows: u64,
-    /// The mean of each score, in the order of `scoring`; null where it is not a number.
-    pub scores: &'a Map<String, Value>,
-    /// File names and bytes; [`MODEL_FILE`] is one of them.
-    pub files: &'a [(&'a str, &'a [u8])],
-    /// What is kept of the run.
-    pub record: &'a Value,
 }
 
 /// A version that a reference led to.
@@ -73,67 +55,6 @@ impl Registry {
     /// The registry in this store.
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self { store }
-    }
-
-    /// A version number that nobody else gets, above all that are published. If the run does not publish, it
-    /// remains a gap.
-    pub fn reserve(&self, name: &str) -> Result<u64> {
-        let published = self.read(name)?.map_or(0, |(model, _)| model.highest());
-        self.store.next(&record_of(name)?, published)
-    }
-
-    /// Publishes a version: its files, its run's record, its place in the model's record, and `latest` if it is the
-    /// highest. A reader sees all of it or nothing.
-    ///
-    /// Called again with the same draft, after an error, it does no harm.
-    pub fn publish(&self, draft: &Draft) -> Result<Version> {
-        let record = record_of(draft.name)?;
-        let version = self.put(&record, draft)?;
-        let blobs: Vec<_> = version.blobs.values().map(|blob| (blob.sha256, blob.bytes)).collect();
-        let (run, bytes) = (run_record(draft.run)?, draft.record.to_string());
-        for _ in 0..PATIENCE {
-            let (mut model, before) = match self.read(draft.name)? {
-                Some((model, bytes)) => (model, Some(bytes)),
-                None => (Model::new(draft.name), None),
-            };
-            match model.version(version.version) {
-                // An earlier attempt went through though its answer was lost.
-                Some(there) if there.run == version.run => return Ok(there.clone()),
-                Some(there) => return Err(taken(draft, there)),
-                None => model.add(version.clone()),
-            }
-            let commit = Commit {
-                record: &record,
-                expected: before.as_deref(),
-                new: &model.to_bytes(),
-                blobs: &blobs,
-                with: &[(&run, bytes.as_bytes())],
-            };
-            if self.store.commit(&commit)? {
-                return Ok(version);
-            }
-        }
-        Err(Code::StoreIo.error(format!("others publish `{}` faster than this run can", draft.name)))
-    }
-
-    fn put(&self, record: &str, draft: &Draft) -> Result<Version> {
-        let bytes: Vec<_> = draft.files.iter().map(|(_, bytes)| *bytes).collect();
-        let digests = self.store.put(record, &bytes)?;
-        let blob = |(&(name, bytes), sha256): (&(&str, &[u8]), _)| {
-            (name.to_owned(), Blob { sha256, bytes: bytes.len() as u64 })
-        };
-        let blobs: BTreeMap<_, _> = draft.files.iter().zip(digests).map(blob).collect();
-        let model = blobs.get(MODEL_FILE);
-        let model = model.ok_or_else(|| Code::Bug.error(format!("a version without `{MODEL_FILE}`")))?;
-        Ok(Version {
-            version: draft.version,
-            sha256: model.sha256,
-            blobs,
-            run: draft.run.to_owned(),
-            created: draft.created.to_owned(),
-            rows: draft.rows,
-            scores: draft.scores.clone(),
-        })
     }
 
     /// The version that `NAME`, `NAME@alias` or `NAME:version` means; `NAME` alone is `NAME@latest`.
@@ -165,20 +86,29 @@ impl Registry {
         let place = format!("`{name}:{}`, `{file}`", version.version);
         let bytes =
             self.store.get(&record_of(name)?, &blob.sha256).map_err(|error| error.prefixed(&place))?;
-        bytes.ok_or_else(|| {
-            let message =
-                format!("{place}: blob `{}` is missing from `{}`", blob.sha256, self.store.address());
-            Code::Damaged.error(message).help("publish the same bytes again, or restore a backup")
-        })
+        match bytes {
+            Some(bytes) => Ok(bytes),
+            None if self.model(name)?.version(version.version).is_none() => {
+                let message = format!("{place}: the version has just been removed");
+                Err(Code::UnknownModel.error(message).help("ask again for the version that is meant now"))
+            }
+            None => {
+                let message =
+                    format!("{place}: blob `{}` is missing from `{}`", blob.sha256, self.store.address());
+                Err(Code::Damaged.error(message).help("publish the same bytes again, or restore a backup"))
+            }
+        }
     }
 
-    /// Every model, by name.
+    /// Every model that has versions, by name.
     pub fn models(&self) -> Result<Vec<Model>> {
         let records = self.store.list(MODELS)?;
         let contents = self.store.read_all(&records)?;
         // One that has gone between the two requests is none.
         let there = records.iter().zip(contents).filter_map(|(record, bytes)| Some((record, bytes?)));
-        there.map(|(record, bytes)| Model::parse(&record[MODELS.len()..], &bytes)).collect()
+        let models = there.map(|(record, bytes)| Model::parse(&record[MODELS.len()..], &bytes));
+        // A model whose versions were all removed has a history, and is none.
+        models.filter(|model| model.as_ref().map_or(true, |model| !model.versions.is_empty())).collect()
     }
 
     /// One model.
@@ -260,12 +190,6 @@ fn parse_run(id: &str, bytes: &[u8]) -> Result<Run> {
     Ok(Run { id: id.to_owned(), record })
 }
 
-fn taken(draft: &Draft, there: &Version) -> Diagnostic {
-    let message =
-        format!("version {} of `{}` was published by run `{}`", there.version, draft.name, there.run);
-    Code::StoreIo.error(message).help("the store's counter was lost: run again, which takes a new number")
-}
-
 #[cfg(test)]
 mod tests {
     use super::{Draft, LATEST, MODEL_FILE, Registry, Version};
@@ -309,8 +233,8 @@ mod tests {
         assert_eq!(registry.file(&first, MODEL_FILE).unwrap(), b"one");
         assert_eq!(registry.file(&first, "report.pdf").unwrap_err().code(), Code::UnknownModel);
         let model = registry.model("m").unwrap();
-        let moves: Vec<_> = model.history.iter().map(|step| (step.alias.as_str(), step.version)).collect();
-        assert_eq!(moves, [(LATEST, 3)]);
+        let moves: Vec<_> = model.history.iter().map(|step| (step.alias.as_str(), step.to)).collect();
+        assert_eq!(moves, [(LATEST, Some(3))]);
         assert_eq!(registry.reserve("m").unwrap(), 4);
         assert_eq!(registry.models().unwrap(), [model]);
     }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::layout::{Layout, Place};
 use super::pack::{Packer, Packers, Piece, pack_rows};
 use crate::diag::Result;
-use crate::linalg::{self, MixedAccumulator, Moments};
+use crate::linalg::{self, Centred, MixedAccumulator, Moments};
 use crate::plan::{part_rows, parts};
 use crate::table::{RUN_ROWS, Scan, Table, Target};
 
@@ -23,6 +23,8 @@ pub struct Cell {
     /// How many rows each raw column has of each level, then of missing; for a number, of present
     /// and missing.
     pub counts: Vec<Vec<u64>>,
+    /// The moments with all digits, where a learner has kept them.
+    pub factor: Option<Centred>,
 }
 
 /// The rows and their weights.
@@ -57,6 +59,7 @@ impl Cell {
             weighted: weighted.then(|| Moments::zero(layout.width())),
             extremes: vec![None; layout.places.len()],
             counts: counts.collect(),
+            factor: None,
         }
     }
 
@@ -67,6 +70,7 @@ impl Cell {
             weighted: None,
             extremes: vec![None; self.extremes.len()],
             counts: self.counts.iter().map(|counts| vec![0; counts.len()]).collect(),
+            factor: None,
         }
     }
 

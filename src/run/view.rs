@@ -338,7 +338,7 @@ impl<'a> View<'a> {
             _ => None,
         };
         let values: Vec<Affine> = self.features.iter().map(value).collect::<Option<_>>()?;
-        Some(Joint { moments: self.cell.plain.map(&values), targets: 0 })
+        Some(Joint { moments: self.cell.plain.map(&values), targets: 0, factor: None })
     }
 
     fn summary(&self, seen: &Seen, needs: Needs) -> Summary {
@@ -417,17 +417,24 @@ impl<'a> View<'a> {
     /// The joint moments of all features and targets, if every feature is a number without a hole.
     pub fn joint(&self) -> Option<Joint> {
         let moments: &Moments = self.cell.weighted.as_ref().unwrap_or(&self.cell.plain);
-        let joint = self.joint_of(std::slice::from_ref(moments))?.pop()?;
-        Some(Joint { moments: joint, targets: self.layout.target_shifts.len() })
+        let forms = self.forms()?;
+        let factor = self.cell.factor.as_ref().map(|factor| factor.map(&forms));
+        Some(Joint { moments: moments.map(&forms), targets: self.layout.target_shifts.len(), factor })
     }
 
     /// The same of other rows, from the moments of their positions.
     pub fn joint_of(&self, rows: &[Moments]) -> Option<Vec<Moments>> {
+        let columns = self.forms()?;
+        Some(rows.iter().map(|moments| moments.map(&columns)).collect())
+    }
+
+    /// Every feature, then every target, as a sum over positions, if every feature is a number without a hole.
+    fn forms(&self) -> Option<Vec<Affine>> {
         let mut columns = self.values()?;
         for (t, shift) in self.layout.target_shifts.iter().enumerate() {
             columns.push(Affine { offset: *shift, terms: vec![((self.layout.features + t) as u32, 1.0)] });
         }
-        Some(rows.iter().map(|moments| moments.map(&columns)).collect())
+        Some(columns)
     }
 
     /// Every feature as a sum over positions, if every one is a number without a hole.

@@ -119,9 +119,9 @@ impl<'m> Sheet<'m> {
             }
             (Cell::Bare(text) | Cell::Text(text), _) => text,
         };
-        column.push(text, self.missing, 0, &|_| ("body".to_owned(), None)).map_err(|error| {
+        column.push(text, self.missing, 0).map_err(|refusal| {
             let help = format!("the model was trained with the type {} there", field.kind.name());
-            Code::BadCell.error(error.message()).help(help)
+            Code::BadCell.error(column.refuse(text, refusal, body(0)).message()).help(help)
         })
     }
 
@@ -212,7 +212,7 @@ impl<'m> Sheet<'m> {
         }
         let mut columns = Vec::with_capacity(self.columns.len());
         for column in self.columns {
-            let built = column.finish();
+            let built = column.finish(&body);
             if let Some(suspect) = built.suspect.filter(|suspect| !self.manifest.bears(&suspect.column)) {
                 return Err(Code::BadCell
                     .error(suspect.error.message())
@@ -238,4 +238,9 @@ pub(super) fn not_json(error: &serde_json::Error) -> Diagnostic {
         serde_json::error::Category::Syntax => malformed(message).help(help),
         _ => malformed(message),
     }
+}
+
+/// Where all cells of a request are.
+fn body(_: usize) -> (String, Option<usize>) {
+    ("body".to_owned(), None)
 }

@@ -1,11 +1,14 @@
 //! The store in a folder.
 
 use super::names::{file_name, name_of};
-use super::root::{Flush, Root, files_in, flush_folder, read_file};
-use super::{Commit, Store, blob_is_missing, checked};
+use super::naming::add_named;
+use super::root::{Flush, Root, files_in, flush_folder, read_file, remove_file};
+use super::{Collected, Commit, Store, blob_is_missing, checked};
 use crate::diag::Result;
 use crate::table::Digest;
+use std::collections::BTreeSet;
 use std::fs;
+use std::time::Duration;
 
 /// Blobs, records and counters as files ([`Root`] has the layout).
 ///
@@ -23,6 +26,15 @@ impl DirStore {
 
     fn record(&self, name: &str) -> Result<std::path::PathBuf> {
         Ok(self.root.folder("records").join(file_name(name)?))
+    }
+
+    /// The blobs that records name, less those records that only tell of them. The store's lock must be held.
+    fn named(&self, aside: &str) -> Result<BTreeSet<Digest>> {
+        let mut named = BTreeSet::new();
+        for name in self.list("")?.iter().filter(|name| !name.starts_with(aside)) {
+            self.read(name)?.iter().for_each(|bytes| add_named(bytes, &mut named));
+        }
+        Ok(named)
     }
 }
 
@@ -101,6 +113,43 @@ impl Store for DirStore {
         Ok(number)
     }
 
+    fn discard(&self, _of: &str, blobs: &[Digest], aside: &str) -> Result<usize> {
+        if blobs.is_empty() {
+            return Ok(0);
+        }
+        let _lock = self.root.lock()?;
+        let (named, folder) = (self.named(aside)?, self.root.folder("blobs"));
+        let mut gone = 0;
+        for digest in blobs.iter().filter(|digest| !named.contains(digest)) {
+            gone += usize::from(remove_file(&folder.join(digest.to_string()))?);
+        }
+        Ok(gone)
+    }
+
+    fn collect(&self, aside: &str, spared: Duration) -> Result<Collected> {
+        let mut gone = Collected::default();
+        if !self.root.path().is_dir() {
+            return Ok(gone);
+        }
+        let _lock = self.root.lock()?;
+        let (named, folder) = (self.named(aside)?, self.root.folder("blobs"));
+        for (file, bytes) in files_in(&folder)? {
+            // What is no digest is not ours.
+            let Ok(digest) = file.parse::<Digest>() else { continue };
+            let path = folder.join(&file);
+            if !named.contains(&digest) && is_older(&path, spared) && remove_file(&path)? {
+                gone.blobs += 1;
+                gone.bytes += bytes;
+            }
+        }
+        let folder = self.root.folder("staging");
+        for (file, _) in files_in(&folder)? {
+            let path = folder.join(file);
+            gone.staged += usize::from(is_older(&path, spared) && remove_file(&path)?);
+        }
+        Ok(gone)
+    }
+
     fn durability(&self) -> Result<String> {
         Ok(format!("`{}` is a folder: every file is fsynced before it counts as published", self.address()))
     }
@@ -108,6 +157,12 @@ impl Store for DirStore {
     fn address(&self) -> String {
         format!("dir:{}", self.root.path().display())
     }
+}
+
+/// Whether a file was written that long ago. Of one whose time is not known or in the future, no.
+fn is_older(path: &std::path::Path, than: Duration) -> bool {
+    let age = fs::metadata(path).and_then(|data| data.modified()).map(|time| time.elapsed());
+    matches!(age, Ok(Ok(age)) if age >= than)
 }
 
 #[cfg(test)]

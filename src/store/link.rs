@@ -4,6 +4,7 @@ use super::cluster::Cluster;
 use super::dial::open;
 use super::fault::{Failure, is_refusal, redirect_of};
 use super::line::Line;
+use super::slot::slot;
 use super::target::{Server, Target};
 use super::wire::Wire;
 use super::wires::Wires;
@@ -53,6 +54,32 @@ impl Link {
     /// The key of one of our own records. In a cluster they all share a slot.
     pub(crate) fn own(&self, name: &str) -> String {
         format!("{}{name}", self.target.prefix)
+    }
+
+    /// The key of something of our own that has to lie with a user's key, so that one step can change both.
+    pub(crate) fn beside(&self, key: &str, name: &str) -> String {
+        let own = self.own(name);
+        match &self.way {
+            Way::One(_) => own,
+            Way::Cluster(_) => {
+                // Braces with the key itself would not do: it may contain some.
+                let here = slot(key.as_bytes());
+                let tags = (0..u32::MAX).map(|tag| format!("{{{tag}}}"));
+                let tag = tags.into_iter().find(|tag| slot(tag.as_bytes()) == here);
+                tag.unwrap_or_default() + &own
+            }
+        }
+    }
+
+    /// Whether a key is one of [`own`](Self::own) or [`beside`](Self::beside).
+    pub(crate) fn is_own(&self, key: &[u8]) -> bool {
+        let own = self.target.prefix.as_bytes();
+        let tagged = || {
+            let rest = key.strip_prefix(b"{")?;
+            let close = rest.iter().position(|byte| !byte.is_ascii_digit()).filter(|close| *close > 0)?;
+            rest[close..].strip_prefix(b"}")
+        };
+        key.starts_with(own) || tagged().is_some_and(|rest| rest.starts_with(own))
     }
 
     /// Asks about our own records something that does no harm when asked twice: if the connection was lost meanwhile it is
@@ -144,12 +171,22 @@ impl Link {
     pub(crate) fn ask_once<T>(
         &self,
         doing: &str,
+        request: impl FnMut(&mut Wire) -> RedisResult<T>,
+    ) -> std::result::Result<T, Failure> {
+        self.ask_once_for(self.own(""), doing, request)
+    }
+
+    /// [`ask_once`](Self::ask_once) about a key.
+    pub(crate) fn ask_once_for<T>(
+        &self,
+        key: impl AsRef<[u8]>,
+        doing: &str,
         mut request: impl FnMut(&mut Wire) -> RedisResult<T>,
     ) -> std::result::Result<T, Failure> {
         let doing = || doing.to_owned();
         match &self.way {
             Way::One(line) => line.ask_once(&doing, &mut request),
-            Way::Cluster(cluster) => cluster.ask(self.own("").as_bytes(), true, &doing, &mut request),
+            Way::Cluster(cluster) => cluster.ask(key.as_ref(), true, &doing, &mut request),
         }
     }
 

@@ -1,10 +1,12 @@
 //! The store in this process, for tests and for trying things out.
 
-use super::{Commit, Store, blob_is_missing, checked};
+use super::naming::add_named;
+use super::{Collected, Commit, Store, blob_is_missing, checked};
 use crate::diag::Result;
 use crate::table::Digest;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Everything that a `mem:` store holds.
 #[derive(Default)]
@@ -25,6 +27,16 @@ impl Memory {
     /// one insertion.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Shelves> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shelves {
+    /// The blobs that records name, less those records that only tell of them.
+    fn named(&self, aside: &str) -> BTreeSet<Digest> {
+        let mut named = BTreeSet::new();
+        let records = self.records.iter().filter(|(name, _)| !name.starts_with(aside));
+        records.for_each(|(_, bytes)| add_named(bytes, &mut named));
+        named
     }
 }
 
@@ -87,6 +99,27 @@ impl Store for MemoryStore {
         let given = shelves.counters.entry(counter.to_owned()).or_default();
         *given = (*given).max(floor) + 1;
         Ok(*given)
+    }
+
+    fn discard(&self, _of: &str, blobs: &[Digest], aside: &str) -> Result<usize> {
+        let mut shelves = self.memory.lock();
+        let named = shelves.named(aside);
+        let unnamed = blobs.iter().filter(|digest| !named.contains(digest));
+        Ok(unnamed.filter(|digest| shelves.blobs.remove(digest).is_some()).count())
+    }
+
+    fn collect(&self, aside: &str, _spared: Duration) -> Result<Collected> {
+        let mut shelves = self.memory.lock();
+        let (named, mut gone) = (shelves.named(aside), Collected::default());
+        shelves.blobs.retain(|digest, blob| {
+            let stays = named.contains(digest);
+            if !stays {
+                gone.blobs += 1;
+                gone.bytes += blob.len() as u64;
+            }
+            stays
+        });
+        Ok(gone)
     }
 
     fn durability(&self) -> Result<String> {

@@ -14,6 +14,7 @@ mod line;
 mod link;
 mod memory;
 mod names;
+mod naming;
 mod redis;
 pub mod resp;
 mod root;
@@ -41,6 +42,7 @@ use crate::diag::{Code, Diagnostic, Result};
 use crate::table::Digest;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Blobs that never change, records that change one at a time, and counters.
 ///
@@ -88,6 +90,17 @@ pub trait Store: Send + Sync {
     /// published one is ever given again.
     fn next(&self, counter: &str, floor: u64) -> Result<u64>;
 
+    /// Removes those of these blobs of record `of` that no record names any more, and tells how many it removed.
+    ///
+    /// A record names a blob where its bytes hold the digest in hexadecimal; those whose names begin with `aside` only
+    /// tell of blobs. Looking and removing are one step for every commit: a publisher that has just put an equal blob
+    /// is told by its commit that it is missing, and puts it again.
+    fn discard(&self, of: &str, blobs: &[Digest], aside: &str) -> Result<usize>;
+
+    /// Removes what nothing leads to, as [`discard`](Self::discard) does: blobs that no record names, and what killed
+    /// processes left half written. What may belong to a process that lives is younger than `spared` and stays.
+    fn collect(&self, aside: &str, spared: Duration) -> Result<Collected>;
+
     /// What a success survives, as a sentence for reports.
     fn durability(&self) -> Result<String>;
 
@@ -108,6 +121,17 @@ pub struct Commit<'a> {
     pub blobs: &'a [(Digest, u64)],
     /// Other records to write, whatever they held: name and bytes.
     pub with: &'a [(&'a str, &'a [u8])],
+}
+
+/// What [`Store::collect`] removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Collected {
+    /// Blobs that no record named.
+    pub blobs: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Files that were never finished.
+    pub staged: usize,
 }
 
 /// An open store: a folder, a connection, or memory. Clones share it.

@@ -11,12 +11,13 @@
 
 use super::link::Link;
 use super::wire::Wire;
-use super::{Commit, Store, blob_is_missing, checked};
+use super::{Collected, Commit, Store, blob_is_missing, checked};
 use crate::diag::{Code, Result};
 use crate::table::Digest;
 use ::redis::{RedisResult, cmd, pipe};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The bytes of a chunk. The commit script divides by it too.
 const CHUNK: usize = 1 << 20;
@@ -64,6 +65,21 @@ local given = math.max(tonumber(redis.call('GET', KEYS[1]) or '0') or 0, tonumbe
 redis.call('SET', KEYS[1], string.format('%.0f', given + 1))
 return given + 1";
 
+/// KEYS: a record and blobs of it. ARGV: their digests. Removes those that the record does not name and that are published,
+/// which have no time to live; the others go by themselves. Returns how many, and their bytes.
+const DISCARD: &str = "
+local now = redis.call('GET', KEYS[1]) or ''
+local count, bytes = 0, 0
+for i = 2, #KEYS do
+  if redis.call('TTL', KEYS[i]) == -1 and not string.find(now, ARGV[i - 1], 1, true) then
+    for _, chunk in ipairs(redis.call('HKEYS', KEYS[i])) do
+      bytes = bytes + redis.call('HSTRLEN', KEYS[i], chunk)
+    end
+    count = count + redis.call('UNLINK', KEYS[i])
+  end
+end
+return {count, bytes}";
+
 /// Blobs, records and counters as keys.
 pub struct RedisStore {
     link: Arc<Link>,
@@ -101,6 +117,15 @@ impl RedisStore {
             }
         }
         Ok(published)
+    }
+
+    /// Removes those of a record's blobs that it does not name; how many, and their bytes.
+    fn remove(&self, record: &str, blobs: &[(String, String)]) -> Result<(usize, u64)> {
+        let mut request = cmd("EVAL");
+        request.arg(DISCARD).arg(1 + blobs.len()).arg(record);
+        blobs.iter().for_each(|(key, _)| _ = request.arg(key));
+        blobs.iter().for_each(|(_, digest)| _ = request.arg(digest));
+        self.link.ask("remove what no record names", |connection| request.query(connection))
     }
 
     /// Replaces a published blob that was damaged, in one step.
@@ -251,6 +276,32 @@ impl Store for RedisStore {
         self.link.ask("reserve a version number", |connection| {
             cmd("EVAL").arg(NEXT).arg(1).arg(&key).arg(floor).query(connection)
         })
+    }
+
+    fn discard(&self, of: &str, blobs: &[Digest], _aside: &str) -> Result<usize> {
+        if blobs.is_empty() {
+            return Ok(0);
+        }
+        // Blobs are kept for each record apart, so that no other one can name them.
+        let blobs: Vec<_> = blobs.iter().map(|digest| (self.blob(of, digest), digest.to_string())).collect();
+        Ok(self.remove(&self.link.own(of), &blobs)?.0)
+    }
+
+    fn collect(&self, _aside: &str, _spared: Duration) -> Result<Collected> {
+        let start = self.link.own("blob:{");
+        let mut keys = BTreeSet::new();
+        self.link.scan(&format!("{}*", glob_escaped(&start)), "list the blobs", &mut |key| {
+            keys.extend(std::str::from_utf8(key).ok().map(str::to_owned));
+        })?;
+        let mut gone = Collected::default();
+        for key in keys {
+            let parts = key.strip_prefix(&start).and_then(|rest| rest.rsplit_once("}:"));
+            let Some((record, digest)) = parts else { continue };
+            let (count, bytes) = self.remove(record, &[(key.clone(), digest.to_owned())])?;
+            gone.blobs += count;
+            gone.bytes += bytes;
+        }
+        Ok(gone)
     }
 
     fn durability(&self) -> Result<String> {

@@ -217,6 +217,15 @@ fn make_folder(path: &Path) -> Result<()> {
     }
 }
 
+/// Removes a file; whether it was there.
+pub(crate) fn remove_file(path: &Path) -> Result<bool> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(fault("remove", path, &error)),
+    }
+}
+
 /// Removes a file that must not stay; if even that fails, the first error is the one to tell.
 pub(crate) fn remove_quietly(path: &Path) {
     let _ = fs::remove_file(path);

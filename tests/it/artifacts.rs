@@ -6,7 +6,7 @@ use std::process::Command;
 
 use pipefit::contract::{Frame, Prediction};
 use pipefit::diag::{Code, Silent};
-use pipefit::registry::{Draft, MODEL_FILE, Published, Registry};
+use pipefit::registry::{Draft, MODEL_FILE, Note, Published, Registry};
 use pipefit::run::Outcome;
 use pipefit::source::formats::{Format, ReadOptions, read};
 use pipefit::source::keys;
@@ -328,6 +328,14 @@ fn released_formats_are_read() {
     );
     let model = Registry::new(store).model("penguins").unwrap();
     assert_eq!((model.highest(), model.versions[0].rows), (1, 344));
+    let store = connect("mem:", Path::new("/")).unwrap().store();
+    assert!(
+        store.swap("model:penguins", None, &fs::read(tests("formats/model-record-2.json")).unwrap()).unwrap()
+    );
+    let registry = Registry::new(store);
+    assert_eq!(registry.resolve("penguins@champion").unwrap().version.version, 1);
+    // The version that it named before is gone, and this one was taken back.
+    assert!(registry.rollback("penguins", None, None, &Note::default()).is_err());
 }
 
 /// Reads a sample of a format and predicts with it; what it said when it was written is beside it.

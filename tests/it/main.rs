@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "a test says how much it has checked")]
 
 mod accuracy;
+mod aliases;
 mod arrow;
 mod artifacts;
 mod bounds;
@@ -32,6 +33,7 @@ mod inner_folds;
 mod invalid;
 mod json_documents;
 mod kills;
+mod kinds;
 mod layouts;
 mod members;
 mod memory;

@@ -10,6 +10,7 @@ use serde_json::{Map, json};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// Changes one byte of a stored blob behind the store's back.
 type Damage<'a> = &'a dyn Fn(&Digest);
@@ -22,6 +23,7 @@ fn every_store_keeps_its_promises(store: &Arc<dyn Store>, damage: Option<Damage>
     a_blob_may_be_large(store);
     a_record_changes_only_from_what_was_expected(store);
     a_commit_is_all_or_nothing(store);
+    blobs_that_nothing_names_can_be_removed(store);
     records_are_listed_by_prefix(store);
     one_of_eight_threads_wins_each_round(store);
     numbers_are_given_once(store);
@@ -100,6 +102,33 @@ fn a_commit_is_all_or_nothing(store: &dyn Store) {
     let records = store.read_all(&names).unwrap();
     assert_eq!(records, [Some(b"1".to_vec()), Some(b"one".to_vec()), Some(b"two".to_vec())]);
     assert_eq!(store.get(of, &digest).unwrap().as_deref(), Some(&b"blob"[..]));
+}
+
+fn blobs_that_nothing_names_can_be_removed(store: &dyn Store) {
+    let of = "model:discard";
+    let digests = store.put(of, &[b"named", b"dropped"]).unwrap();
+    let named = [(digests[0], 5), (digests[1], 7)];
+    let text = |digests: &[Digest]| format!("{{\"blobs\":{digests:?}}}").into_bytes();
+    let (both, one) = (text(&digests), text(&digests[..1]));
+    let run: &[(&str, &[u8])] = &[("run:discard", &both)];
+    let first = Commit { record: of, expected: None, new: &both, blobs: &named, with: run };
+    assert!(store.commit(&first).unwrap());
+    assert_eq!(store.discard(of, &digests, "run:").unwrap(), 0);
+    // A run's record only tells of it.
+    assert!(store.swap(of, Some(&both), &one).unwrap());
+    assert_eq!(store.discard(of, &digests, "run:").unwrap(), 1);
+    assert_eq!(store.discard(of, &digests, "run:").unwrap(), 0);
+    assert_eq!((store.has(of, &digests[0]).unwrap(), store.has(of, &digests[1]).unwrap()), (true, false));
+    // Whoever found it there before is told.
+    assert!(store.commit(&Commit { expected: Some(&one), ..first }).is_err());
+
+    assert!(store.swap(of, Some(&one), b"{}").unwrap());
+    // Only a folder needs time to tell what belongs to a process that lives.
+    let young = store.collect("run:", Duration::from_secs(3600)).unwrap();
+    assert_eq!(young.blobs == 0, store.address().starts_with("dir:"), "{young:?}");
+    let gone = store.collect("run:", Duration::ZERO).unwrap();
+    assert!(young.blobs + gone.blobs >= 1 && young.bytes + gone.bytes >= 5, "{gone:?}");
+    assert!(!store.has(of, &digests[0]).unwrap());
 }
 
 fn records_are_listed_by_prefix(store: &dyn Store) {

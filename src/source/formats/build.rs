@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use rayon::prelude::*;
+
 use crate::diag::{Code, Diagnostic, Result};
 use crate::table::{Field, Kind, Schema, Table};
 
 use super::cell::Missing;
-use super::column::{Built, Growing, Place};
+use super::column::{Built, Growing, Place, Refusal};
 use super::read::{Read, ReadOptions};
 
 /// A column of a [`Builder`].
@@ -42,6 +44,34 @@ pub struct Builder<'a> {
     /// Bytes of cells and names that have come: the bound of what a table may take.
     fed: usize,
     room: usize,
+}
+
+/// The columns of a [`Builder`], of which other threads make builders of their own.
+pub struct Apart<'a> {
+    options: &'a ReadOptions,
+    names: Vec<String>,
+    base: usize,
+}
+
+/// Rows for [`Builder::append`].
+pub struct Rows {
+    columns: Vec<Growing>,
+    count: usize,
+    fed: usize,
+}
+
+impl Apart<'_> {
+    /// The rows that `feed` hands to a builder of these columns, with room for some rows. It knows neither the rows before nor the
+    /// places: its errors say that something is wrong, and no more.
+    pub fn rows(&self, room: usize, feed: impl FnOnce(&mut Builder<'_>) -> Result<()>) -> Result<Rows> {
+        let nowhere = |_| (String::new(), None);
+        let mut builder = Builder::new(self.options, &nowhere);
+        builder.begin_part(self.base);
+        builder.reserve(room);
+        self.names.iter().try_for_each(|name| builder.column(name, 0).map(drop))?;
+        feed(&mut builder)?;
+        Ok(Rows { columns: builder.columns, count: builder.rows, fed: builder.fed })
+    }
 }
 
 struct Known {
@@ -184,9 +214,42 @@ impl<'a> Builder<'a> {
     pub fn push(&mut self, slot: Slot, text: &str, at: usize) -> Result<()> {
         self.fed += text.len() + 1;
         match self.known[slot.0].column {
-            Some(i) => self.columns[i].push(text, &self.missing, self.base + at, self.place),
+            Some(i) => {
+                let pushed = self.columns[i].push(text, &self.missing, self.base + at);
+                pushed.map_err(|refusal| self.refused(i, text, refusal, at))
+            }
             None => Ok(()),
         }
+    }
+
+    #[cold]
+    fn refused(&self, column: usize, text: &str, refusal: Refusal, at: usize) -> Diagnostic {
+        self.columns[column].refuse(text, refusal, (self.place)(self.base + at))
+    }
+
+    /// What a builder of the same columns needs to be made on another thread.
+    pub fn apart(&self) -> Apart<'a> {
+        let names = self.known.iter().map(|known| known.name.clone()).collect();
+        Apart { options: self.options, names, base: self.base }
+    }
+
+    /// Adds the rows that builders made by [`apart`](Self::apart) have taken, which come next, in this order.
+    ///
+    /// # Errors
+    /// As [`Builder::end_row`].
+    pub fn append(&mut self, pieces: Vec<Rows>) -> Result<()> {
+        let mut more: Vec<Vec<Growing>> = self.columns.iter().map(|_| Vec::new()).collect();
+        let (before, mut rows) = (self.rows, 0);
+        for piece in pieces {
+            self.fed += piece.fed;
+            rows += piece.count;
+            more.iter_mut().zip(piece.columns).for_each(|(more, column)| more.push(column));
+        }
+        self.columns.par_iter_mut().zip(more).for_each(|(column, more)| {
+            column.pad(before);
+            more.into_iter().for_each(|more| column.append(more));
+        });
+        self.add_rows(rows)
     }
 
     /// A missing cell, which says so itself.
@@ -280,7 +343,8 @@ impl<'a> Builder<'a> {
         for column in &mut self.columns {
             column.pad(self.rows);
         }
-        Ok(self.columns.into_iter().map(Growing::finish).collect())
+        let place = self.place;
+        Ok(self.columns.into_iter().map(|column| column.finish(place)).collect())
     }
 
     /// Every column that `columns` or `schema` names must be there.

@@ -100,10 +100,12 @@ pub(super) fn truth(text: &str) -> Option<bool> {
 
 /// Whether a text that spells `value` is an integer beyond 2^53. The digits decide: as a float,
 /// 2^53 + 1 is 2^53.
+#[inline]
 pub(super) fn is_beyond_integers(text: &str, value: f64) -> bool {
-    if value.abs() < LAST_INTEGER || !value.is_finite() {
-        return false;
-    }
+    value.abs() >= LAST_INTEGER && value.is_finite() && has_too_many_digits(text)
+}
+
+fn has_too_many_digits(text: &str) -> bool {
     let digits = text.trim_ascii().trim_start_matches(['+', '-']);
     if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return false;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::diag::{Code, Diagnostic, Result};
+use crate::diag::{Code, Diagnostic};
 use crate::table::{Column, Kind, Levels, MISSING, parse_datetime};
 
 use super::cell::{self, Missing};
@@ -32,8 +32,22 @@ pub struct Growing {
     asked: Option<Kind>,
     cells: Cells,
     lost: bool,
-    suspect: Option<Suspect>,
+    doubt: Option<Doubt>,
 }
+
+/// The first cell that a float cannot hold.
+struct Doubt {
+    /// The row, counted from 1.
+    row: usize,
+    /// Where it stands.
+    at: usize,
+    text: String,
+    is_infinite: bool,
+}
+
+/// Why a cell is not of the type that is asked for: what follows "`text` is".
+#[derive(Clone, Copy, Debug)]
+pub struct Refusal(&'static str);
 
 enum Cells {
     Numbers(Vec<f64>),
@@ -63,7 +77,7 @@ impl Growing {
             }
             _ => Cells::Numbers(Vec::with_capacity(room)),
         };
-        Self { name: name.to_owned(), asked, cells, lost: false, suspect: None }
+        Self { name: name.to_owned(), asked, cells, lost: false, doubt: None }
     }
 
     /// How many cells have come.
@@ -88,59 +102,80 @@ impl Growing {
         }
     }
 
-    /// The next cell; `at` is what `place` understands.
+    /// The next cell, which stands at `at`.
     ///
     /// # Errors
-    /// `BadCell` for a cell that is not of the type that `schema` asks for.
-    pub fn push(&mut self, text: &str, missing: &Missing, at: usize, place: &Place<'_>) -> Result<()> {
+    /// A cell that is not of the type that `schema` asks for.
+    pub fn push(&mut self, text: &str, missing: &Missing, at: usize) -> Result<(), Refusal> {
         let Cells::Numbers(values) = &mut self.cells else {
             self.push_word(text, missing);
             return Ok(());
         };
         if self.asked == Some(Kind::Datetime) {
             let value = if missing.text(text) { Some(f64::NAN) } else { parse_datetime(text) };
-            let Some(value) = value else { return Err(self.refuse(text, NO_DATETIME, at, place)) };
-            values.push(value);
+            values.push(value.ok_or(Refusal(NO_DATETIME))?);
             return Ok(());
         }
         match cell::number(text) {
             Some(value) if missing.number(value) => values.push(f64::NAN),
             Some(value) if self.asked == Some(Kind::Bool) && value != 0.0 && value != 1.0 => {
-                return Err(self.refuse(text, "neither true nor false", at, place));
+                return Err(Refusal("neither true nor false"));
             }
             Some(value) => {
                 values.push(value);
-                if !value.is_finite() {
-                    self.suspect(
-                        text,
-                        "is infinite",
-                        "write a finite number, or leave the cell empty",
-                        at,
-                        place,
-                    );
-                } else if cell::is_beyond_integers(text, value) {
-                    let what = "is an integer beyond 2^53, which a float cannot hold";
-                    let help = format!("if it is a name, say `schema: {{{}: category}}`", self.name);
-                    self.suspect(text, what, &help, at, place);
+                let is_infinite = !value.is_finite();
+                if (is_infinite || cell::is_beyond_integers(text, value)) && self.doubt.is_none() {
+                    let row = values.len();
+                    self.doubt = Some(Doubt { row, at, text: text.to_owned(), is_infinite });
                 }
             }
             None if missing.word(text) => values.push(f64::NAN),
             None => match (self.asked, cell::truth(text)) {
                 (Some(_), Some(truth)) => values.push(f64::from(u8::from(truth))),
-                (Some(Kind::Bool), None) => {
-                    return Err(self.refuse(text, "neither true nor false", at, place));
-                }
-                (Some(_), None) => return Err(self.refuse(text, "not a number", at, place)),
+                (Some(Kind::Bool), None) => return Err(Refusal("neither true nor false")),
+                (Some(_), None) => return Err(Refusal("not a number")),
                 (None, _) => {
-                    self.lost = values.iter().any(|value| !value.is_nan());
-                    let mut codes = Vec::with_capacity(values.capacity());
-                    codes.resize(values.len(), MISSING);
-                    self.cells = Cells::Words { codes, seen: HashMap::new() };
+                    self.become_words();
                     self.push_word(text, missing);
                 }
             },
         }
         Ok(())
+    }
+
+    /// From here on the column is made of words; numbers so far have lost their spelling.
+    fn become_words(&mut self) {
+        let Cells::Numbers(values) = &self.cells else { return };
+        self.lost |= has_values(values);
+        let mut codes = Vec::with_capacity(values.capacity());
+        codes.resize(values.len(), MISSING);
+        self.cells = Cells::Words { codes, seen: HashMap::new() };
+    }
+
+    /// The cells of the rows that come next, as another column of the same name and type has taken them.
+    pub fn append(&mut self, more: Self) {
+        let rows = self.len();
+        if matches!(more.cells, Cells::Words { .. }) {
+            self.become_words();
+        }
+        self.lost |= more.lost;
+        match (&mut self.cells, more.cells) {
+            (Cells::Numbers(values), Cells::Numbers(more)) => values.extend_from_slice(&more),
+            (Cells::Words { codes, .. }, Cells::Numbers(more)) => {
+                self.lost |= has_values(&more);
+                codes.resize(rows + more.len(), MISSING);
+            }
+            (Cells::Words { codes, seen }, Cells::Words { codes: more, seen: words }) => {
+                let code = |word: String| {
+                    let next = seen.len() as u32;
+                    *seen.entry(word.into()).or_insert(next)
+                };
+                let own: Vec<u32> = in_order(words).into_iter().map(code).collect();
+                codes.extend(more.iter().map(|code| own.get(*code as usize).copied().unwrap_or(MISSING)));
+            }
+            (Cells::Numbers(_), Cells::Words { .. }) => {}
+        }
+        self.doubt = self.doubt.take().or(more.doubt.map(|doubt| Doubt { row: rows + doubt.row, ..doubt }));
     }
 
     fn push_word(&mut self, text: &str, missing: &Missing) {
@@ -163,7 +198,7 @@ impl Growing {
     }
 
     /// The column, with the type that its cells allow or that was asked for.
-    pub fn finish(self) -> Built {
+    pub fn finish(self, place: &Place<'_>) -> Built {
         let (kind, column) = match self.cells {
             Cells::Numbers(values) => (self.asked.unwrap_or(Kind::Number), Column::Number(values.into())),
             Cells::Words { codes, seen } => {
@@ -180,32 +215,35 @@ impl Growing {
                 }
             }
         };
-        let suspect = self.suspect.filter(|_| kind == Kind::Number);
+        let suspect = self.doubt.filter(|_| kind == Kind::Number).map(|doubt| doubt.told(&self.name, place));
         Built { name: self.name, kind, column, suspect, again: self.lost }
     }
 
-    /// The row of the next cell, counted from 1.
-    fn row(&self) -> usize {
-        self.len() + 1
-    }
-
-    fn refuse(&self, text: &str, what: &str, at: usize, place: &Place<'_>) -> Diagnostic {
-        let (name, line) = place(at);
-        let message = format!("column `{}`, row {}: `{}` is {what}", self.name, self.row(), short(text));
+    /// The error for the next cell, which was refused.
+    pub fn refuse(
+        &self,
+        text: &str,
+        Refusal(what): Refusal,
+        (name, line): (String, Option<usize>),
+    ) -> Diagnostic {
+        let message = format!("column `{}`, row {}: `{}` is {what}", self.name, self.len() + 1, short(text));
         let help = format!("correct the cell, or say `schema: {{{}: category}}`", self.name);
         Code::BadCell.error(message).help(help).within(name, line, None)
     }
+}
 
-    /// Notes the first suspect; the cell is already counted.
-    fn suspect(&mut self, text: &str, what: &str, help: &str, at: usize, place: &Place<'_>) {
-        if self.suspect.is_some() || self.asked == Some(Kind::Bool) {
-            return;
-        }
-        let row = self.len();
-        let (name, line) = place(at);
-        let message = format!("column `{}`, row {row}: `{}` {what}", self.name, short(text));
+impl Doubt {
+    fn told(&self, column: &str, place: &Place<'_>) -> Suspect {
+        let (what, help) = if self.is_infinite {
+            ("is infinite", "write a finite number, or leave the cell empty".to_owned())
+        } else {
+            let help = format!("if it is a name, say `schema: {{{column}: category}}`");
+            ("is an integer beyond 2^53, which a float cannot hold", help)
+        };
+        let (name, line) = place(self.at);
+        let message = format!("column `{column}`, row {}: `{}` {what}", self.row, short(&self.text));
         let error = Code::BadCell.error(message).help(help).within(name, line, None);
-        self.suspect = Some(Suspect { column: self.name.clone(), row, error });
+        Suspect { column: column.to_owned(), row: self.row, error }
     }
 }
 
@@ -220,6 +258,10 @@ impl Built {
 
 /// What is said of a text where a datetime is asked for.
 const NO_DATETIME: &str = "not a date and time in ISO 8601, such as `2024-01-31T12:30:00`";
+
+fn has_values(values: &[f64]) -> bool {
+    values.iter().any(|value| !value.is_nan())
+}
 
 /// The words by code.
 fn in_order(seen: HashMap<Box<str>, u32>) -> Vec<String> {
@@ -277,11 +319,13 @@ mod tests {
     fn build(asked: Option<Kind>, cells: &[&str]) -> Built {
         let mut column = Growing::new("x", asked, 0);
         for (i, text) in cells.iter().enumerate() {
-            column
-                .push(text, &Missing::of(&NaValues::default()), i + 2, &|line| ("k".into(), Some(line)))
-                .expect("a cell");
+            column.push(text, &Missing::of(&NaValues::default()), i + 2).expect("a cell");
         }
-        column.finish()
+        column.finish(&place)
+    }
+
+    fn place(line: usize) -> (String, Option<usize>) {
+        ("k".into(), Some(line))
     }
 
     fn labels(built: &Built) -> Vec<Option<&str>> {
@@ -325,11 +369,57 @@ mod tests {
     fn a_cell_of_another_type_than_asked_is_refused() {
         let missing = Missing::of(&NaValues::default());
         let mut column = Growing::new("age", Some(Kind::Number), 0);
-        column.push("true", &missing, 1, &|_| ("k".into(), None)).expect("counts as 1");
-        let error = column.push("old", &missing, 1, &|_| ("k".into(), Some(3))).expect_err("text");
+        column.push("true", &missing, 1).expect("counts as 1");
+        let refusal = column.push("old", &missing, 1).expect_err("text");
+        let error = column.refuse("old", refusal, place(3));
         assert_eq!(error.message(), "column `age`, row 2: `old` is not a number");
         let mut column = Growing::new("b", Some(Kind::Bool), 0);
-        column.push("0", &missing, 1, &|_| ("k".into(), None)).expect("false");
-        assert!(column.push("2", &missing, 1, &|_| ("k".into(), None)).is_err());
+        column.push("0", &missing, 1).expect("false");
+        assert!(column.push("2", &missing, 1).is_err());
+    }
+
+    /// Wherever a column is cut, it is what it is in one piece, or asks for its words again where it was not cut.
+    #[test]
+    fn pieces_are_appended_as_if_they_had_come_at_once() {
+        let missing = Missing::of(&NaValues::default());
+        let mut dice = rand_mt::Mt64::new(3);
+        let mut below = |n: usize| (dice.next_u64() % n as u64) as usize;
+        let tokens = ["1", "2", "01", "NA", "", "true", "FALSE", "x", "y y", "inf", "9007199254740993"];
+        for _ in 0..20_000 {
+            let (least, span) = (below(tokens.len()), 1 + below(4));
+            let cells: Vec<&str> =
+                (0..below(9)).map(|_| tokens[(least + below(span)) % tokens.len()]).collect();
+            let asked = [None, None, Some(Kind::Category), Some(Kind::Text)][below(4)];
+            let mut column = Growing::new("x", asked, 0);
+            let mut row = 0;
+            while row < cells.len() {
+                let end = (row + 1 + below(4)).min(cells.len());
+                let mut piece = Growing::new("x", asked, 0);
+                (row..end).for_each(|i| piece.push(cells[i], &missing, i + 2).expect("a cell"));
+                column.append(piece);
+                row = end;
+            }
+            let (found, whole) = (column.finish(&place), build(asked, &cells));
+            // Words that a piece took for numbers are asked for again, as words.
+            let (found, whole) = match found.again {
+                true => (
+                    build(Some(Kind::Category), &cells),
+                    if whole.again { build(Some(Kind::Category), &cells) } else { whole },
+                ),
+                false => {
+                    assert!(!whole.again, "{cells:?}");
+                    (found, whole)
+                }
+            };
+            assert_eq!((found.kind, &found.suspect), (whole.kind, &whole.suspect), "{cells:?}");
+            match (&found.column, &whole.column) {
+                (Column::Number(found), Column::Number(whole)) => {
+                    let bits =
+                        |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+                    assert_eq!(bits(found), bits(whole), "{cells:?}");
+                }
+                _ => assert_eq!(labels(&found), labels(&whole), "{cells:?}"),
+            }
+        }
     }
 }

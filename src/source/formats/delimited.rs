@@ -1,10 +1,14 @@
 //! CSV and TSV: a header, then a row a line, quotes as in RFC 4180.
 
-use memchr::{memchr, memchr3};
+use std::ops::Range;
 
-use crate::diag::Result;
+use memchr::{memchr, memchr_iter, memchr3};
+use rayon::prelude::*;
+
+use crate::diag::{Diagnostic, Result};
 
 use super::Builder;
+use super::build::{Rows, Slot};
 
 /// Hands the cells of a text to a builder. As `read_csv` does, it skips blank lines and calls a
 /// column without a name `Unnamed: 0`; unlike it, it refuses a row with too few or too many fields.
@@ -12,24 +16,69 @@ use super::Builder;
 /// # Errors
 /// `UnreadableValue` with the line, and what the builder meets.
 pub(super) fn feed(text: &str, delimiter: u8, builder: &mut Builder<'_>) -> Result<()> {
-    let mut records = Records { text, delimiter, at: 0, fields: Vec::new(), unquoted: String::new() };
-    let unclosed = |at: usize, builder: &Builder<'_>| {
-        let message = "the row opens a quote that is never closed".to_owned();
-        builder.error(at, message, "close it, or write a quote inside quotes twice")
-    };
+    let mut records = Records::new(text, delimiter, 0);
     let Some(at) = records.begin() else { return Ok(()) };
     records.read().ok_or_else(|| unclosed(at, builder))?;
     let header: Vec<&str> = records.fields().collect();
     check_delimiter(&header, at, builder)?;
-    let lines = text.bytes().filter(|byte| *byte == b'\n').count();
-    builder.reserve(lines.min(text.len() / header.len().max(1)));
+    builder.reserve(most_rows(text, header.len()));
     let mut slots = Vec::with_capacity(header.len());
     for (i, name) in header.into_iter().enumerate() {
         let unnamed = || format!("Unnamed: {i}");
         slots.push(if name.is_empty() { builder.column(&unnamed(), at) } else { builder.column(name, at) }?);
     }
     builder.end_columns(at)?;
-    while let Some(at) = records.begin() {
+    while text.len() - records.at > PIECE && rayon::current_num_threads() > 1 {
+        feed_pieces(&mut records, &slots, builder)?;
+    }
+    feed_rows(&mut records, text.len(), &slots, builder)
+}
+
+/// The bytes of a piece, to the end of its line: some rows, whose cells stay in a thread's cache. In tests so few that they have many.
+const PIECE: usize = if cfg!(test) { 1 << 12 } else { 1 << 20 };
+
+/// Takes the next pieces, a few for each thread, which are read at once. Where a line ends a record may go on, within quotes: its
+/// piece is not whole then, nor the next what it seems, and the rows of the first one are read in turn. So they are where there is
+/// anything to complain about, since only who knows all rows before can say where.
+fn feed_pieces(records: &mut Records<'_>, slots: &[Slot], builder: &mut Builder<'_>) -> Result<()> {
+    let (text, delimiter) = (records.text, records.delimiter);
+    let mut pieces = Vec::new();
+    let mut start = records.at;
+    while start < text.len() && pieces.len() < 4 * rayon::current_num_threads() {
+        let least = (start + PIECE).min(text.len());
+        let end = memchr(b'\n', &text.as_bytes()[least..]).map_or(text.len(), |at| least + at + 1);
+        pieces.push(start..end);
+        start = end;
+    }
+    let apart = builder.apart();
+    let read = |piece: &Range<usize>| {
+        let mut records = Records::new(&text[..piece.end], delimiter, piece.start);
+        apart.rows(most_rows(&text[piece.clone()], slots.len()), |builder| {
+            feed_rows(&mut records, piece.end, slots, builder)
+        })
+    };
+    let rows: Vec<Result<Rows>> = pieces.par_iter().map(read).collect();
+    let rows: Vec<Rows> = rows.into_iter().map_while(Result::ok).collect();
+    let whole = rows.len();
+    builder.append(rows)?;
+    if let Some(last) = pieces[..whole].last() {
+        records.at = last.end;
+    }
+    match pieces.get(whole) {
+        Some(piece) => feed_rows(records, piece.end, slots, builder),
+        None => Ok(()),
+    }
+}
+
+/// The rows of a text at most, and one for a last line without an end.
+fn most_rows(text: &str, fields: usize) -> usize {
+    let lines = memchr_iter(b'\n', text.as_bytes()).count();
+    lines.min(text.len() / fields.max(1)) + 1
+}
+
+/// Hands over the rows that begin before `end`.
+fn feed_rows(records: &mut Records<'_>, end: usize, slots: &[Slot], builder: &mut Builder<'_>) -> Result<()> {
+    while let Some(at) = records.begin().filter(|at| *at < end) {
         records.read().ok_or_else(|| unclosed(at, builder))?;
         if records.fields.len() != slots.len() {
             let row = builder.rows() + 1;
@@ -72,6 +121,10 @@ struct Field {
 }
 
 impl<'t> Records<'t> {
+    fn new(text: &'t str, delimiter: u8, at: usize) -> Self {
+        Self { text, delimiter, at, fields: Vec::new(), unquoted: String::new() }
+    }
+
     /// Goes to the next record, and says where it begins.
     fn begin(&mut self) -> Option<usize> {
         let ends = self.text.as_bytes()[self.at..].iter().take_while(|byte| matches!(byte, b'\n' | b'\r'));
@@ -140,6 +193,11 @@ impl<'t> Records<'t> {
     }
 }
 
+fn unclosed(at: usize, builder: &Builder<'_>) -> Diagnostic {
+    let message = "the row opens a quote that is never closed".to_owned();
+    builder.error(at, message, "close it, or write a quote inside quotes twice")
+}
+
 fn fields(count: usize) -> String {
     if count == 1 { "1 field".into() } else { format!("{count} fields") }
 }
@@ -161,10 +219,10 @@ fn check_delimiter(header: &[&str], at: usize, builder: &Builder<'_>) -> Result<
 
 #[cfg(test)]
 mod tests {
-    use super::Records;
+    use super::{PIECE, Records};
     use crate::diag::{Code, Place};
     use crate::source::formats::{Format, Read, ReadOptions, read};
-    use crate::table::Column;
+    use crate::table::{Column, fingerprint};
 
     fn csv(text: &str) -> crate::diag::Result<Read> {
         read(text.as_bytes(), Format::Csv, "k", &ReadOptions::default())
@@ -210,6 +268,48 @@ mod tests {
         assert_eq!(error.message(), "byte 0xe9 at byte 6 of line 2 is not UTF-8");
     }
 
+    /// However many threads read the pieces of a text, wherever lines end within quotes and whatever is wrong with it.
+    #[test]
+    fn pieces_are_read_as_the_whole() {
+        let mut dice = rand_mt::Mt64::new(2);
+        let mut below = |n: usize| (dice.next_u64() % n as u64) as usize;
+        let on = |threads: usize, text: &str| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+            pool.install(|| csv(text)).map(|read| (fingerprint(&read.table), read.suspects))
+        };
+        let faults = ["", "1,2\n", "x,1,\"open\n", "1,1e999,5\" pipe\n", "007,a,9007199254740993\n"];
+        for round in 0..20 * faults.len() {
+            let mut text = "number,mixed,\"wo\nrd\"\n".to_owned();
+            let words = ["a", "é", "\"a\nb\"", "\"a\n1,2,\"", "NA", "\"\"\"\n\"\"\"", "true"];
+            let last = if round < 10 * faults.len() { 1 } else { words.len() };
+            while text.len() < 3 * PIECE + below(PIECE) {
+                // Numbers, and words that come when whole pieces were numbers.
+                let mixed = if text.len() < 2 * PIECE { "7" } else { words[below(last)] };
+                text.push_str(&format!("{},{mixed},{}\r\n", below(1 << 30), words[below(words.len())]));
+            }
+            text.push_str(faults[round % faults.len()]);
+            let mut more = String::new();
+            (0..PIECE / 8).for_each(|_| more.push_str("1,2,3\n\n"));
+            text.push_str(&more);
+            let alone = on(1, &text);
+            for threads in [2, 3] {
+                match (&alone, &on(threads, &text)) {
+                    (Ok((alone, suspects)), Ok((found, others))) => {
+                        assert_eq!((alone, suspects), (found, others), "{round}");
+                    }
+                    (Err(alone), Err(found)) => {
+                        assert_eq!(
+                            (alone.message(), alone.place()),
+                            (found.message(), found.place()),
+                            "{round}"
+                        );
+                    }
+                    (alone, found) => panic!("{round}: {alone:?} alone, {found:?} together"),
+                }
+            }
+        }
+    }
+
     /// The same fields as the csv crate, whatever stands there.
     #[test]
     fn records_are_those_of_the_csv_crate() {
@@ -224,8 +324,7 @@ mod tests {
                 .records()
                 .map(|record| record.expect("UTF-8").iter().map(Into::into).collect())
                 .collect();
-            let mut records =
-                Records { text: &text, delimiter: b',', at: 0, fields: Vec::new(), unquoted: String::new() };
+            let mut records = Records::new(&text, b',', 0);
             let mut ours: Vec<Vec<String>> = Vec::new();
             while records.begin().is_some() {
                 if records.read().is_none() {

@@ -4,20 +4,26 @@ mod bulk;
 mod contents;
 mod dir;
 mod fields;
+mod frames;
 pub(super) mod glob;
+mod image;
 mod key_list;
 mod members;
 mod memory;
 mod odd_rows;
 mod redis;
 mod row_sink;
+mod shelf;
 mod stream;
+mod writer;
+mod written;
 
 pub use contents::Each;
 pub use fields::EachHash;
 pub use key_list::{Found, KeyList};
 pub use row_sink::{Fields, RowSink, Text, Texts, Wanted};
 pub use stream::{EntryId, Extent};
+pub use written::{Entry, Fill, Item, Others, Row};
 
 use crate::diag::{Code, Diagnostic, Result};
 use crate::store::{Backing, Store, connect};
@@ -48,34 +54,38 @@ pub trait Keys: Send + Sync {
 
     /// The keys that match a pattern, by Redis's rules (`*`, `?`, `[abc]`, `\`), each once, sorted by their bytes,
     /// without our own records. [`Code::UnreadableValue`] for a key that is not UTF-8.
-    fn matching(&self, pattern: &str) -> Result<KeyList> {
-        let all = self.ls()?.into_iter().map(|listed| listed.key);
-        Ok(all.filter(|key| glob::matches(pattern.as_bytes(), key.as_bytes())).collect())
-    }
+    fn matching(&self, pattern: &str) -> Result<KeyList>;
 
     /// The names of keys that an index holds: a list in its order, a sorted set by scores (equal ones by their bytes), a
     /// set sorted by their bytes. [`Code::MissingKeyOrFile`] if there is no such key, [`Code::WrongKind`] if it is of
     /// another kind, [`Code::UnreadableValue`] for a name that is not UTF-8.
-    fn index(&self, key: &str) -> Result<KeyList> {
-        Err(match self.kind(key)? {
-            None => no_index(key),
-            Some(kind) => not_an_index(key, kind),
-        })
-    }
+    fn index(&self, key: &str) -> Result<KeyList>;
 
     /// How far a stream goes; `None` for one that has no entries. [`Code::MissingKeyOrFile`] if there is no such key,
     /// [`Code::WrongKind`] if it is of another kind.
-    fn stream(&self, key: &str) -> Result<Option<Extent>> {
-        Err(match self.kind(key)? {
-            None => no_stream(key),
-            Some(kind) => not_a_stream(key, kind),
-        })
-    }
+    fn stream(&self, key: &str) -> Result<Option<Extent>>;
 
     /// Hands the entries of a stream from one to another, both included, to a sink, in their order.
-    fn entries(&self, key: &str, _from: EntryId, _to: EntryId, _sink: &mut dyn RowSink) -> Result<()> {
-        self.stream(key).map(drop)
-    }
+    fn entries(&self, key: &str, from: EntryId, to: EntryId, sink: &mut dyn RowSink) -> Result<()>;
+
+    /// At most so many entries of a stream from one on, in their order. Errors as those of [`stream`](Self::stream).
+    fn page(&self, key: &str, from: EntryId, most: usize) -> Result<Vec<(EntryId, Row)>>;
+
+    /// Adds entries to the end of a stream, which is made if it is not there, and gives the id of the last one; `None` if
+    /// there is none to add. They are added in runs, each of them whole or not at all; what a power failure leaves of an
+    /// answered one is what the store promises.
+    ///
+    /// [`Code::WrongKind`] for a key of another kind; [`Code::StoreRefused`] for an id that is not above the last one;
+    /// [`Code::StoreIo`] also where the answer was lost, so that nobody knows whether the last run was added: what has come is to
+    /// be seen with [`page`](Self::page).
+    fn append(&self, key: &str, entries: &[Entry]) -> Result<Option<EntryId>>;
+
+    /// Writes rows as hashes by key, each in one step for every reader, and all of them or those before an error. A hash without
+    /// fields is no key. [`Code::WrongKind`] for a key whose other fields are to stay and that is no hash.
+    fn write_rows(&self, rows: &[(String, Row)], others: Others) -> Result<()>;
+
+    /// Begins to make a key of a kind other than string, whatever it is now. It is seen when [`Fill::finish`] returns.
+    fn fill<'k>(&'k self, key: &str, kind: Kind) -> Result<Box<dyn Fill + 'k>>;
 
     /// How many members a list, set, sorted set or hash has; 0 if it is not there or of another kind meanwhile.
     fn length(&self, key: &str, kind: Kind) -> Result<usize> {
@@ -104,12 +114,7 @@ pub trait Keys: Send + Sync {
     /// Hands what each of these keys holds to a sink, in their order: each is read once, all of them as one row's value
     /// was at one moment. [`Code::WrongKind`] names a key that is neither a hash
     /// nor a string, [`Code::MissingKeyOrFile`] one that has gone meanwhile.
-    fn rows(&self, keys: &KeyList, sink: &mut dyn RowSink) -> Result<()> {
-        keys.iter().try_for_each(|key| {
-            let bytes = self.value(key)?.ok_or_else(|| gone(key))?;
-            sink.document(key, &bytes)
-        })
-    }
+    fn rows(&self, keys: &KeyList, sink: &mut dyn RowSink) -> Result<()>;
 }
 
 /// What a key of one row holds.
@@ -194,9 +199,9 @@ pub fn open(url: &str, base: &Path) -> Result<(Arc<dyn Store>, Arc<dyn Keys>)> {
 /// The keys in an open store.
 pub fn of(backing: &Backing) -> Arc<dyn Keys> {
     match backing {
-        Backing::Dir(root) => Arc::new(dir::DirKeys::new(root.clone())),
+        Backing::Dir(root) => Arc::new(shelf::ShelfKeys::new(dir::Folder::new(root.clone()))),
         Backing::Redis(link) => Arc::new(redis::RedisKeys::new(link.clone())),
-        Backing::Memory(memory) => Arc::new(memory::MemoryKeys::new(memory.clone())),
+        Backing::Memory(memory) => Arc::new(shelf::ShelfKeys::new(memory::Map::new(memory.clone()))),
     }
 }
 
@@ -269,4 +274,18 @@ fn gone(key: &str) -> Diagnostic {
     Code::MissingKeyOrFile
         .error(format!("there is no key `{key}`, which is to be a row"))
         .help("it was removed while the rows were read: run again when nobody removes rows")
+}
+
+/// A key that matches the pattern and can be no row.
+fn no_row(key: &str, kind: Kind) -> Diagnostic {
+    Code::WrongKind
+        .error(format!("key `{key}` is a {kind}, not a hash or a string with a JSON object"))
+        .help("choose a pattern that matches the keys of rows alone; `pipefit data ls` shows the kinds")
+}
+
+/// A key that has to be a hash, for the sake of its other fields.
+fn not_a_hash(key: &str) -> Diagnostic {
+    Code::WrongKind
+        .error(format!("key `{key}` is no hash, and its other fields were to stay"))
+        .help("choose other keys, or remove this one first; `pipefit data ls` shows the kinds")
 }

@@ -1,7 +1,7 @@
 //! Keys of one row each whose kind is not known, from a Redis server.
 
-use super::{Held, JSON_TYPE, Kind, gone};
-use crate::diag::{Code, Diagnostic, Result};
+use super::{Held, JSON_TYPE, Kind, gone, no_row};
+use crate::diag::Result;
 use crate::store::{Link, is_wrong_type};
 use ::redis::{FromRedisValue, RedisResult, cmd};
 
@@ -93,11 +93,4 @@ impl OddRows<'_> {
         };
         keys.iter().zip(answers).map(of_kind).collect()
     }
-}
-
-/// A key that matches the pattern and can be no row.
-fn no_row(key: &str, kind: Kind) -> Diagnostic {
-    Code::WrongKind
-        .error(format!("key `{key}` is a {kind}, not a hash or a string with a JSON object"))
-        .help("choose a pattern that matches the keys of rows alone; `pipefit data ls` shows the kinds")
 }

@@ -5,16 +5,16 @@ use super::contents::{self, Each};
 use super::fields::{EachHash, read_fields};
 use super::key_list::Found;
 use super::members::read_index;
-use super::stream;
-use super::{EntryId, Extent, JSON_TYPE, KeyList, Keys, Kind, Listed, RowSink, wrong_kind};
+use super::writer::{self, Filling};
+use super::written::{Entry, Fill, LARGEST, Others, Row, too_long};
+use super::{
+    EntryId, Extent, JSON_TYPE, KeyList, Keys, Kind, Listed, RowSink, not_a_stream, stream, wrong_kind,
+};
 use crate::diag::{Code, Result};
 use crate::store::resp::{Part, push_command};
 use crate::store::{Link, Wire, is_wrong_type};
 use ::redis::{Cmd, RedisResult, Value, cmd};
 use std::sync::Arc;
-
-/// The most that a Redis string holds (`proto-max-bulk-len` as it is delivered): beyond it the server hangs up.
-const LARGEST: usize = 512 << 20;
 
 /// The bytes of a value that are asked for at once.
 const PIECE: usize = 1 << 20;
@@ -38,9 +38,7 @@ impl RedisKeys {
     fn set(&self, key: &str, bytes: &[u8], only_new: bool) -> Result<bool> {
         self.refuse_own(key)?;
         if bytes.len() > LARGEST {
-            let message =
-                format!("`{key}` would have {} bytes, and a Redis string holds 512 MiB", bytes.len());
-            return Err(Code::StoreRefused.error(message).help("split the data, or use a `dir:` store"));
+            return Err(too_long(key, bytes.len()));
         }
         let doing = format!("write key `{key}`");
         if !only_new {
@@ -53,9 +51,8 @@ impl RedisKeys {
 
     /// Hands out the keys that match a pattern, without our own, in any order.
     fn users(&self, pattern: &str, doing: &str, each: &mut dyn FnMut(&[u8])) -> Result<()> {
-        let own = self.link.own("").into_bytes();
         self.link.scan(pattern, doing, &mut |key| {
-            if !key.starts_with(&own) {
+            if !self.link.is_own(key) {
                 each(key);
             }
         })
@@ -193,8 +190,35 @@ impl Keys for RedisKeys {
         read_fields(&self.link, keys, fields, each)
     }
 
+    fn page(&self, key: &str, from: EntryId, most: usize) -> Result<Vec<(EntryId, Row)>> {
+        if most > 0
+            && let Some(page) = stream::page(&self.link, key, from, most)?
+        {
+            return Ok(page);
+        }
+        self.stream(key).map(|_| Vec::new())
+    }
+
     fn rows(&self, keys: &KeyList, sink: &mut dyn RowSink) -> Result<()> {
         read_rows(&self.link, keys, sink)
+    }
+
+    fn append(&self, key: &str, entries: &[Entry]) -> Result<Option<EntryId>> {
+        self.refuse_own(key)?;
+        writer::append(&self.link, key, entries)?.ok_or_else(|| match self.kind(key) {
+            Ok(kind) => not_a_stream(key, kind.unwrap_or(Kind::String)),
+            Err(error) => error,
+        })
+    }
+
+    fn write_rows(&self, rows: &[(String, Row)], others: Others) -> Result<()> {
+        rows.iter().try_for_each(|(key, _)| self.refuse_own(key))?;
+        writer::write_rows(&self.link, rows, others)
+    }
+
+    fn fill<'k>(&'k self, key: &str, kind: Kind) -> Result<Box<dyn Fill + 'k>> {
+        self.refuse_own(key)?;
+        Ok(Box::new(Filling::new(&self.link, key, kind)?))
     }
 }
 

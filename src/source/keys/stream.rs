@@ -3,10 +3,11 @@
 //! The next page is asked for as soon as the last entry of one has come, and on its way while that page goes to the sink.
 
 use super::row_sink::{Fields, RowSink, Texts};
+use super::written::Row;
 use super::{Kind, no_stream, not_a_stream};
-use crate::diag::{Diagnostic, Result};
+use crate::diag::{Code, Diagnostic, Result};
 use crate::store::resp::{Answer, Kept, Part, Span, push_command};
-use crate::store::{Link, Wires};
+use crate::store::{Link, Wires, is_wrong_type};
 use ::redis::{RedisResult, cmd};
 use std::cell::Cell;
 use std::fmt;
@@ -36,13 +37,13 @@ impl EntryId {
     pub const LAST: Self = Self { time: u64::MAX, number: u64::MAX };
 
     /// An id as a server writes it: `1700000000000-0`.
-    fn parse(bytes: &[u8]) -> Option<Self> {
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
         let (time, number) = std::str::from_utf8(bytes).ok()?.split_once('-')?;
         Some(Self { time: time.parse().ok()?, number: number.parse().ok()? })
     }
 
     /// The one right behind it; none behind the last.
-    fn next(self) -> Option<Self> {
+    pub fn next(self) -> Option<Self> {
         match self.number.checked_add(1) {
             Some(number) => Some(Self { number, ..self }),
             None => self.time.checked_add(1).map(|time| Self { time, number: 0 }),
@@ -80,6 +81,34 @@ pub(super) fn extent(link: &Link, key: &str, kind: Option<Kind>) -> Result<Optio
         Ok((length, last))
     })?;
     Ok(last.first().and_then(|(id, _)| EntryId::parse(id)).map(|last| Extent { last, length }))
+}
+
+/// At most so many entries from one on; `None` where there is none, or no stream.
+pub(super) fn page(
+    link: &Link,
+    key: &str,
+    from: EntryId,
+    most: usize,
+) -> Result<Option<Vec<(EntryId, Row)>>> {
+    type Entry = (Vec<u8>, Row);
+    let doing = format!("read stream `{key}` from entry {from}");
+    let entries: Option<Vec<Entry>> = link.ask_for(key, &doing, |connection| {
+        let mut request = cmd("XRANGE");
+        request.arg(key).arg(from.to_string()).arg("+").arg("COUNT").arg(most);
+        match request.query(connection) {
+            Err(error) if is_wrong_type(&error) => Ok(None),
+            entries => entries.map(Some),
+        }
+    })?;
+    let named = |(id, row): Entry| {
+        let shown = id.escape_ascii().to_string();
+        let unknown = || Code::StoreIo.error(format!("cannot {doing}: `{shown}` is no id of an entry"));
+        Ok((EntryId::parse(&id).ok_or_else(unknown)?, row))
+    };
+    entries
+        .filter(|entries| !entries.is_empty())
+        .map(|entries| entries.into_iter().map(named).collect())
+        .transpose()
 }
 
 /// Hands out the entries from one to another, both included, in their order.

@@ -49,47 +49,15 @@ mod tests {
     use super::read_rows;
     use crate::diag::{Code, Place, Result, Silent};
     use crate::source::formats::{Format, Read, ReadOptions, read};
-    use crate::source::keys::{Fields, KeyList, Keys, Kind, Listed, RowSink};
+    use crate::source::keys::{self, Others};
     use crate::table::fingerprint;
+    use std::path::Path;
 
     /// What a key of one row holds.
     #[derive(Clone)]
     enum Held {
         Hash(Vec<(Vec<u8>, Vec<u8>)>),
         String(Vec<u8>),
-    }
-
-    /// Keys that are there for their rows alone.
-    struct Given(Vec<(&'static str, Held)>);
-
-    impl Keys for Given {
-        fn kind(&self, _: &str) -> Result<Option<Kind>> {
-            unreachable!("not asked for")
-        }
-        fn value(&self, _: &str) -> Result<Option<Vec<u8>>> {
-            unreachable!("not asked for")
-        }
-        fn write(&self, _: &str, _: &[u8]) -> Result<()> {
-            unreachable!("not asked for")
-        }
-        fn write_new(&self, _: &str, _: &[u8]) -> Result<bool> {
-            unreachable!("not asked for")
-        }
-        fn remove(&self, _: &str) -> Result<bool> {
-            unreachable!("not asked for")
-        }
-        fn ls(&self) -> Result<Vec<Listed>> {
-            unreachable!("not asked for")
-        }
-        fn matching(&self, _: &str) -> Result<KeyList> {
-            Ok(self.0.iter().map(|(key, _)| *key).collect())
-        }
-        fn rows(&self, _: &KeyList, sink: &mut dyn RowSink) -> Result<()> {
-            self.0.iter().try_for_each(|(key, held)| match held {
-                Held::Hash(fields) => sink.fields(key, &Fields::Owned(fields)).map(|_| ()),
-                Held::String(bytes) => sink.document(key, bytes),
-            })
-        }
     }
 
     fn hash(fields: &[(&[u8], &[u8])]) -> Held {
@@ -101,7 +69,14 @@ mod tests {
     }
 
     fn rows(keys: Vec<(&'static str, Held)>, options: &ReadOptions) -> Result<Read> {
-        read_rows(&Given(keys), "r:*", options, &Silent)
+        let (_, store) = keys::open("mem:", Path::new(""))?;
+        for (key, held) in keys {
+            match held {
+                Held::Hash(fields) => store.write_rows(&[(key.to_owned(), fields)], Others::Go)?,
+                Held::String(bytes) => store.write(key, &bytes)?,
+            }
+        }
+        read_rows(&*store, "r:*", options, &Silent)
     }
 
     #[test]
