@@ -290,7 +290,7 @@ fn rows_of_a_cluster_are_read_from_its_replicas() {
     wait_until("the cluster has noticed", || read(&url).is_ok());
     assert_eq!(read(&url).unwrap(), expected());
     let error = read("redis://127.0.0.1:1/0?replica=yes").unwrap_err();
-    assert_eq!(error.code().exit_code(), 3, "{error:?}");
+    assert_eq!(error.code().exit_code(), 2, "{error:?}");
 }
 
 /// Slots change hands: for good, and while a key is on its way.

@@ -152,11 +152,11 @@ impl Cluster {
         wait_until("it takes its primary", || {
             cmd("CLUSTER").arg("REPLICATE").arg(&id).exec(&mut replica.raw()).is_ok()
         });
-        self.wait_until("all know the replica", |raw| {
-            let nodes: String = cmd("CLUSTER").arg("NODES").query(raw).unwrap();
-            nodes
-                .lines()
-                .any(|line| line.contains("slave") && line.contains(&id) && line.contains("connected"))
+        // It is told of to clients once it has read something of its primary.
+        self.wait_until("all tell of the replica", |raw| {
+            let slots: Value = cmd("CLUSTER").arg("SLOTS").query(raw).unwrap();
+            let Value::Array(ranges) = slots else { return false };
+            ranges.iter().any(|range| matches!(range, Value::Array(range) if range.len() == 4))
         });
         replica
     }
