@@ -13,10 +13,12 @@ mod models;
 mod output;
 mod plan;
 mod predict;
+mod predicted;
 mod run;
 mod runs;
 mod serve;
 mod signals;
+mod signatures;
 mod stream;
 
 use std::process::ExitCode;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::promotion::PromoteNode;
 use crate::clean::Operation;
 use crate::contract::erased::{AnyModel, AnySplitter, AnyStep};
 use crate::contract::{Metric, Value};
@@ -183,6 +184,8 @@ pub struct OutputNode {
     pub report: Vec<String>,
     /// Whether an ONNX graph of the model lies beside it.
     pub onnx: bool,
+    /// How many versions without an alias stay; all when `None`.
+    pub keep: Option<usize>,
 }
 
 /// What is fitted: column groups side by side, selectors after them, then the model. A clone shares
@@ -277,6 +280,8 @@ pub struct Graph {
     pub scoring_spans: Vec<Span>,
     /// What is left behind.
     pub output: OutputNode,
+    /// What a new version must show to take the champion's place, where the file says so.
+    pub promote: Option<PromoteNode>,
     /// The file with all defaults, overrides applied and `${env:}` unexpanded: what a lock and an
     /// artifact hold.
     pub resolved: serde_json::Value,

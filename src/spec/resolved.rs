@@ -46,6 +46,9 @@ impl Spec {
         if self.output.onnx {
             resolved["output"]["onnx"] = true.into();
         }
+        if let Some(keep) = self.output.keep {
+            resolved["output"]["keep"] = keep.into();
+        }
         resolved
     }
 }

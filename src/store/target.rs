@@ -30,6 +30,16 @@ pub struct Target {
     pub replicas: bool,
     /// Whether this is such a replica.
     pub(super) read_only: bool,
+    /// Whether the server is to be spared.
+    pub gentle: Option<Gentle>,
+}
+
+/// How a server is spared that others need meanwhile: what is read counts as not used, where the server can be told so (7.2), and
+/// the search for keys takes breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gentle {
+    /// The most bytes a second that are read of each server.
+    pub rate: Option<u64>,
 }
 
 /// How a Redis server is reached.
@@ -165,6 +175,7 @@ fn parsed(form: Form, tls: bool, scheme: &str, rest: &str, base: &Path) -> Resul
         prefix: "pipefit:".into(),
         replicas: false,
         read_only: false,
+        gentle: None,
     };
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));

@@ -410,3 +410,63 @@ fn tls_carries_every_kind() {
         authority.display()
     )));
 }
+
+/// What was once written in a folder is read for ever: version 1 of every kind, with a torn end of the stream.
+#[test]
+fn released_files_are_read() {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/formats/keys-1");
+    let place = tempfile::tempdir().unwrap();
+    let store = place.path().join("keys");
+    std::fs::create_dir(&store).unwrap();
+    for sample in std::fs::read_dir(&samples).unwrap() {
+        let sample = sample.unwrap();
+        std::fs::copy(sample.path(), store.join(sample.file_name())).unwrap();
+    }
+    let keys = keys::open(place.path().to_str().unwrap(), Path::new("")).unwrap().1;
+    let kinds: Vec<(String, Kind)> =
+        keys.ls().unwrap().into_iter().map(|listed| (listed.key, listed.kind)).collect();
+    let expected = [
+        ("hash", Kind::Hash),
+        ("list", Kind::List),
+        ("marked", Kind::String),
+        ("set", Kind::Set),
+        ("stream", Kind::Stream),
+        ("string", Kind::String),
+        ("zset", Kind::Zset),
+    ];
+    assert_eq!(kinds, expected.map(|(key, kind)| (key.to_owned(), kind)));
+    assert_eq!(keys.value("string").unwrap().as_deref(), Some(&b"a,b\n1,2\n"[..]));
+    assert_eq!(keys.value("marked").unwrap().as_deref(), Some(&b"\x89pipefit key 1 hash\n"[..]));
+    let fields = row(&[("b", b"1"), ("größe\n", b"\xff\0"), ("", b"")]);
+    assert_eq!(rows(&*keys, &["hash"]).unwrap(), [("hash".to_owned(), fields)]);
+    let names = |key: &str| -> Vec<String> { keys.index(key).unwrap().iter().map(str::to_owned).collect() };
+    assert_eq!(names("list"), ["b", "", "b"]);
+    assert_eq!(names("set"), ["", "a", "b"]);
+    assert_eq!(names("zset"), ["y", "x", "z"]);
+    let entries =
+        [(id(5, 0), row(&[("a", b"1")])), (id(5, 1), row(&[("a", b"2")])), (id(9, 0), row(&[("b", b"3")]))];
+    assert_eq!(keys.page("stream", EntryId::FIRST, 10).unwrap(), entries);
+    assert_eq!(keys.append("stream", &[entry(Some(id(9, 1)), b"x")]).unwrap(), Some(id(9, 1)));
+    assert_eq!(keys.stream("stream").unwrap().unwrap().length, 4);
+}
+
+/// Makes the samples of [`released_files_are_read`] anew, in a folder that the variable names; for a new version of the form.
+#[test]
+fn samples_are_written() {
+    let Some(folder) = std::env::var_os("PIPEFIT_KEY_SAMPLES") else { return };
+    let keys = keys::open(Path::new(&folder).to_str().unwrap(), Path::new("")).unwrap().1;
+    keys.write("string", b"a,b\n1,2\n").unwrap();
+    keys.write("marked", b"\x89pipefit key 1 hash\n").unwrap();
+    let fields = row(&[("b", b"1"), ("größe\n", b"\xff\0"), ("", b"")]);
+    keys.write_rows(&[("hash".into(), fields)], Others::Go).unwrap();
+    fill(&*keys, "list", Kind::List, &[("b", None), ("", None), ("b", None)]);
+    fill(&*keys, "set", Kind::Set, &[("b", None), ("", None), ("a", None)]);
+    fill(&*keys, "zset", Kind::Zset, &[("x", Some("0.1")), ("z", Some("inf")), ("y", Some("-2"))]);
+    let one = |id, name: &str, value: &str| Entry { id: Some(id), fields: row(&[(name, value.as_bytes())]) };
+    keys.append("stream", &[one(id(5, 0), "a", "1"), one(id(5, 1), "a", "2")]).unwrap();
+    keys.append("stream", &[one(id(9, 0), "b", "3")]).unwrap();
+    keys.append("stream", &[one(id(9, 9), "torn", "4")]).unwrap();
+    let path = Path::new(&folder).join("keys/stream");
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(path, &whole[..whole.len() - 9]).unwrap();
+}

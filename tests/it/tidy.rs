@@ -28,10 +28,12 @@ const ROOMS: &[&[&str]] = &[
     &["graph"],
     &["plan"],
     &["run"],
+    &["gate"],
     &["artifact"],
     &["report"],
     &["store"],
     &["source"],
+    &["signing"],
     &["registry"],
     &["job"],
     &["predict"],
@@ -46,7 +48,7 @@ const EDGES: &[(&str, &str, &[&str])] = &[
     ("std", "net", &["store", "source", "serve", "cli"]),
     ("std", "process", &["store", "cli", "src/main.rs"]),
     ("redis", "", &["store", "source"]),
-    ("rustls", "", &["store"]),
+    ("rustls", "", &["store", "signing"]),
     ("parquet", "", &["source"]),
     ("hyper", "", &["serve"]),
     ("tokio", "", &["serve"]),
@@ -58,9 +60,7 @@ const EDGES: &[(&str, &str, &[&str])] = &[
 ];
 
 /// Codes that no code path gives yet, with what they wait for.
-const RESERVED_CODES: &[&str] = &[
-    "NotReproducible", // gates
-];
+const RESERVED_CODES: &[&str] = &[];
 
 const MAX_LINES_OF_A_FILE: usize = 500;
 const MAX_LINES_OF_A_FUNCTION: usize = 70;
@@ -68,7 +68,7 @@ const MAX_LINES_OF_A_FUNCTION: usize = 70;
 /// is a decision: raise the bound in the commit that brings it, and say there what it is for.
 const MAX_LOCKED_CRATES: usize = 290;
 const MAX_LINKED_CRATES: usize = 221;
-const MAX_BINARY_BYTES: u64 = 43_000_000;
+const MAX_BINARY_BYTES: u64 = 47_000_000;
 
 /// Fails with all places, if there are any.
 #[track_caller]
