@@ -258,7 +258,7 @@ fn keys_get_new_names_and_replace_what_was_there() {
     on_both(|place| {
         place.write("t.csv", CSV);
         place.run(&["data", "put", "a:*:x", "t.csv", "--as", "hash"]).ok();
-        place.run(&["data", "copy", "a:*:x", "b:*"]).ok().says(&["3 keys copied, 3 of kind hash"]);
+        place.run(&["data", "copy", "a:*:x", "b:*"]).ok().says(&["copied hash 3"]);
         let table = |key: &str| place.run(&["data", "get", key, "-"]).ok().out;
         assert_eq!(table("b:*"), table("a:*:x"));
         place.run(&["data", "put", "c", "t.csv", "--as", "list"]).ok();

@@ -56,9 +56,8 @@ pub fn copy(
     if output.json {
         output.object(&json!({"schema": "pipefit.data/1", "from": from, "copied": count, "kinds": kinds}));
     } else {
-        let kinds: Vec<String> =
-            kinds.iter().map(|(kind, count)| format!("{count} of kind {kind}")).collect();
-        output.say(&format!("{from}: {count} keys copied, {}", kinds.join(", ")));
+        let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+        output.say(&format!("{from}: copied {}", kinds.join(", ")));
     }
     Ok(())
 }
