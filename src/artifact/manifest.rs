@@ -19,7 +19,7 @@ pub struct Manifest {
     pub tool: String,
     /// The pipeline's name.
     pub pipeline: String,
-    /// The pipeline file with all defaults, less its source, store and output.
+    /// The pipeline file with all defaults, less its source, store, output and gate.
     pub file: serde_json::Value,
     /// The raw feature columns, as `clean` leaves them.
     pub schema: Schema,

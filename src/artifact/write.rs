@@ -80,7 +80,7 @@ fn manifest(bound: &Bound, outcome: &Outcome, state: BTreeMap<String, serde_json
     };
     let mut file = bound.graph.resolved.clone();
     if let Some(file) = file.as_object_mut() {
-        ["source", "store", "output"].iter().for_each(|key| drop(file.shift_remove(*key)));
+        ["source", "store", "output", "promote"].iter().for_each(|key| drop(file.shift_remove(*key)));
     }
     let scores = outcome.scores.iter().map(|scores| (scores.metric.name.to_owned(), scores.mean()));
     Manifest {

@@ -18,6 +18,7 @@ mod run;
 mod runs;
 mod serve;
 mod signals;
+mod signatures;
 mod stream;
 
 use std::process::ExitCode;

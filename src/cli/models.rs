@@ -1,4 +1,4 @@
-//! `pipefit models ls|show|promote|rollback|rm|export|verify`
+//! `pipefit models ls|show|promote|rollback|rm|sign|export|verify`
 
 use std::path::{Path, PathBuf};
 
@@ -6,9 +6,9 @@ use clap::Subcommand;
 use serde_json::{Map, Value, json};
 
 use super::output::Output;
-use super::{Done, Global, aliases, facts};
+use super::{Done, Global, aliases, facts, signatures};
 use crate::artifact;
-use crate::diag::{Diagnostic, Result};
+use crate::diag::{Code, Diagnostic, Result};
 use crate::registry::{LATEST, MODEL_FILE, Model, Registry, Version};
 use crate::run::{Fitted, FittedGroup, FittedNode};
 use crate::source::write_file;
@@ -30,18 +30,26 @@ pub enum Command {
     Rollback(aliases::Rollback),
     /// Remove a version, or all
     Rm(aliases::Remove),
-    /// Write a version in another form
+    /// Sign a version
+    Sign(signatures::Sign),
+    /// Write a version's files to a new folder, or write it in another form
     Export {
         /// NAME, NAME@ALIAS or NAME:VERSION
         model: String,
+        /// The folder
+        #[arg(value_name = "DIR", required_unless_present = "onnx", conflicts_with = "onnx")]
+        folder: Option<PathBuf>,
         /// An ONNX graph of the whole pipeline
         #[arg(long, value_name = "FILE")]
-        onnx: PathBuf,
+        onnx: Option<PathBuf>,
     },
     /// Read every file of every version again and check it
     Verify {
         /// NAME, NAME@ALIAS or NAME:VERSION
         model: String,
+        /// Check the signatures as well, against this public key in PEM
+        #[arg(long, value_name = "FILE")]
+        public_key: Option<PathBuf>,
     },
 }
 
@@ -54,8 +62,14 @@ pub fn run(command: &Command, global: &Global, output: &Output) -> Done {
         Command::Promote(arguments) => Ok(aliases::promote(arguments, &registry, output)?),
         Command::Rollback(arguments) => Ok(aliases::rollback(arguments, &registry, output)?),
         Command::Rm(arguments) => Ok(aliases::remove(arguments, &registry, output)?),
-        Command::Export { model, onnx } => Ok(export(model, onnx, &registry, output)?),
-        Command::Verify { model } => verify(model, &registry, output),
+        Command::Sign(arguments) => Ok(signatures::sign(arguments, &registry, output)?),
+        Command::Export { model, folder: Some(folder), .. } => {
+            Ok(signatures::export(model, folder, &registry, output)?)
+        }
+        Command::Export { model, onnx: Some(file), .. } => Ok(export(model, file, &registry, output)?),
+        // One of them is required by the declaration above.
+        Command::Export { .. } => Err(Code::Bug.error("an export to nowhere").into()),
+        Command::Verify { model, public_key } => verify(model, public_key.as_deref(), &registry, output),
     }
 }
 
@@ -188,19 +202,28 @@ fn export(reference: &str, file: &Path, registry: &Registry, output: &Output) ->
     Ok(())
 }
 
-fn verify(reference: &str, registry: &Registry, output: &Output) -> Done {
+fn verify(reference: &str, key: Option<&Path>, registry: &Registry, output: &Output) -> Done {
+    let key = key.map(signatures::public_key).transpose()?;
     let found = registry.verify(reference, &job::parse_part)?;
-    if !found.problems.is_empty() {
-        return Err(found.problems.into_iter().collect::<Vec<Diagnostic>>());
+    let mut problems: Vec<Diagnostic> = found.problems;
+    let mut signed = None;
+    if let Some(key) = &key {
+        let (count, more) = registry.verify_signatures(reference, key)?;
+        problems.extend(more);
+        signed = Some(count);
+    }
+    if !problems.is_empty() {
+        return Err(problems);
     }
     if output.json {
         output.object(&json!({
             "schema": "pipefit.verify/1", "status": "ok", "name": found.name, "versions": found.versions,
-            "files": found.files, "bytes": found.bytes,
+            "files": found.files, "bytes": found.bytes, "signatures": signed,
         }));
     } else {
         let (name, versions, files, bytes) = (found.name, found.versions, found.files, found.bytes);
-        output.answer(&format!("{name}: {versions} versions, {files} files, {bytes} bytes: whole\n"));
+        let signed = signed.map_or(String::new(), |count| format!(", {count} signatures hold"));
+        output.answer(&format!("{name}: {versions} versions, {files} files, {bytes} bytes: whole{signed}\n"));
     }
     Ok(())
 }

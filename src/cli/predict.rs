@@ -1,13 +1,13 @@
 //! `pipefit predict MODEL[@alias|:version] --input KEY|FILE|-`
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::output::Output;
 use super::predicted::Form;
-use super::{Done, Global, data, stream};
+use super::{Done, Global, data, signatures, stream};
 use crate::artifact::{self, Artifact};
 use crate::diag::{Code, Result};
 use crate::predict::{Options, predict};
@@ -31,6 +31,9 @@ pub struct Arguments {
     /// Give the probability of every class too
     #[arg(long)]
     proba: bool,
+    /// Predict only with a version that the owner of this public key (PEM) has signed
+    #[arg(long, value_name = "FILE")]
+    require_signature: Option<PathBuf>,
     /// Repeat these columns of the input after the predictions
     #[arg(long, value_name = "COL", value_delimiter = ',')]
     pub(super) keep: Vec<String>,
@@ -54,7 +57,7 @@ pub fn run(arguments: &Arguments, global: &Global, output: &Output) -> Done {
     let (store, keys) = keys::open(&global.store_url(), Path::new(""))?;
     let (from, to) = (Place::to_read(&arguments.input), Place::to_write(&arguments.output));
     let mut form = Form::of(arguments, &to, &keys)?;
-    let registry = Registry::new(store);
+    let registry = signatures::requiring(Registry::new(store), arguments.require_signature.as_deref())?;
     let published = registry.resolve(&arguments.model)?;
     let artifact = artifact::read(&registry.file(&published, MODEL_FILE)?)?;
     let mut options = Options { proba: arguments.proba, keep: arguments.keep.clone() };

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::bars::Bars;
 use super::output::{Output, exit_code, failure};
 use super::signals::Interrupt;
-use super::{Global, memory};
+use super::{Global, aliases, memory};
 use crate::diag::{Code, Diagnostic, Severity};
 use crate::graph::{self, Graph};
 use crate::job::{self, Finished};
@@ -29,6 +29,9 @@ pub struct Arguments {
     /// Learn from the snapshot that this lock names, instead of the data; with `--locked`, compare with this lock
     #[arg(long, value_name = "LOCK")]
     replay: Option<PathBuf>,
+    /// End with exit code 7 where the gate of `promote` does not promote the new version; it is published all the same
+    #[arg(long)]
+    gate: bool,
     /// Do not use remembered steps
     #[arg(long)]
     no_cache: bool,
@@ -51,6 +54,12 @@ pub fn run(arguments: &Arguments, global: &Global, output: &Output, start: Insta
             Ok(finished) => {
                 if !output.json {
                     output.answer(&summary(&finished));
+                }
+                if arguments.gate
+                    && let Some(refused) = refused(&finished)
+                {
+                    code = if code == 0 { refused.code().exit_code() } else { code };
+                    output.tell(&[refused]);
                 }
                 objects.push(finished.json);
             }
@@ -82,10 +91,16 @@ fn one(
     start: Instant,
 ) -> Result<Finished, Vec<Diagnostic>> {
     let graph = checked(file, &arguments.overrides, output)?;
+    if arguments.gate && graph.promote.is_none() {
+        let message = format!("`--gate` asks for a gate, and `{}` has none", file.display());
+        let help = "add `promote: {require: [{metric: r2, threshold: 0.5}]}`, or leave out `--gate`";
+        return Err(Code::Usage.error(message).help(help).into());
+    }
     let overrides = arguments.overrides.clone();
     let options = job::Options {
         overrides,
         locked: arguments.locked,
+        by: aliases::user(),
         replay: arguments.replay.clone(),
         ..options(global, arguments.path.as_deref(), arguments.memory)
     };
@@ -95,6 +110,16 @@ fn one(
     let finished = done?;
     output.tell(&finished.warnings);
     Ok(finished)
+}
+
+/// Why the gate has not promoted what was published, if it has not.
+fn refused(finished: &Finished) -> Option<Diagnostic> {
+    let promotion = finished.json.get("promotion").filter(|decision| decision["promoted"] == false)?;
+    let text = |key: &str| promotion[key].as_str().unwrap_or_default();
+    let version = finished.json.pointer("/artifact/version").and_then(Value::as_u64).unwrap_or_default();
+    let message = format!("version {version} is not promoted to `{}`: {}", text("alias"), text("why"));
+    let help = "it is published as `latest`; `pipefit models promote` promotes it all the same";
+    Some(Code::NotReproducible.error(message).help(help))
 }
 
 /// The job's options from the command line.
@@ -150,6 +175,11 @@ fn summary(finished: &Finished) -> String {
         text("/artifact/name"),
         text("/store/address")
     ));
+    if let Some(promotion) = json.get("promotion").filter(|promotion| promotion.is_object()) {
+        let text = |key: &str| promotion[key].as_str().unwrap_or_default();
+        let done = if promotion["promoted"] == true { "promoted to" } else { "not promoted to" };
+        lines.push_str(&format!("  {done} {}: {}\n", text("alias"), text("why")));
+    }
     if let Some(report) =
         json.pointer("/reports/html").or_else(|| json.pointer("/reports/md")).and_then(Value::as_str)
     {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::output::Output;
 use super::signals::Interrupt;
-use super::{Done, Global};
+use super::{Done, Global, signatures};
 use crate::diag::{Code, Result, Watch};
 use crate::registry::Registry;
 use crate::serve::{Journal, Limits, Models, Served, Settings, Token, serve};
@@ -56,6 +56,9 @@ pub struct Arguments {
     /// How long requests that are under way may take when the server is told to stop
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=3600))]
     drain: u64,
+    /// Serve only versions that the owner of this public key (PEM) has signed; others are not swapped in
+    #[arg(long, value_name = "FILE")]
+    require_signature: Option<PathBuf>,
     /// Log every request, not only what goes wrong here
     #[arg(long)]
     log_requests: bool,
@@ -71,6 +74,7 @@ pub fn run(arguments: &Arguments, global: &Global, output: &Output) -> Done {
     settings.check()?;
     let interrupt = Interrupt::catch();
     let registry = Registry::new(store::connect(&global.store_url(), Path::new(""))?.store());
+    let registry = signatures::requiring(registry, arguments.require_signature.as_deref())?;
     let models = models(&arguments.models, &registry)?;
     let about: Vec<Value> = (models.values())
         .map(|served| {

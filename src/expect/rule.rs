@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Pattern;
 use crate::clean::Scalar;
 use crate::diag::Span;
-use crate::table::Kind;
+use crate::table::{Kind, datetime_text, label_of};
 
 /// The section `expect`.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,10 +28,13 @@ pub struct Rule {
     pub required: bool,
     /// Its type.
     pub kind: Option<Kind>,
-    /// The least number.
+    /// The least number, or the first datetime.
     pub min: Option<f64>,
-    /// The greatest number.
+    /// The greatest number, or the last datetime.
     pub max: Option<f64>,
+    /// Whether these are datetimes, in microseconds since 1970.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub times: bool,
     /// The only values there may be.
     pub levels: Option<Vec<Scalar>>,
     /// The greatest share of missing values, from 0 to 1.
@@ -40,4 +43,16 @@ pub struct Rule {
     pub unique: bool,
     /// What every value must match.
     pub regex: Option<Pattern>,
+}
+
+impl Rule {
+    /// Whether `min` and `max` say something of columns of a type.
+    pub fn bounds(&self, kind: Kind) -> bool {
+        if self.times { kind == Kind::Datetime } else { matches!(kind, Kind::Number | Kind::Bool) }
+    }
+
+    /// A bound as text.
+    pub fn bound_text(&self, bound: f64) -> String {
+        if self.times { datetime_text(bound) } else { label_of(bound) }
+    }
 }

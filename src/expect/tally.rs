@@ -90,8 +90,9 @@ impl<'r> Tally<'r> {
     }
 
     fn numbers(&mut self, values: &[f64], start: usize) {
-        let (low, high) =
-            (self.rule.min.unwrap_or(f64::NEG_INFINITY), self.rule.max.unwrap_or(f64::INFINITY));
+        let bound = |bound: Option<f64>| bound.filter(|_| self.rule.bounds(self.kind));
+        let low = bound(self.rule.min).unwrap_or(f64::NEG_INFINITY);
+        let high = bound(self.rule.max).unwrap_or(f64::INFINITY);
         let levels: Option<Vec<f64>> = self.rule.levels.as_ref().map(|levels| {
             let numbers = levels.iter().filter_map(|level| level.number(self.kind));
             let mut numbers: Vec<f64> = numbers.map(|number| number + 0.0).collect();
@@ -166,9 +167,9 @@ impl<'r> Tally<'r> {
         if let Some(kind) = rule.kind.filter(|kind| *kind != self.kind) {
             faults.push(format!("the type is {}, not {}", self.kind.name(), kind.name()));
         }
-        let is_number = matches!(self.kind, Kind::Number | Kind::Bool);
-        if !is_number && (rule.min.is_some() || rule.max.is_some()) {
-            faults.push(format!("the type is {}, and `min` and `max` are for numbers", self.kind.name()));
+        if !rule.bounds(self.kind) && (rule.min.is_some() || rule.max.is_some()) {
+            let what = if rule.times { "are datetimes" } else { "are for numbers" };
+            faults.push(format!("the type is {}, and `min` and `max` {what}", self.kind.name()));
         }
         if !self.kind.is_coded() && rule.regex.is_some() {
             faults.push(format!("the type is {}, and `regex` is for categories", self.kind.name()));
@@ -187,7 +188,7 @@ impl<'r> Tally<'r> {
                 most * 100.0
             ));
         }
-        let bound = |bound: Option<f64>| label_of(bound.unwrap_or(f64::NAN));
+        let bound = |bound: Option<f64>| bound.map(|bound| rule.bound_text(bound)).unwrap_or_default();
         faults.extend(self.low.told(&format!("below {}", bound(rule.min)), number));
         faults.extend(self.high.told(&format!("above {}", bound(rule.max)), number));
         faults.extend(self.unknown.told("not among the levels", number));

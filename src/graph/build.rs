@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::draft::{Draft, Made};
 use super::nodes::{
-    ColumnName, Graph, Group, ModelNode, Origin, OutputNode, Selector, SourceNode, StepNode, StoreNode,
-    StreamNode,
+    ColumnName, FeastNode, Graph, Group, ModelNode, Origin, OutputNode, Selector, SourceNode, StepNode,
+    StoreNode, StreamNode,
 };
-use super::{exported, lookup, search, types};
+use super::{exported, lookup, promotion, search, types};
 use crate::clean;
 use crate::contract::erased::{AnyModel, AnySplitter};
 use crate::contract::{Metric, Task, Types, Value};
@@ -44,6 +44,7 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
     let known = known_types(spec, &draft);
     problems.extend(types::check_draft(&draft, &known));
     let search = spec.search.as_ref().map(|written| search::search(written, spec, &draft, &known, problems));
+    let promote = promotion::promote(spec, scoring.as_deref(), problems);
     // Everything was judged; from here on the graph needs its parts.
     let pipeline = draft.pipeline()?;
     if spec.output.onnx {
@@ -88,12 +89,8 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
         splitter_reason,
         cv_span: cv_span(&spec.cv),
         scoring: scoring?,
-        output: OutputNode {
-            artifact: spec.output.artifact.value.clone(),
-            dir: spec.output.dir.as_ref().map_or_else(|| PathBuf::from("artifacts"), |dir| dir.path.clone()),
-            report: spec.output.report.clone(),
-            onnx: spec.output.onnx,
-        },
+        output: output(&spec.output),
+        promote,
         resolved: spec.resolved(),
         veil: veil(spec),
     })
@@ -113,6 +110,16 @@ fn draft(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Draft {
         made.unmade.push("model".to_owned());
     }
     Draft { groups, select, model, unmade: made.unmade, lost: spec.lost }
+}
+
+fn output(output: &spec::Output) -> OutputNode {
+    OutputNode {
+        artifact: output.artifact.value.clone(),
+        dir: output.dir.as_ref().map_or_else(|| PathBuf::from("artifacts"), |dir| dir.path.clone()),
+        report: output.report.clone(),
+        onnx: output.onnx,
+        keep: output.keep,
+    }
 }
 
 fn store(spec: &Spec) -> Option<StoreNode> {
@@ -154,8 +161,19 @@ fn origin(source: &SourceSection) -> Option<(Origin, &Text)> {
         let key = stream.key.value.clone();
         (Origin::Stream(StreamNode { key, from: stream.from, to: stream.to, id, time }), &stream.key)
     });
+    let feast = source.feast.as_ref().map(|feast| {
+        let names = |columns: &[Text]| columns.iter().map(|column| column.value.clone()).collect();
+        let node = FeastNode {
+            project: feast.project.value.clone(),
+            view: feast.feature_view.value.clone(),
+            join_keys: names(&feast.join_keys),
+            features: names(&feast.features),
+            time: feast.time.as_ref().map(|column| column.value.clone()),
+        };
+        (Origin::Feast(node), &feast.feature_view)
+    });
     let index = source.index.as_ref().map(|index| (Origin::Index(index.value.clone()), index));
-    key.or(pattern).or(index).or(stream).or(file)
+    key.or(pattern).or(index).or(stream).or(feast).or(file)
 }
 
 fn column(name: &Text) -> ColumnName {

@@ -7,6 +7,7 @@ mod drawing;
 mod exported;
 mod lookup;
 mod nodes;
+mod promotion;
 mod search;
 mod searchers;
 mod slots;
@@ -16,7 +17,8 @@ pub mod types;
 pub use build::{build, read};
 pub use drawing::Drawing;
 pub use nodes::{
-    Candidate, ColumnName, Graph, Group, ModelNode, Origin, OutputNode, Pipeline, Search, Selector,
-    SourceNode, StepNode, StoreNode, StreamNode, same_steps,
+    Candidate, ColumnName, FeastNode, Graph, Group, ModelNode, Origin, OutputNode, Pipeline, Search,
+    Selector, SourceNode, StepNode, StoreNode, StreamNode, same_steps,
 };
+pub use promotion::{PromoteNode, Requirement};
 pub use searchers::ALL as SEARCHERS;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::promotion::PromoteNode;
 use crate::clean::Operation;
 use crate::contract::erased::{AnyModel, AnySplitter, AnyStep};
 use crate::contract::{Metric, Value};
@@ -89,8 +90,25 @@ pub enum Origin {
     Index(String),
     /// Each entry of a stream is a row.
     Stream(StreamNode),
+    /// Each entity of a feature view in Feast's online store is a row.
+    Feast(FeastNode),
     /// A file, or the files that match, hold it one after the other.
     File(PathBuf),
+}
+
+/// A feature view of a project of Feast.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeastNode {
+    /// The project.
+    pub project: String,
+    /// The view's name.
+    pub view: String,
+    /// The names of the entities' keys.
+    pub join_keys: Vec<String>,
+    /// The features to read.
+    pub features: Vec<String>,
+    /// The column to make of the times of the events.
+    pub time: Option<String>,
 }
 
 /// The entries of a stream.
@@ -116,6 +134,7 @@ impl Origin {
             Self::Pattern(_) => "pattern",
             Self::Index(_) => "index",
             Self::Stream(..) => "stream",
+            Self::Feast(_) => "feature view",
             Self::File(_) => "file",
         }
     }
@@ -165,6 +184,8 @@ pub struct OutputNode {
     pub report: Vec<String>,
     /// Whether an ONNX graph of the model lies beside it.
     pub onnx: bool,
+    /// How many versions without an alias stay; all when `None`.
+    pub keep: Option<usize>,
 }
 
 /// What is fitted: column groups side by side, selectors after them, then the model. A clone shares
@@ -259,6 +280,8 @@ pub struct Graph {
     pub scoring_spans: Vec<Span>,
     /// What is left behind.
     pub output: OutputNode,
+    /// What a new version must show to take the champion's place, where the file says so.
+    pub promote: Option<PromoteNode>,
     /// The file with all defaults, overrides applied and `${env:}` unexpanded: what a lock and an
     /// artifact hold.
     pub resolved: serde_json::Value,

@@ -11,7 +11,7 @@ use crate::graph::{ColumnName, Graph, Origin, SourceNode};
 use crate::plan::Bound;
 use crate::source::formats::{self, Part, Read, ReadOptions, Suspect};
 use crate::source::keys::{self, EntryId, Keys};
-use crate::source::layouts::{self, Entries};
+use crate::source::layouts::{self, Entries, FeatureView};
 use crate::source::{ParquetScan, Survey, files_matching, is_parquet, open_parquet, read_file, value};
 use crate::spec::Moment;
 use crate::table::{Data, Digest, Kind, fingerprint};
@@ -49,36 +49,47 @@ pub(super) fn load_within(
     let source = &graph.source;
     let options = options(source);
     let mut warnings = Vec::new();
-    let read =
-        match &source.origin {
-            Origin::Key(key) => match read_key(source, key, keys, &options, watch, &mut warnings) {
-                Err(error) if error.code() == Code::WrongKind && source.format == "auto" => {
-                    read_members(graph, key, keys, &options, watch, error)?
-                }
-                read => read?,
-            },
-            Origin::Pattern(pattern) => layouts::read_rows(keys, pattern, &options, watch)
-                .map_err(|error| error.or_at(&source.span))?,
-            Origin::Index(index) => layouts::read_index(keys, index, &options, watch)
-                .map_err(|error| error.or_at(&source.span))?,
-            Origin::Stream(stream) => {
-                let entries = Entries {
-                    from: entry(stream.from, 0),
-                    to: entry(stream.to, u64::MAX),
-                    id: stream.id.as_deref(),
-                    time: stream.time.as_deref(),
-                };
-                layouts::read_stream(keys, &stream.key, &entries, &options, watch)
-                    .map_err(|error| error.or_at(&source.span))?
+    let read = match &source.origin {
+        Origin::Key(key) => match read_key(source, key, keys, &options, watch, &mut warnings) {
+            Err(error) if error.code() == Code::WrongKind && source.format == "auto" => {
+                read_members(graph, key, keys, &options, watch, error)?
             }
-            Origin::File(pattern) => {
-                watch.stage("reading", 1);
-                let files = files_matching(pattern).map_err(|error| error.at(&source.span))?;
-                let loaded = read_files(source, &files, &options, in_memory)?;
-                watch.tick(1);
-                return Ok(loaded);
-            }
-        };
+            read => read?,
+        },
+        Origin::Pattern(pattern) => {
+            layouts::read_rows(keys, pattern, &options, watch).map_err(|error| error.or_at(&source.span))?
+        }
+        Origin::Index(index) => {
+            layouts::read_index(keys, index, &options, watch).map_err(|error| error.or_at(&source.span))?
+        }
+        Origin::Stream(stream) => {
+            let entries = Entries {
+                from: entry(stream.from, 0),
+                to: entry(stream.to, u64::MAX),
+                id: stream.id.as_deref(),
+                time: stream.time.as_deref(),
+            };
+            layouts::read_stream(keys, &stream.key, &entries, &options, watch)
+                .map_err(|error| error.or_at(&source.span))?
+        }
+        Origin::Feast(feast) => {
+            let view = FeatureView {
+                project: feast.project.clone(),
+                name: feast.view.clone(),
+                join_keys: feast.join_keys.clone(),
+                features: feast.features.clone(),
+                time: feast.time.clone(),
+            };
+            layouts::read_feast(keys, &view, &options, watch).map_err(|error| error.or_at(&source.span))?
+        }
+        Origin::File(pattern) => {
+            watch.stage("reading", 1);
+            let files = files_matching(pattern).map_err(|error| error.at(&source.span))?;
+            let loaded = read_files(source, &files, &options, in_memory)?;
+            watch.tick(1);
+            return Ok(loaded);
+        }
+    };
     Ok(Loaded::whole(read, warnings))
 }
 

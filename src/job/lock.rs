@@ -47,6 +47,8 @@ struct SourceLock {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stream: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    feast: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     file: Option<String>,
     rows: usize,
     columns: usize,
@@ -153,6 +155,7 @@ impl Lock {
                 pattern: matches!(graph.source.origin, Origin::Pattern(_))
                     .then(|| graph.source.shown.clone()),
                 stream: matches!(graph.source.origin, Origin::Stream(..)).then(|| graph.source.shown.clone()),
+                feast: matches!(graph.source.origin, Origin::Feast(_)).then(|| graph.source.shown.clone()),
                 index: matches!(graph.source.origin, Origin::Index(_)).then(|| graph.source.shown.clone()),
                 file: matches!(graph.source.origin, Origin::File(_)).then(|| graph.source.shown.clone()),
                 rows: prepared.extent.rows(),

@@ -2,6 +2,7 @@
 //! whatever else wants a pipeline run.
 
 mod data;
+mod gate;
 mod lock;
 mod prepared;
 mod publish;
@@ -44,6 +45,8 @@ pub struct Options {
     pub memory: Option<u64>,
     /// Whether to compare with the lock instead of writing it.
     pub locked: bool,
+    /// Who runs it, for the history of an alias that the gate moves.
+    pub by: Option<String>,
     /// The lock whose snapshot is learned from, instead of the data; no lock is written then.
     pub replay: Option<PathBuf>,
 }
@@ -130,20 +133,25 @@ fn carry_out(
         prepared: &prepared,
         artifact: &artifact,
         copy: copy.as_deref(),
+        options,
+        watch,
         veil: &opened.veil,
         timing,
         threads: threads(options),
         start,
         publishing,
     };
-    let mut finished = publish::publish(&job, &opened.store)?;
-    if !options.locked
-        && replayed.is_none()
-        && let Err(error) = lock.write(&lock::path(file))
-    {
-        finished.warnings.push(Code::WarnStore.warning(format!("the lock was not written: {error}")));
+    let mut finished = pool.install(|| publish::publish(&job, &opened.store))?;
+    if !options.locked && replayed.is_none() {
+        finished.warnings.extend(unwritten(&lock, file));
     }
     Ok(finished)
+}
+
+/// Writes the lock, and warns where that cannot be done.
+fn unwritten(lock: &Lock, file: &Path) -> Option<Diagnostic> {
+    let error = lock.write(&lock::path(file)).err()?;
+    Some(Code::WarnStore.warning(format!("the lock was not written: {error}")))
 }
 
 /// Reads the data, or the snapshot of a lock, which comes with it.

@@ -45,6 +45,7 @@ mod ridge;
 mod ridge_rows;
 mod scaling;
 mod spectrum;
+pub mod student;
 mod sums;
 mod tree;
 mod univariate;

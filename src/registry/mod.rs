@@ -7,6 +7,7 @@ mod change;
 mod model;
 mod publication;
 mod reference;
+mod signature;
 mod time;
 mod verify;
 
@@ -18,6 +19,7 @@ pub use time::{rfc3339, run_id};
 pub use verify::{ParsePart, Verification};
 
 use crate::diag::{Code, Diagnostic, Result, suggest};
+use crate::signing::PublicKey;
 use crate::spec::is_name;
 use crate::store::Store;
 use crate::table::Digest;
@@ -31,6 +33,8 @@ const PATIENCE: usize = 1000;
 #[derive(Clone)]
 pub struct Registry {
     store: Arc<dyn Store>,
+    /// Who must have signed a version before its files are given.
+    key: Option<Arc<PublicKey>>,
 }
 
 /// A version that a reference led to.
@@ -54,7 +58,7 @@ pub struct Run {
 impl Registry {
     /// The registry in this store.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+        Self { store, key: None }
     }
 
     /// The version that `NAME`, `NAME@alias` or `NAME:version` means; `NAME` alone is `NAME@latest`.
@@ -65,7 +69,7 @@ impl Registry {
         Ok(Published { name, version })
     }
 
-    /// One file of a published version, by name; its digest is checked.
+    /// One file of a published version, by name; its digest is checked, and the signature where one is required.
     pub fn file(&self, published: &Published, file: &str) -> Result<Vec<u8>> {
         let Published { name, version } = published;
         let blob = version.blobs.get(file).ok_or_else(|| {
@@ -73,6 +77,9 @@ impl Registry {
             let message = format!("`{name}:{}` has no file `{file}`", version.version);
             Code::UnknownModel.error(message).help(format!("it has {}", has.join(", ")))
         })?;
+        if let Some(key) = &self.key {
+            self.is_signed(published, key)?;
+        }
         self.blob(name, version, file, blob)
     }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::promotion::promotion;
 use super::search::Search;
 use super::{Dropped, Report};
 use crate::contract::Facts;
@@ -44,6 +45,7 @@ pub fn json(report: &Report) -> Value {
             "sha256": published.sha256,
             "path": published.path,
         },
+        "promotion": promotion(report.promotion),
         "reports": reports,
         "plan": plan(report),
         "store": {"address": published.store, "durability": published.durability},

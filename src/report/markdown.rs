@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use super::Report;
 use super::digits::{Digits, count, significant};
+use super::promotion::{HEADS, is_paired, row, verdict};
 use super::search::{OPTIMISTIC, Search};
+use crate::gate::HEURISTIC;
 
 /// The report as markdown, with GitHub's tables.
 pub fn markdown(report: &Report) -> String {
@@ -43,6 +45,7 @@ fn sections(report: &Report, text: &mut String) -> std::fmt::Result {
     pairs.iter().try_for_each(|(name, value)| writeln!(text, "| {name} | {} |", cell(value)))?;
     cleaned(report, text)?;
     scores(report, text)?;
+    promotion(report, text)?;
     search(report, text)?;
     coefficients(report, text)?;
     warnings(report, text)?;
@@ -82,6 +85,23 @@ fn scores(report: &Report, text: &mut String) -> std::fmt::Result {
         write!(text, "| {} | {mean} | {std} |", scores.metric.name)?;
         scores.folds.iter().try_for_each(|score| write!(text, " {} |", digits.show(*score)))?;
         writeln!(text)?;
+    }
+    Ok(())
+}
+
+fn promotion(report: &Report, text: &mut String) -> std::fmt::Result {
+    let Some(decision) = report.promotion else { return Ok(()) };
+    writeln!(text, "\n## Promotion\n\n{}", prose(&verdict(decision)))?;
+    if decision.judged.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "\n| {} |\n|---|--:|--:|--:|---|---|", HEADS.join(" | "))?;
+    for judged in &decision.judged {
+        let cells = row(judged).map(|text| cell(&text));
+        writeln!(text, "| {} |", cells.join(" | "))?;
+    }
+    if is_paired(decision) {
+        writeln!(text, "\n{HEURISTIC}")?;
     }
     Ok(())
 }

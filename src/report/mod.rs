@@ -8,8 +8,10 @@ mod influence;
 mod json;
 mod markdown;
 mod out_of_fold;
+mod promotion;
 mod search;
 
+use crate::gate::Decision;
 use crate::plan::{Bound, Plan};
 use crate::run::Outcome;
 use crate::table::{Data, Digest};
@@ -19,6 +21,7 @@ pub use digits::significant;
 pub use html::html;
 pub use json::{candidates, cleaning, json, labels, memory};
 pub use markdown::markdown;
+pub use promotion::{promotion, verdict};
 
 /// Everything that a report tells of a run.
 pub struct Report<'a> {
@@ -44,6 +47,8 @@ pub struct Report<'a> {
     pub outcome: &'a Outcome,
     /// What was published.
     pub published: &'a Published,
+    /// What the gate has decided, where the file has one.
+    pub promotion: Option<&'a Decision>,
     /// How long the stages took.
     pub timing: Timing,
     /// The number of threads.

@@ -1,5 +1,6 @@
 //! Where the data comes from, and what its columns are.
 
+use super::feast::FeastSection;
 use super::reader::{Keys, Reader, entry, quoted, value, wrong};
 use super::stream::StreamSection;
 use super::{FilePath, Text};
@@ -19,6 +20,8 @@ pub struct SourceSection {
     pub index: Option<Text>,
     /// The stream whose entries are the rows.
     pub stream: Option<StreamSection>,
+    /// The feature view of Feast's online store whose entities are the rows.
+    pub feast: Option<FeastSection>,
     /// The file that holds the table, or a pattern of files.
     pub file: Option<FilePath>,
     /// The format: `auto`, `csv`, `json`, `jsonl`, `parquet`, `arrow` or `npy`.
@@ -51,6 +54,7 @@ const SOURCE: Keys = Keys {
         "pattern",
         "index",
         "stream",
+        "feast",
         "file",
         "format",
         "load_if_missing",
@@ -82,6 +86,7 @@ impl Reader<'_> {
                 pattern: None,
                 index: None,
                 stream: None,
+                feast: None,
                 file: None,
                 format: format(),
                 load_if_missing: None,
@@ -101,6 +106,7 @@ impl Reader<'_> {
             pattern: value(entries, "pattern").and_then(|node| self.text(node, "`source.pattern`")),
             index: value(entries, "index").and_then(|node| self.text(node, "`source.index`")),
             stream: value(entries, "stream").and_then(|node| self.stream(node)),
+            feast: value(entries, "feast").and_then(|node| self.feast(node)),
             file: value(entries, "file").and_then(|node| self.path(node, "`source.file`")),
             format: value(entries, "format").and_then(|node| self.format(node)).unwrap_or_else(format),
             load_if_missing: value(entries, "load_if_missing")
@@ -117,7 +123,7 @@ impl Reader<'_> {
 
     /// One of `key`, `pattern`, `index`, `stream` and `file`, and with another than `key` nothing that speaks of a key.
     fn one_origin(&mut self, entries: &[Entry], section: &Entry, readable: bool) {
-        let origins: Vec<&Entry> = ["pattern", "index", "stream", "file", "key"]
+        let origins: Vec<&Entry> = ["pattern", "index", "stream", "feast", "file", "key"]
             .iter()
             .filter_map(|name| entry(entries, name))
             .collect();
@@ -143,10 +149,11 @@ impl Reader<'_> {
             self.report(Code::Conflict.error(message).help(help).at(&origin.key_span));
         }
         let is_auto = |entry: &&Entry| matches!(&entry.value.value, Value::Text(text) if text == "auto");
-        let is_rows = matches!(origin.key.as_str(), "pattern" | "index" | "stream");
+        let is_rows = matches!(origin.key.as_str(), "pattern" | "index" | "stream" | "feast");
         let format = entry(entries, "format").filter(|entry| is_rows && !is_auto(entry));
         let fill = entry(entries, "load_if_missing").filter(|_| origin.key != "key");
         let of_rows = match origin.key.as_str() {
+            "feast" => "leave it out: Feast's values say what they are",
             "stream" => "leave it out: the entries of a stream are fields with values",
             _ => "leave it out: each key of a row is a hash, or holds one JSON object",
         };

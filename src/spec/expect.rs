@@ -4,7 +4,7 @@ use super::reader::{Keys, Reader, value, wrong};
 use crate::clean::Scalar;
 use crate::diag::{Code, Diagnostic};
 use crate::expect::{Expect, Pattern, Rule};
-use crate::table::Kind;
+use crate::table::{datetime_text, parse_datetime};
 use crate::yaml::{Entry, Node, Value, shorten};
 
 const EXPECT: Keys = Keys { name: "`expect`", known: &["rows", "columns"], later: &[] };
@@ -41,15 +41,22 @@ impl Reader<'_> {
             self.whole(node, &format!("`rows.{name}`"), 0, i64::from(u32::MAX)).map(|rows| rows as usize)
         };
         let (min, max) = (bound("min"), bound("max"));
-        self.ordered(min.map(|rows| rows as f64), max.map(|rows| rows as f64), node);
+        self.ordered(min.map(|rows| rows as f64), max.map(|rows| rows as f64), false, node);
         (min, max)
     }
 
     fn rule(&mut self, entry: &Entry) -> Rule {
         let entries = if entry.value.is_null() { &[] } else { self.entries(&entry.value, &COLUMN) };
         let kind = value(entries, "type").and_then(|node| self.kind(node, "`type`"));
-        let (min, max) = (self.finite(entries, "min"), self.finite(entries, "max"));
-        self.ordered(min, max, &entry.value);
+        let bounds = [self.bound(entries, "min"), self.bound(entries, "max")];
+        let [min, max] = bounds.map(|bound| bound.map(|(bound, _)| bound));
+        let times = bounds.iter().flatten().any(|(_, time)| *time);
+        if bounds.iter().flatten().any(|(_, time)| *time != times) {
+            let problem = Code::Conflict.error("one of `min` and `max` is a number, the other a datetime");
+            self.report(problem.help("write both as numbers, or both as datetimes").at(&entry.value.span));
+        } else {
+            self.ordered(min, max, times, &entry.value);
+        }
         let share = |node: &Node| node.as_f64().filter(|share| (0.0..=1.0).contains(share));
         let max_missing = value(entries, "max_missing").and_then(|node| {
             let found = share(node);
@@ -63,10 +70,13 @@ impl Reader<'_> {
         let required = self.switch(entries, "required", true);
         let levels = value(entries, "levels").and_then(|node| self.levels(node));
         let regex = value(entries, "regex").and_then(|node| self.regex(node));
-        let no_number = kind.is_some_and(|kind| !matches!(kind, Kind::Number | Kind::Bool));
+        let column = entry.key.clone();
+        let rule = Rule { column, required, kind, min, max, times, levels, max_missing, unique, regex };
+        let (unbound, bound) =
+            (kind.is_some_and(|kind| !rule.bounds(kind)), if times { "datetimes" } else { "numbers" });
         for (name, no, what) in [
-            ("min", no_number, "numbers"),
-            ("max", no_number, "numbers"),
+            ("min", unbound, bound),
+            ("max", unbound, bound),
             ("regex", kind.is_some_and(|kind| !kind.is_coded()), "categories"),
         ] {
             if let Some(node) = value(entries, name).filter(|_| no) {
@@ -75,18 +85,23 @@ impl Reader<'_> {
                 self.report(Code::Conflict.error(message).help(help).at(&node.span));
             }
         }
-        Rule { column: entry.key.clone(), required, kind, min, max, levels, max_missing, unique, regex }
+        rule
     }
 
-    fn finite(&mut self, entries: &[Entry], name: &str) -> Option<f64> {
+    /// A finite number, or a datetime in microseconds; and whether it is that.
+    fn bound(&mut self, entries: &[Entry], name: &str) -> Option<(f64, bool)> {
         let node = value(entries, name)?;
-        let number = node.as_f64().filter(|number| number.is_finite());
-        if number.is_none() {
-            self.report(
-                wrong(&format!("`{name}`"), "a number", node).help("write a finite number, or leave it out"),
-            );
+        let number = node.as_f64().filter(|number| number.is_finite()).map(|number| (number, false));
+        let time = || match &node.value {
+            Value::Text(text) => parse_datetime(text).map(|micros| (micros, true)),
+            _ => None,
+        };
+        let bound = number.or_else(time);
+        if bound.is_none() {
+            let help = "write a finite number, or a date such as `2024-01-31`, or leave it out";
+            self.report(wrong(&format!("`{name}`"), "a number or a datetime", node).help(help));
         }
-        number
+        bound
     }
 
     /// True or false.
@@ -98,10 +113,12 @@ impl Reader<'_> {
         })
     }
 
-    fn ordered(&mut self, min: Option<f64>, max: Option<f64>, node: &Node) {
+    fn ordered(&mut self, min: Option<f64>, max: Option<f64>, times: bool, node: &Node) {
         if let (Some(min), Some(max)) = (min, max)
             && min > max
         {
+            let text = |bound: f64| if times { datetime_text(bound) } else { bound.to_string() };
+            let (min, max) = (text(min), text(max));
             let problem = Code::Conflict.error(format!("`min`, {min}, is more than `max`, {max}"));
             self.report(problem.help("nothing can hold then; exchange them").at(&node.span));
         }

@@ -16,11 +16,14 @@ pub struct Output {
     pub report: Vec<String>,
     /// Whether an ONNX graph of the model is asked for.
     pub onnx: bool,
+    /// How many versions without an alias stay; all when `None`.
+    pub keep: Option<usize>,
 }
 
 const OUTPUT: Keys =
-    Keys { name: "`output`", known: &["artifact", "dir", "report", "onnx"], later: &["sklearn"] };
+    Keys { name: "`output`", known: &["artifact", "dir", "report", "onnx", "keep"], later: &["sklearn"] };
 const FORMATS: &[&str] = &["html", "md", "json"];
+const MOST_KEPT: i64 = 1_000_000;
 
 impl Reader<'_> {
     /// The section `output`.
@@ -35,11 +38,13 @@ impl Reader<'_> {
                 false
             }
         });
+        let keep = value(entries, "keep").and_then(|node| self.whole(node, "`output.keep`", 1, MOST_KEPT));
         Output {
             artifact: artifact.unwrap_or_else(|| name.clone()),
             dir: value(entries, "dir").and_then(|node| self.path(node, "`output.dir`")),
             report: report.unwrap_or_else(|| FORMATS.iter().map(|format| (*format).to_owned()).collect()),
             onnx,
+            keep: keep.map(|versions| versions as usize),
         }
     }
 

@@ -46,6 +46,9 @@ impl Spec {
         if self.output.onnx {
             resolved["output"]["onnx"] = true.into();
         }
+        if let Some(keep) = self.output.keep {
+            resolved["output"]["keep"] = keep.into();
+        }
         resolved
     }
 }
@@ -58,7 +61,10 @@ fn source(source: &SourceSection) -> Json {
         (None, None, Some(file)) => ("file", Some(&file.text)),
         (None, None, None) => match &source.stream {
             Some(stream) => ("stream", Some(&stream.key)),
-            None => ("key", source.key.as_ref()),
+            None => match &source.feast {
+                Some(feast) => ("feast", Some(&feast.feature_view)),
+                None => ("key", source.key.as_ref()),
+            },
         },
     };
     let mut resolved = json!({
@@ -73,6 +79,15 @@ fn source(source: &SourceSection) -> Json {
                 resolved["stream"][name] = shown(column);
             }
         }
+    }
+    if let Some(feast) = &source.feast {
+        resolved["feast"] = json!({
+            "project": shown(&feast.project),
+            "feature_view": shown(&feast.feature_view),
+            "join_keys": texts(&feast.join_keys),
+            "features": texts(&feast.features),
+            "time": feast.time.as_ref().map(shown),
+        });
     }
     // Absent from files that say nothing of them, whose locks stay as they were.
     if !source.na_values.is_default() {

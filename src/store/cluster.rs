@@ -32,6 +32,8 @@ pub(super) struct Cluster {
 pub(super) struct SlotMap {
     /// The servers that have some, sorted by their addresses.
     pub lines: Vec<Arc<Line>>,
+    /// Those that rows are read from, in the same order: the same ones, or a replica of each that has one.
+    pub readers: Vec<Arc<Line>>,
     /// The server of each slot.
     owners: Vec<Option<u16>>,
 }
@@ -164,8 +166,12 @@ impl Cluster {
     /// Asks anew which server has which keys.
     fn refresh(&self) -> Result<()> {
         let old = self.map();
-        let known: BTreeMap<Host, Arc<Line>> =
-            old.lines.iter().filter_map(|line| Some((line.host()?.clone(), line.clone()))).collect();
+        let known: BTreeMap<Host, Arc<Line>> = old
+            .readers
+            .iter()
+            .chain(&old.lines)
+            .filter_map(|line| Some((line.host()?.clone(), line.clone())))
+            .collect();
         let hosts: Vec<Host> = known.keys().chain(&self.seeds).cloned().collect();
         let map = discovered(&self.target, &hosts, &known, self.target.connect_timeout)?;
         *self.map.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(map);
@@ -189,15 +195,15 @@ fn all_at_once<T>(
     doing: &dyn Fn() -> String,
     request: &mut dyn FnMut(&mut Wires<'_>) -> RedisResult<T>,
 ) -> Result<T, Failure> {
-    let mut slots: Vec<_> = map.lines.iter().map(|line| line.slot()).collect();
+    let mut slots: Vec<_> = map.readers.iter().map(|line| line.slot()).collect();
     let mut wires = Vec::with_capacity(slots.len());
-    for (line, slot) in map.lines.iter().zip(&mut slots) {
+    for (line, slot) in map.readers.iter().zip(&mut slots) {
         wires.push(line.take(slot)?);
     }
     let mut all = Wires::new(&mut wires, Some(map));
     let done = request(&mut all);
     let last = all.last();
-    let done = done.map_err(|error| Failure::of(map.lines[last].target(), &doing(), &error));
+    let done = done.map_err(|error| Failure::of(map.readers[last].target(), &doing(), &error));
     // Of a connection that failed a late answer may be on its way.
     let broken = done.as_ref().is_err_and(|failure| failure.unknown);
     for (at, (slot, wire)) in slots.iter_mut().zip(wires).enumerate() {
@@ -251,24 +257,21 @@ fn slot_map(
 ) -> Option<SlotMap> {
     let Value::Array(ranges) = answer else { return None };
     let mut found: Vec<(usize, usize, Host)> = Vec::with_capacity(ranges.len());
+    let mut replicas: BTreeMap<Host, Host> = BTreeMap::new();
     for range in ranges {
         let Value::Array(range) = range else { return None };
         let [Value::Int(first), Value::Int(last), Value::Array(primary), ..] = range.as_slice() else {
             return None;
         };
-        let [name, Value::Int(port), ..] = primary.as_slice() else { return None };
-        let name = match name {
-            Value::BulkString(name) if !name.is_empty() && name != b"?" => {
-                String::from_utf8(name.clone()).ok()?
-            }
-            // It does not know its own name: the one by which we reached it is as good.
-            _ => asked.name.clone(),
-        };
+        let primary = host_of(primary, asked)?;
+        if let (true, Some(Value::Array(replica))) = (target.replicas, range.get(3)) {
+            replicas.insert(primary.clone(), host_of(replica, asked)?);
+        }
         let (first, last) = (usize::try_from(*first).ok()?, usize::try_from(*last).ok()?);
         if first > last || last >= SLOTS {
             return None;
         }
-        found.push((first, last, Host { name, port: u16::try_from(*port).ok()? }));
+        found.push((first, last, primary));
     }
     let mut hosts: Vec<&Host> = found.iter().map(|(.., host)| host).collect();
     hosts.sort_unstable();
@@ -278,9 +281,29 @@ fn slot_map(
         let place = hosts.iter().position(|other| *other == host)?;
         owners[*first..=*last].fill(Some(u16::try_from(place).ok()?));
     }
-    let line = |host: &&Host| {
-        let new = || Arc::new(Line::new(target.with_host((*host).clone())));
-        known.get(*host).cloned().unwrap_or_else(new)
+    let line = |host: &Host, read_only: bool| {
+        let own = Target { read_only, ..target.with_host(host.clone()) };
+        let same = known.get(host).filter(|line| *line.target() == own);
+        same.cloned().unwrap_or_else(|| Arc::new(Line::new(own)))
     };
-    Some(SlotMap { lines: hosts.iter().map(line).collect(), owners })
+    let lines: Vec<Arc<Line>> = hosts.iter().map(|host| line(host, false)).collect();
+    let reader = |(host, primary): (&&Host, &Arc<Line>)| match replicas.get(*host) {
+        Some(replica) => line(replica, true),
+        None => primary.clone(),
+    };
+    let readers = hosts.iter().zip(&lines).map(reader).collect();
+    Some(SlotMap { lines, readers, owners })
+}
+
+/// A server in the answer to `CLUSTER SLOTS`.
+fn host_of(server: &[Value], asked: &Host) -> Option<Host> {
+    let [name, Value::Int(port), ..] = server else { return None };
+    let name = match name {
+        Value::BulkString(name) if !name.is_empty() && name != b"?" => {
+            String::from_utf8(name.clone()).ok()?
+        }
+        // It does not know its own name: the one by which we reached it is as good.
+        _ => asked.name.clone(),
+    };
+    Some(Host { name, port: u16::try_from(*port).ok()? })
 }

@@ -182,6 +182,9 @@ fn log_in(target: &Target, connection: &mut Wire) -> RedisResult<()> {
     if target.database != 0 {
         pipe.cmd("SELECT").arg(target.database);
     }
+    if target.read_only {
+        pipe.cmd("READONLY");
+    }
     if pipe.is_empty() && target.tls.is_some() {
         pipe.cmd("PING");
     }

@@ -230,11 +230,15 @@ impl Link {
         })
     }
 
-    /// Does something with each server that has keys, one after another.
-    pub(super) fn each_line(&self, mut act: impl FnMut(&Line) -> Result<()>) -> Result<()> {
+    /// Does something with each server that has keys, one after another; `readers`: with those that rows are read from.
+    pub(super) fn each_line(&self, readers: bool, mut act: impl FnMut(&Line) -> Result<()>) -> Result<()> {
         match &self.way {
             Way::One(line) => act(line),
-            Way::Cluster(cluster) => cluster.map().lines.iter().try_for_each(|line| act(line)),
+            Way::Cluster(cluster) => {
+                let map = cluster.map();
+                let lines = if readers { &map.readers } else { &map.lines };
+                lines.iter().try_for_each(|line| act(line))
+            }
         }
     }
 }

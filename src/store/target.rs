@@ -26,6 +26,10 @@ pub struct Target {
     pub answer_timeout: Duration,
     /// What our own records' keys begin with; ends with a colon. In a cluster it is in braces, so that they all share a slot.
     pub prefix: String,
+    /// Whether rows are read from replicas, in a cluster.
+    pub replicas: bool,
+    /// Whether this is such a replica.
+    pub(super) read_only: bool,
     /// Whether the server is to be spared.
     pub gentle: Option<Gentle>,
 }
@@ -169,6 +173,8 @@ fn parsed(form: Form, tls: bool, scheme: &str, rest: &str, base: &Path) -> Resul
         connect_timeout: Duration::from_secs(5),
         answer_timeout: Duration::from_secs(30),
         prefix: "pipefit:".into(),
+        replicas: false,
+        read_only: false,
         gentle: None,
     };
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -205,6 +211,13 @@ fn set_option(target: &mut Target, name: &str, value: &str, base: &Path) -> Resu
             }
             target.prefix = format!("{}:", value.trim_end_matches(':'));
         }
+        ("replica", _) if matches!(target.server, Server::Cluster(_)) => {
+            target.replicas = match value {
+                "yes" => true,
+                "no" => false,
+                _ => return Err(not_a_store("`replica` is neither `yes` nor `no`".into())),
+            };
+        }
         ("db", _) if matches!(target.server, Server::Unix(_)) => target.database = database(value)?,
         ("cacert", Some(tls)) if !value.is_empty() => tls.cacert = Some(base.join(value)),
         ("cert", Some(tls)) if !value.is_empty() => tls.cert = Some(base.join(value)),
@@ -212,8 +225,8 @@ fn set_option(target: &mut Target, name: &str, value: &str, base: &Path) -> Resu
         _ => {
             let error = not_a_store("an unknown option in the store URL".into());
             return Err(error.help(
-                "options are `timeout` and `prefix`, `db` for `redis+unix://`, and `cacert`, `cert` and `key`, each a \
-                 file, for `rediss://`",
+                "options are `timeout` and `prefix`, `db` for `redis+unix://`, `replica` for a cluster, and `cacert`, `cert` \
+                 and `key`, each a file, for `rediss://`",
             ));
         }
     }

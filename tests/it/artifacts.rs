@@ -11,7 +11,7 @@ use pipefit::run::Outcome;
 use pipefit::source::formats::{Format, ReadOptions, read};
 use pipefit::source::keys;
 use pipefit::store::connect;
-use pipefit::table::Table;
+use pipefit::table::{Kind, Table, fingerprint};
 use pipefit::{artifact, graph, job, plan, predict, run};
 use serde_json::{Map, Value, json};
 
@@ -60,6 +60,9 @@ fn what_is_written_reads_back() {
     println!("{} artifacts read back", files.len());
 }
 
+/// How many flipped bytes are tried.
+const FLIPS: usize = 10_000;
+
 /// The registry reads nothing whose digest is not the recorded one, whatever the change.
 #[test]
 fn every_flip_and_every_cut_of_a_published_artifact_is_refused() {
@@ -74,9 +77,10 @@ fn every_flip_and_every_cut_of_a_published_artifact_is_refused() {
     };
     assert_eq!(fetched(&bytes).as_ref(), Ok(&bytes));
     let mut dice = Dice::new(1);
-    for _ in 0..1000 {
+    for trial in 0..FLIPS {
         let mut changed = bytes.clone();
-        let at = dice.below(bytes.len());
+        // Every byte, and then any.
+        let at = if trial < bytes.len() { trial } else { dice.below(bytes.len()) };
         changed[at] ^= 1 + dice.below(255) as u8;
         let error = fetched(&changed).expect_err("a flipped byte");
         assert_eq!(error.code(), Code::Damaged, "byte {at}: {error}");
@@ -87,7 +91,7 @@ fn every_flip_and_every_cut_of_a_published_artifact_is_refused() {
         artifact::read(&bytes[..end]).map(drop).expect_err("a cut, without its digest");
     }
     assert_eq!(fetched(&bytes).as_ref(), Ok(&bytes));
-    println!("{} bytes: 1000 flips and {} cuts refused", bytes.len(), bytes.len());
+    println!("{} bytes: {FLIPS} flips and {} cuts refused", bytes.len(), bytes.len());
 }
 
 fn publish(place: &Path, bytes: &[u8]) -> (Registry, Published) {
@@ -310,6 +314,16 @@ fn released_formats_are_read() {
         2,
     );
     assert_eq!((artifact.manifest.clean.len(), artifact.manifest.expect.len()), (3, 2));
+
+    let csv = fs::read(tests("formats/table-1.csv")).unwrap();
+    let schema =
+        [("at", Kind::Datetime), ("plan", Kind::Category)].map(|(name, kind)| (name.to_owned(), kind));
+    let options = ReadOptions { schema: schema.into(), ..ReadOptions::default() };
+    let expected = read(&csv, Format::Csv, "table-1.csv", &options).unwrap();
+    let kept = artifact::Snapshot::read(&fs::read(tests("formats/table-1.safetensors")).unwrap()).unwrap();
+    assert_eq!(fingerprint(&kept.table), fingerprint(&expected.table));
+    let suspects: Vec<_> = kept.suspects.iter().map(|noted| (noted.column.as_str(), noted.row)).collect();
+    assert_eq!(suspects, [("x", 5)]);
 
     job::Lock::read(&tests("formats/lock-1.yaml")).unwrap();
     let store = connect("mem:", Path::new("/")).unwrap().store();

@@ -237,6 +237,62 @@ fn a_cluster_is_one_store() {
     }
 }
 
+#[test]
+fn a_cluster_and_sentinels_are_reached_by_tls() {
+    let certificates = Certificates::new();
+    let ca = certificates.path("ca.pem").display().to_string();
+    let (cluster, port) = Cluster::with_tls(&certificates);
+    (0..ROWS).for_each(|i| write(&mut cluster.at(&format!("r:{i:04}")), i));
+    let url = format!("rediss+cluster://localhost:{port}?timeout=5&cacert={ca}");
+    assert_eq!(read(&url).unwrap(), expected());
+    used(&format!("{url}&prefix=team"));
+    let error = read(&format!("rediss+cluster://localhost:{port}?timeout=5")).unwrap_err();
+    assert_eq!(error.code(), Code::StoreUnreachable, "{error:?}");
+    assert!(error.message().contains(&format!("localhost:{port}")), "{error:?}");
+    drop(cluster);
+
+    let (primary, port) = certificates.server("no", &["--tls-replication yes"]);
+    fill(&mut primary.raw());
+    let (_sentinel, watcher) = Sentinel::with_tls(port, &certificates);
+    let url = format!("rediss+sentinel://localhost:{watcher}/main/0?timeout=5&cacert={ca}");
+    assert_eq!(read(&url).unwrap(), expected());
+    used(&url);
+    let error = read(&format!("rediss+sentinel://localhost:{watcher}/main/0?timeout=5")).unwrap_err();
+    assert_eq!(error.code(), Code::StoreUnreachable, "{error:?}");
+}
+
+#[test]
+fn rows_of_a_cluster_are_read_from_its_replicas() {
+    let cluster = Cluster::start();
+    (0..ROWS).for_each(|i| write(&mut cluster.at(&format!("r:{i:04}")), i));
+    let url = cluster.url("?replica=yes&timeout=5");
+    // Without any it is read as ever.
+    assert_eq!(read(&url).unwrap(), expected());
+    let replica = cluster.replica_of(0);
+    let rows: usize = cmd("DBSIZE").query(&mut cluster.servers[0].raw()).unwrap();
+    wait_until("the replica has the rows", || {
+        cmd("DBSIZE").query::<usize>(&mut replica.raw()).is_ok_and(|count| count == rows)
+    });
+    let calls = |server: &Server| {
+        let told: String = cmd("INFO").arg("commandstats").query(&mut server.raw()).unwrap();
+        let of = |line: &str| {
+            line.strip_prefix("cmdstat_hgetall:calls=")?.split(',').next()?.parse::<usize>().ok()
+        };
+        told.lines().find_map(of).unwrap_or(0)
+    };
+    let before = calls(&cluster.servers[0]);
+    assert_eq!(read(&url).unwrap(), expected());
+    assert_eq!(calls(&cluster.servers[0]), before);
+    assert!(calls(&replica) > ROWS / 5, "{}", calls(&replica));
+    used(&cluster.url("?replica=yes&prefix=team"));
+    // When it has died its primary is read.
+    drop(replica);
+    wait_until("the cluster has noticed", || read(&url).is_ok());
+    assert_eq!(read(&url).unwrap(), expected());
+    let error = read("redis://127.0.0.1:1/0?replica=yes").unwrap_err();
+    assert_eq!(error.code().exit_code(), 3, "{error:?}");
+}
+
 /// Slots change hands: for good, and while a key is on its way.
 #[test]
 fn keys_that_move_in_a_cluster_are_found() {

@@ -225,3 +225,38 @@ fn what_a_float_cannot_hold_may_be_cleaned_away() {
     run("{clip: {lower: 0}}").fails(4, &["column `x`, row 3", "beyond 2^53"]);
     run("{astype: {x: category}}").fails(4, &["beyond 2^53"]);
 }
+
+/// `min` and `max` of datetimes, in the data and in new rows.
+#[test]
+fn datetimes_have_a_first_and_a_last() {
+    let place = Place::new();
+    let day = |i: usize| format!("2024-01-{:02}T12:00:00+02:00", i + 1);
+    let row = |i: usize| format!("{},{i},{}\n", if i == 3 { String::new() } else { day(i) }, i * i % 7);
+    let rows: String = (0..20).map(row).collect();
+    place.write("t.csv", format!("at,x,y\n{rows}"));
+    let run = |rule: &str| {
+        place.write(
+            "p.yaml",
+            format!(
+                "version: 1\nname: m\nsource: {{key: k, load_if_missing: t.csv}}\nschema: {{at: datetime}}\n\
+                 target: y\nexpect: {{columns: {{at: {rule}}}}}\npreprocess:\n  \
+                 at: {{columns: [at], steps: [DatetimeEncoder, SimpleImputer]}}\n  x: {{columns: [x], steps: []}}\n\
+                 model: Ridge\ncv: 2\n"
+            ),
+        );
+        place.run(&["run", "p.yaml"])
+    };
+    run("{min: 2024-01-01T11:00:00, max: 2027-01-01T00:00:00Z}")
+        .fails(4, &["column `at`: 1 value below 2024-01-01T11:00:00: `2024-01-01T10:00:00` in row 1\n"]);
+    run("{max: 2024-01-18}")
+        .fails(4, &["3 values above 2024-01-18T00:00:00: `2024-01-18T10:00:00` in row 18"]);
+    run("{min: 3}").fails(4, &["column `at`: the type is datetime, and `min` and `max` are for numbers\n"]);
+    run("{type: datetime, min: 2020-01-01, max: 2024-01-20T10:00:00Z}").ok();
+    // Both bounds travel with the model.
+    place.write("new.csv", "at,x\n2024-01-05,1\n2019-12-31T23:59:59,2\n");
+    place
+        .run(&["predict", "m", "--input", "new.csv"])
+        .fails(4, &["column `at`: 1 value below 2020-01-01T00:00:00: `2019-12-31T23:59:59` in row 2"]);
+    place.write("new.csv", "at,x\n2024-01-05,1\n");
+    place.run(&["predict", "m", "--input", "new.csv"]).ok();
+}

@@ -67,14 +67,21 @@ impl Certificates {
     /// Starts a server that takes TLS on another port; the port. `clients`: whether it wants a certificate of them.
     pub fn server(&self, clients: &str, more: &[&str]) -> (Server, u16) {
         let port = free_port();
-        let path = |name: &str| self.path(name).to_str().unwrap().to_owned();
-        let options = [
-            format!("--tls-port {port} --tls-auth-clients {clients}"),
-            format!("--tls-cert-file {} --tls-key-file {}", path("server.pem"), path("server.key")),
-            format!("--tls-ca-cert-file {}", path("ca.pem")),
-        ];
+        let options = self.options(port, clients).map(|(name, value)| format!("--{name} {value}"));
         let options: Vec<&str> = options.iter().map(String::as_str).chain(more.iter().copied()).collect();
         (Server::with(&options), port)
+    }
+
+    /// What a server has to be told for TLS on a port.
+    fn options(&self, port: u16, clients: &str) -> [(&'static str, String); 5] {
+        let path = |name: &str| self.path(name).to_str().unwrap().to_owned();
+        [
+            ("tls-port", port.to_string()),
+            ("tls-auth-clients", clients.to_owned()),
+            ("tls-cert-file", path("server.pem")),
+            ("tls-key-file", path("server.key")),
+            ("tls-ca-cert-file", path("ca.pem")),
+        ]
     }
 }
 
@@ -90,10 +97,25 @@ pub struct Cluster {
 impl Cluster {
     /// Starts it, and waits until it is complete.
     pub fn start() -> Self {
+        Self::of(Server::with)
+    }
+
+    /// Starts one whose servers speak TLS, also with each other; the port for TLS of one of them.
+    pub fn with_tls(certificates: &Certificates) -> (Self, u16) {
+        let ports = std::cell::RefCell::new(Vec::new());
+        let cluster = Self::of(|options| {
+            let (server, port) = certificates.server("no", &[options, &["--tls-cluster yes"]].concat());
+            ports.borrow_mut().push(port);
+            server
+        });
+        (cluster, ports.into_inner()[1])
+    }
+
+    fn of(server: impl Fn(&[&str]) -> Server) -> Self {
         let started = || {
             let bus =
                 format!("--cluster-enabled yes --cluster-node-timeout 2000 --cluster-port {}", free_port());
-            (Server::with(&[&bus]), bus.rsplit_once(' ').unwrap().1.to_owned())
+            (server(&[&bus]), bus.rsplit_once(' ').unwrap().1.to_owned())
         };
         let nodes: Vec<(Server, String)> = (0..3).map(|_| started()).collect();
         for (i, (server, _)) in nodes.iter().enumerate() {
@@ -110,6 +132,33 @@ impl Cluster {
             info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
         });
         cluster
+    }
+
+    /// Starts a replica of one of its servers, and waits until all know it.
+    pub fn replica_of(&self, server: usize) -> Server {
+        let bus = free_port();
+        let options = format!(
+            "--cluster-enabled yes --cluster-node-timeout 2000 --cluster-port {bus} --repl-diskless-sync-delay 0"
+        );
+        let replica = Server::with(&[&options]);
+        let mut meet = cmd("CLUSTER");
+        meet.arg("MEET")
+            .arg("127.0.0.1")
+            .arg(replica.port())
+            .arg(bus)
+            .exec(&mut self.servers[server].raw())
+            .unwrap();
+        let id = self.id(server);
+        wait_until("it takes its primary", || {
+            cmd("CLUSTER").arg("REPLICATE").arg(&id).exec(&mut replica.raw()).is_ok()
+        });
+        self.wait_until("all know the replica", |raw| {
+            let nodes: String = cmd("CLUSTER").arg("NODES").query(raw).unwrap();
+            nodes
+                .lines()
+                .any(|line| line.contains("slave") && line.contains(&id) && line.contains("connected"))
+        });
+        replica
     }
 
     /// Its store URL, by one of its servers.
@@ -170,11 +219,22 @@ pub struct Sentinel {
 impl Sentinel {
     /// Starts it; one vote is enough for it to choose another primary.
     pub fn start(primary: u16) -> Self {
+        Self::told(primary, "")
+    }
+
+    /// Starts one that takes TLS on another port, and reaches a primary at its port for TLS; the port.
+    pub fn with_tls(primary: u16, certificates: &Certificates) -> (Self, u16) {
+        let port = free_port();
+        let options = certificates.options(port, "no").map(|(name, value)| format!("{name} {value}\n"));
+        (Self::told(primary, &format!("{}tls-replication yes\n", options.concat())), port)
+    }
+
+    fn told(primary: u16, more: &str) -> Self {
         let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
         let file = folder.path().join("sentinel.conf");
         let text = format!(
             "port {port}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {primary} 1\n\
-             sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n"
+             sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n{more}"
         );
         std::fs::write(&file, text).unwrap();
         let child = started(&file);

@@ -63,6 +63,7 @@ fn with_options<T>(
         plan: &plan,
         outcome: &outcome,
         published: &published,
+        promotion: None,
         timing: Timing { read: 0.01, search: 0.0, cv: 0.2, refit: 3.0, publish: None, total: None },
         threads: 2,
         warnings,

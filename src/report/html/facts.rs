@@ -22,6 +22,7 @@ pub fn section(report: &Report) -> String {
         Origin::Pattern(_) => "Pattern",
         Origin::Index(_) => "Index",
         Origin::Stream(..) => "Stream",
+        Origin::Feast(_) => "Feature view",
         Origin::File(_) => "File",
     };
     let facts = [

@@ -9,6 +9,7 @@ mod flow;
 mod heading;
 mod origin;
 mod plan;
+mod promotion;
 mod scatter;
 mod scores;
 mod search;
@@ -32,6 +33,7 @@ pub fn html(report: &Report) -> String {
         facts::section(report),
         flow::section(report),
         scores::section(report),
+        promotion::section(report),
         search::section(report),
         predictions(report),
         coefficients::section(report),

@@ -68,6 +68,8 @@ enum Ask {
     Some,
     /// A string.
     Value,
+    /// A document of the module RedisJSON.
+    Json,
 }
 
 /// A request under way.
@@ -170,6 +172,7 @@ impl Reader<'_> {
         let end = end.min(start + count);
         let ask = match self.kind {
             Kind::String => Ask::Value,
+            Kind::Module => Ask::Json,
             _ if self.sparing == Some(true) => Ask::Some,
             _ => Ask::All,
         };
@@ -193,6 +196,7 @@ impl Reader<'_> {
                 Ask::All => (b"HGETALL", 2),
                 Ask::Some => (b"HMGET", 2 + self.names.len()),
                 Ask::Value => (b"GET", 2),
+                Ask::Json => (b"JSON.GET", 2),
             };
             push_length(request, b'*', words);
             push_word(request, command);
@@ -226,7 +230,9 @@ impl Reader<'_> {
         let (row, texts) = (self.next.get(), Texts::of(answer.bytes));
         let key = self.keys.get(row);
         let taken = match (ask, answer.parts) {
-            (Ask::Value, [Part::Text(span), ..]) => sink.document(key, answer.text(*span)).map(|()| None),
+            (Ask::Value | Ask::Json, [Part::Text(span), ..]) => {
+                sink.document(key, answer.text(*span)).map(|()| None)
+            }
             (Ask::Some, [_, values @ ..]) => {
                 let names = std::mem::take(&mut self.names);
                 let taken = sink.fields(key, &Fields::Values(&names, texts, values));
@@ -256,8 +262,8 @@ impl Reader<'_> {
     fn is_odd(&self, ask: Ask, answer: &Answer<'_>) -> RedisResult<bool> {
         let is_text = |part: &Part| matches!(part, Part::Text(_));
         match (ask, answer.parts) {
-            (Ask::Value, [Part::Nil]) => Ok(true),
-            (Ask::Value, [Part::Text(_)]) => Ok(false),
+            (Ask::Value | Ask::Json, [Part::Nil]) => Ok(true),
+            (Ask::Value | Ask::Json, [Part::Text(_)]) => Ok(false),
             // A hash has at least one field: without any it is not there.
             (Ask::All, [Part::List(0)]) => Ok(true),
             (Ask::All, [Part::List(length), parts @ ..]) if length % 2 == 0 && parts.iter().all(is_text) => {
@@ -340,7 +346,11 @@ impl Reader<'_> {
             if let (true, Ok(Taken::Failed(diagnostic))) = (whole, self.take(*ask, &answer, false, sink)) {
                 return Err(diagnostic);
             }
-            self.kind = if *ask == Ask::Value { Kind::String } else { Kind::Hash };
+            self.kind = match ask {
+                Ask::Value => Kind::String,
+                Ask::Json => Kind::Module,
+                Ask::All | Ask::Some => Kind::Hash,
+            };
         }
         Ok(())
     }
@@ -358,6 +368,10 @@ impl Reader<'_> {
             Held::String(bytes) => {
                 sink.document(key, bytes)?;
                 self.kind = Kind::String;
+            }
+            Held::Json(bytes) => {
+                sink.document(key, bytes)?;
+                self.kind = Kind::Module;
             }
         }
         self.next.set(row + 1);
@@ -379,5 +393,8 @@ impl Reader<'_> {
 
 /// Whether a key has to be asked for by itself: it is of another kind, or on its way to another server of a cluster.
 fn is_of_another_kind(error: &RedisError, in_cluster: bool) -> bool {
-    is_wrong_type(error) || in_cluster && is_on_its_way(error)
+    // The module has words of its own, in its older versions.
+    is_wrong_type(error)
+        || error.to_string().contains("wrong Redis type")
+        || in_cluster && is_on_its_way(error)
 }

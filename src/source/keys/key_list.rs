@@ -53,7 +53,7 @@ impl fmt::Debug for KeyList {
 
 /// Names as they are found: of any bytes, in any order, some perhaps twice.
 #[derive(Default)]
-pub(super) struct Found {
+pub struct Found {
     bytes: Vec<u8>,
     ends: Vec<usize>,
 }
@@ -118,10 +118,25 @@ impl Found {
         sorted
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The name at a place below [`len`](Self::len).
+    pub fn get(&self, at: usize) -> &[u8] {
+        let start = if at == 0 { 0 } else { self.ends[at - 1] };
+        &self.bytes[start..self.ends[at]]
+    }
+
     /// The names as they stand.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
+        (0..self.len()).map(|at| self.get(at))
     }
 }
 

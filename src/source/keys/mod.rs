@@ -3,6 +3,7 @@
 mod bulk;
 mod contents;
 mod dir;
+mod fields;
 mod frames;
 pub(super) mod glob;
 mod image;
@@ -18,7 +19,8 @@ mod writer;
 mod written;
 
 pub use contents::Each;
-pub use key_list::KeyList;
+pub use fields::EachHash;
+pub use key_list::{Found, KeyList};
 pub use row_sink::{Fields, RowSink, Text, Texts, Wanted};
 pub use stream::{EntryId, Extent};
 pub use written::{Entry, Fill, Item, Others, Row};
@@ -101,6 +103,18 @@ pub trait Keys: Send + Sync {
     /// False if it was changed or removed meanwhile: what was handed out is then nothing.
     fn members(&self, key: &str, kind: Kind, each: &mut Each<'_>) -> Result<bool>;
 
+    /// The keys that match a pattern, as [`matching`](Self::matching), whatever bytes they are of. Only a store that has hashes
+    /// has them.
+    fn matching_bytes(&self, _pattern: &str) -> Result<Found> {
+        Err(no_hashes())
+    }
+
+    /// Hands out given fields of the hashes with these keys, in their order. [`Code::WrongKind`] names a key that is no hash,
+    /// [`Code::MissingKeyOrFile`] one that has gone meanwhile.
+    fn fields_of(&self, _keys: &Found, _fields: &[&[u8]], _each: &mut EachHash<'_>) -> Result<()> {
+        Err(no_hashes())
+    }
+
     /// Hands what each of these keys holds to a sink, in their order: each is read once, all of them as one row's value
     /// was at one moment. [`Code::WrongKind`] names a key that is neither a hash
     /// nor a string, [`Code::MissingKeyOrFile`] one that has gone meanwhile.
@@ -113,7 +127,12 @@ enum Held {
     Hash(Vec<(Vec<u8>, Vec<u8>)>),
     /// The bytes of a string.
     String(Vec<u8>),
+    /// The text of a document of the module RedisJSON.
+    Json(Vec<u8>),
 }
+
+/// What `TYPE` says of a document of the module RedisJSON.
+const JSON_TYPE: &str = "ReJSON-RL";
 
 /// A key, as listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -203,6 +222,20 @@ fn wrong_kind(key: &str, kind: Kind) -> Diagnostic {
         _ => "name a key that holds a string; `pipefit data ls` shows the kinds",
     };
     Code::WrongKind.error(format!("key `{key}` is a {kind}, not a string")).help(help)
+}
+
+/// A store without hashes.
+fn no_hashes() -> Diagnostic {
+    Code::WrongKind
+        .error("this store has no keys of other programs in it")
+        .help("name the Redis server that they are in with `store: redis://HOST:PORT/0`")
+}
+
+/// A key that is to be a hash.
+fn no_hash(key: &str) -> Diagnostic {
+    Code::WrongKind
+        .error(format!("key `{key}` is no hash"))
+        .help("it was replaced while it was read, or another program uses such names")
 }
 
 /// A key that has no members.

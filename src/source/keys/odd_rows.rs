@@ -1,6 +1,6 @@
 //! Keys of one row each whose kind is not known, from a Redis server.
 
-use super::{Held, Kind, gone, no_row};
+use super::{Held, JSON_TYPE, Kind, gone, no_row};
 use crate::diag::Result;
 use crate::store::{Link, is_wrong_type};
 use ::redis::{FromRedisValue, RedisResult, cmd};
@@ -28,6 +28,15 @@ impl OddRows<'_> {
             for (i, found) in of_kind.into_iter().zip(self.as_kind(kind, &names)?) {
                 held[i] = found;
             }
+        }
+        let is_json = |name: &Option<String>| name.as_deref() == Some(JSON_TYPE);
+        let of_json: Vec<usize> =
+            others.iter().zip(&types).filter(|(_, name)| is_json(name)).map(|(i, _)| *i).collect();
+        let names: Vec<&str> = of_json.iter().map(|i| keys[*i]).collect();
+        let documents: Vec<Option<Option<Vec<u8>>>> = self.ask("JSON.GET", &[], &names)?;
+        for (i, document) in of_json.into_iter().zip(documents) {
+            let document = document.flatten().ok_or_else(|| gone(keys[i]))?;
+            held[i] = Some(Held::Json(document));
         }
         for (i, name) in others.into_iter().zip(types) {
             if held[i].is_none() {

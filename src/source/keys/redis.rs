@@ -2,12 +2,15 @@
 
 use super::bulk::read_rows;
 use super::contents::{self, Each};
+use super::fields::{EachHash, read_fields};
 use super::key_list::Found;
 use super::members::read_index;
 use super::writer::{self, Filling};
 use super::written::{Entry, Fill, LARGEST, Others, Row, too_long};
-use super::{EntryId, Extent, KeyList, Keys, Kind, Listed, RowSink, not_a_stream, stream, wrong_kind};
-use crate::diag::{Code, Diagnostic, Result};
+use super::{
+    EntryId, Extent, JSON_TYPE, KeyList, Keys, Kind, Listed, RowSink, not_a_stream, stream, wrong_kind,
+};
+use crate::diag::{Code, Result};
 use crate::store::resp::{Part, push_command};
 use crate::store::{Link, Wire, is_wrong_type};
 use ::redis::{Cmd, RedisResult, Value, cmd};
@@ -66,20 +69,26 @@ impl RedisKeys {
             .help("use another key, or another `?prefix=` in the store's URL"))
     }
 
-    fn not_a_string(&self, key: &str) -> Diagnostic {
-        match self.kind(key) {
-            Ok(kind) => wrong_kind(key, kind.unwrap_or(Kind::String)),
-            Err(error) => error,
+    /// What `TYPE` says of a key.
+    fn type_of(&self, key: &str) -> Result<String> {
+        let doing = format!("look at key `{key}`");
+        self.link.ask_for(key, &doing, |connection| cmd("TYPE").arg(key).query(connection))
+    }
+
+    /// The text of a key that is no string but a document of RedisJSON.
+    fn document(&self, key: &str) -> Result<Option<Vec<u8>>> {
+        let name = self.type_of(key)?;
+        if name != JSON_TYPE {
+            return Err(wrong_kind(key, Kind::of_type(&name).unwrap_or(Kind::String)));
         }
+        let doing = format!("read key `{key}`");
+        self.link.ask_for(key, &doing, |connection| cmd("JSON.GET").arg(key).query(connection))
     }
 }
 
 impl Keys for RedisKeys {
     fn kind(&self, key: &str) -> Result<Option<Kind>> {
-        let doing = format!("look at key `{key}`");
-        let name: String =
-            self.link.ask_for(key, &doing, |connection| cmd("TYPE").arg(key).query(connection))?;
-        Ok(Kind::of_type(&name))
+        Ok(Kind::of_type(&self.type_of(key)?))
     }
 
     fn value(&self, key: &str) -> Result<Option<Vec<u8>>> {
@@ -92,7 +101,7 @@ impl Keys for RedisKeys {
             match read {
                 Ok(Some(value)) => return Ok(value),
                 Ok(None) => {}
-                Err(()) => return Err(self.not_a_string(key)),
+                Err(()) => return self.document(key),
             }
         }
         let message = format!("key `{key}` was changed each of the {PATIENCE} times that it was read");
@@ -194,6 +203,16 @@ impl Keys for RedisKeys {
             return Ok(page);
         }
         self.stream(key).map(|_| Vec::new())
+    }
+
+    fn matching_bytes(&self, pattern: &str) -> Result<Found> {
+        let mut found = Found::default();
+        self.users(pattern, "look for the keys of entities", &mut |key| found.push(key))?;
+        Ok(found.sorted_bytes())
+    }
+
+    fn fields_of(&self, keys: &Found, fields: &[&[u8]], each: &mut EachHash<'_>) -> Result<()> {
+        read_fields(&self.link, keys, fields, each)
     }
 
     fn rows(&self, keys: &KeyList, sink: &mut dyn RowSink) -> Result<()> {

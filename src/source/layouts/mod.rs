@@ -1,6 +1,8 @@
 //! Tables whose rows lie by themselves: in many keys, or as the members or entries of one.
 
+mod entity;
 mod entries;
+mod feast;
 mod hashes;
 mod listed;
 mod members;
@@ -10,6 +12,7 @@ mod rows;
 mod written;
 
 pub use entries::{Entries, read_stream};
+pub use feast::{FeatureView, read_feast};
 pub use hashes::read_rows;
 pub use listed::read_index;
 pub use members::{one_row, read_members};

@@ -194,6 +194,17 @@ impl<'a, 'b, 'o> Columns<'a, 'b, 'o> {
         self.cell(key, slot, Text::Bytes(value))
     }
 
+    /// A cell beside the next row that is missing, whatever texts are.
+    ///
+    /// # Errors
+    /// As those of a row.
+    pub fn absent(&mut self, key: &str, name: &str) -> Result<()> {
+        self.here.at(key);
+        let slot = self.builder.field(name, 1)?;
+        self.builder.push_missing(slot);
+        Ok(())
+    }
+
     fn field(&mut self, key: &str, fields: &Fields<'_>, at: usize) -> Result<()> {
         let (name, value) = fields.get(at);
         let Some(valid) = name.valid() else {
