@@ -58,8 +58,8 @@ pub fn run(arguments: &Arguments, global: &Global, output: &Output) -> Done {
     let (from, to) = (Place::to_read(&arguments.input), Place::to_write(&arguments.output));
     let mut form = Form::of(arguments, &to, &keys)?;
     let registry = signatures::requiring(Registry::new(store), arguments.require_signature.as_deref())?;
-    let published = registry.resolve(&arguments.model)?;
-    let artifact = artifact::read(&registry.file(&published, MODEL_FILE)?)?;
+    let (published, bytes) = registry.open(&arguments.model, MODEL_FILE)?;
+    let artifact = artifact::read(&bytes)?;
     let mut options = Options { proba: arguments.proba, keep: arguments.keep.clone() };
     if let Form::Rows(rows) = &form {
         options

@@ -95,6 +95,7 @@ codes! {
     StoreTimeout "E0603" 6 "the store did not answer in time" "The server accepted the connection but did not answer within the time-out (30 s, `?timeout=`).";
     StoreIo "E0604" 6 "the store could not be read or written" "The disk or the connection failed in the middle: no space, no permission, a broken connection. What was published before is untouched.";
     BadStoreUrl "E0605" 2 "not a store" "Stores are `dir:PATH`, a bare path, `redis://HOST:PORT/DB`, `rediss://` with TLS, `redis+unix://PATH`, `redis+cluster://HOST:PORT,...`, `redis+sentinel://HOST:PORT,.../NAME/DB` or `mem:`.";
+    BlobGone "E0606" 6 "a stored file is gone before it could be named" "Files are stored first and named after. Something removed one in between: a cache that evicts keys, or a sweep of leftovers. Nothing was published; run again.";
 
     // 07xx: promises
     Damaged "E0701" 7 "damaged" "A stored artifact or record does not have the digest or the form it should have. It is refused, whatever it contains.";

@@ -83,6 +83,26 @@ impl Registry {
         self.blob(name, version, file, blob)
     }
 
+    /// The version that a reference means, and one of its files. Where the version is removed between the two, since others publish
+    /// and keep only so many, the reference is followed again.
+    ///
+    /// # Errors
+    /// As [`resolve`](Self::resolve) and [`file`](Self::file).
+    pub fn open(&self, reference: &str, file: &str) -> Result<(Published, Vec<u8>)> {
+        for _ in 0..PATIENCE {
+            let published = self.resolve(reference)?;
+            match self.file(&published, file) {
+                Err(error) if error.code() == Code::UnknownModel => {
+                    if self.model(&published.name)?.version(published.version.version).is_some() {
+                        return Err(error);
+                    }
+                }
+                bytes => return Ok((published, bytes?)),
+            }
+        }
+        Err(Code::StoreIo.error(format!("others remove what `{reference}` names faster than it can be read")))
+    }
+
     /// A blob of some version of a model, by its digest, which is checked; `None` if it is not there.
     pub fn kept(&self, name: &str, digest: &Digest) -> Result<Option<Vec<u8>>> {
         self.store.get(&record_of(name)?, digest)

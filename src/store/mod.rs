@@ -191,7 +191,7 @@ fn checked(digest: &Digest, bytes: Vec<u8>, address: &str) -> Result<Vec<u8>> {
 /// A commit names a blob that is not there, or not whole.
 fn blob_is_missing(digest: &Digest, record: &str, address: &str) -> Diagnostic {
     let message = format!("blob `{digest}` is gone from `{address}` before `{record}` could name it");
-    Code::StoreIo
+    Code::BlobGone
         .error(message)
         .help("run again; if it is a cache that evicts keys, give it room or another policy")
 }

@@ -1,10 +1,13 @@
 //! Aliases and their history, removals and what is swept, on a store in a folder and on a real server.
 
 use crate::command::{PIPEFIT, Place, need, on_both, tell};
-use serde_json::{Value, json};
+use pipefit::registry::{Draft, MODEL_FILE, Registry, Terms};
+use pipefit::store::connect;
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A pipeline that takes no time, and its data.
 pub fn small(place: &Place) {
@@ -136,6 +139,66 @@ fn processes_that_race_lose_no_move() {
         }
         assert_eq!(moves(place, "latest").len(), 2 + expected);
         place.run(&["models", "verify", "m"]).ok();
+    });
+}
+
+/// Counts a thread out, however it ends.
+struct Leaves<'a>(&'a AtomicUsize);
+
+impl Drop for Leaves<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Publishers of equal files that keep few versions, a sweeper and a reader at once: nobody is told of a missing file.
+#[test]
+fn publishing_retiring_and_sweeping_at_once_lose_nothing() {
+    const THREADS: usize = 6;
+    const ROUNDS: usize = 15;
+    on_both(|place| {
+        let store = connect(place.store(), place.root()).unwrap().store();
+        let registry = Registry::new(store);
+        let left = AtomicUsize::new(THREADS);
+        let publish = |thread: usize, round: usize| {
+            let version = registry.reserve("busy").unwrap();
+            let model = ["a", "b", "c"][(thread + round) % 3].repeat(500);
+            let draft = Draft {
+                name: "busy",
+                version,
+                run: &format!("run-{thread}-{round}"),
+                created: "2026-01-01T00:00:00Z",
+                rows: 1,
+                scores: &Map::new(),
+                files: &[(MODEL_FILE, model.as_bytes()), ("report.md", b"shared by all")],
+                record: &Value::Null,
+            };
+            registry.publish_with(&draft, &Terms { keep: Some(1), guard: None }).unwrap();
+        };
+        publish(0, 0);
+        std::thread::scope(|scope| {
+            for thread in 0..THREADS {
+                let (publish, left) = (&publish, &left);
+                scope.spawn(move || {
+                    let _leaves = Leaves(left);
+                    (1..=ROUNDS).for_each(|round| publish(thread, round));
+                });
+            }
+            scope.spawn(|| {
+                while left.load(Ordering::Relaxed) > 0 {
+                    registry.open("busy", MODEL_FILE).unwrap();
+                }
+            });
+            scope.spawn(|| {
+                while left.load(Ordering::Relaxed) > 0 {
+                    registry.collect().unwrap();
+                }
+            });
+        });
+        let model = registry.model("busy").unwrap();
+        assert!(model.versions.len() <= 3, "{} versions", model.versions.len());
+        assert_eq!(model.highest(), (THREADS * ROUNDS + 1) as u64);
+        assert_eq!(registry.verify("busy", &|_, _| Ok(())).unwrap().problems, []);
     });
 }
 

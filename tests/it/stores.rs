@@ -91,7 +91,7 @@ fn a_commit_is_all_or_nothing(store: &dyn Store) {
     // A blob that is not there, or not of the length that was put, is no artifact.
     for blob in [(Digest::of(b"not put"), 7), (digest, 5)] {
         let error = store.commit(&Commit { blobs: &[(digest, 4), blob], ..good }).unwrap_err();
-        assert_eq!(error.code(), Code::StoreIo);
+        assert_eq!(error.code(), Code::BlobGone);
         assert!(error.message().contains(&blob.0.to_string()), "{error}");
     }
     assert!(!store.commit(&Commit { expected: Some(b"0"), ..good }).unwrap());
