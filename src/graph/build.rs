@@ -7,7 +7,7 @@ use super::nodes::{
     ColumnName, Graph, Group, ModelNode, Origin, OutputNode, Selector, SourceNode, StepNode, StoreNode,
     StreamNode,
 };
-use super::{exported, lookup, search, types};
+use super::{exported, lookup, online, search, types};
 use crate::clean;
 use crate::contract::erased::{AnyModel, AnySplitter};
 use crate::contract::{Metric, Task, Types, Value};
@@ -48,6 +48,9 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
     let pipeline = draft.pipeline()?;
     if spec.output.onnx {
         problems.extend(exported::refused(&pipeline, search.iter().flatten(), &spec.clean));
+    }
+    if let Some(online) = &spec.online {
+        problems.extend(online::refused(&pipeline, search.iter().flatten(), spec, online));
     }
     let (splitter, splitter_reason) = splitter?;
     let (origin, text) = origin(&spec.source)?;
@@ -94,6 +97,7 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
             report: spec.output.report.clone(),
             onnx: spec.output.onnx,
         },
+        online: spec.online.clone(),
         resolved: spec.resolved(),
         veil: veil(spec),
     })

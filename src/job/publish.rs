@@ -9,12 +9,14 @@ use super::snapshot::SNAPSHOT_FILE;
 use super::{Finished, Prepared};
 use crate::artifact;
 use crate::diag::{Code, Result, Veil};
+use crate::learn;
 use crate::plan::{Bound, Plan};
-use crate::registry::{Draft, MODEL_FILE, ONNX_FILE, Registry};
+use crate::registry::{Draft, LEARNER_FILE, MODEL_FILE, ONNX_FILE, Registry};
 use crate::report::{self, Published, Report, Timing};
 use crate::run::Outcome;
+use crate::spec::Online;
 use crate::store::{Exchanged, Flush, Store, publish_folder};
-use crate::table::Digest;
+use crate::table::{Digest, Target};
 
 /// Everything that publishing needs of a run.
 pub struct Job<'a> {
@@ -92,7 +94,9 @@ pub fn publish(job: &Job, store: &Arc<dyn Store>) -> Result<Finished> {
         .collect();
     // The run's record is the object of report.json: the store holds it once, which saves an fsync.
     files.retain(|(name, _)| *name != "report.json");
-    // What it was learned from stays in the store.
+    // What it was learned from stays in the store, and what it goes on learning from.
+    let learner = graph.online.as_ref().map(|online| learner(job, online)).transpose()?;
+    files.extend(learner.as_ref().map(|bytes| (LEARNER_FILE, &bytes[..])));
     files.extend(job.copy.map(|copy| (SNAPSHOT_FILE, copy)));
     let draft = Draft {
         name,
@@ -111,6 +115,16 @@ pub fn publish(job: &Job, store: &Arc<dyn Store>) -> Result<Finished> {
     report.timing.publish = Some(job.publishing.elapsed().as_secs_f64());
     report.timing.total = Some(job.start.elapsed().as_secs_f64());
     Ok(Finished { json: report::json(&report), markdown: report::markdown(&report), warnings })
+}
+
+/// The learning state of all rows.
+fn learner(job: &Job, online: &Online) -> Result<Vec<u8>> {
+    let Target::Values(target) = &job.bound.y else {
+        return Err(Code::Bug.error("`online` with classes, which `check` refuses"));
+    };
+    let last = job.prepared.loaded.last.as_ref().filter(|(key, _)| *key == online.stream.value);
+    let table = job.bound.x.table()?;
+    learn::of_table(job.bound.graph, online, table, target.column(0), last.map(|(_, last)| *last))
 }
 
 fn report_of<'a>(job: &'a Job, published: &'a Published) -> Report<'a> {

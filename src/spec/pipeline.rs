@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::reader::{Keys, Reader, base_of, entry, value, wrong};
-use super::{Cv, Output, Preprocess, Roles, SourceSection, Text, Written};
+use super::{Cv, Online, Output, Preprocess, Roles, SourceSection, Text, Written};
 use crate::clean::Operation;
 use crate::diag::{Code, Source, Span, Veil};
 use crate::expect::Expect;
@@ -41,7 +41,7 @@ pub struct Spec {
     pub clean: Vec<Operation>,
     /// What must hold of it then.
     pub expect: Option<Expect>,
-    /// `clean` and `expect` as they were written.
+    /// `clean`, `expect` and `online` as they were written.
     pub(super) written: Vec<Entry>,
     /// Steps and column groups.
     pub preprocess: Preprocess,
@@ -57,6 +57,8 @@ pub struct Spec {
     pub search: Option<Written>,
     /// What is left behind.
     pub output: Output,
+    /// How it goes on learning once it is published.
+    pub online: Option<Online>,
     /// What came from the environment.
     pub veil: Veil,
     /// Whether a component or a column group could not be read and is left out.
@@ -84,8 +86,9 @@ const FILE: Keys = Keys {
         "scoring",
         "search",
         "output",
+        "online",
     ],
-    later: &["extends", "matrix", "test", "promote", "schedule", "online"],
+    later: &["extends", "matrix", "test", "promote", "schedule"],
 };
 const FORMAT_VERSION: i64 = 1;
 
@@ -128,7 +131,11 @@ impl Reader<'_> {
             roles: self.roles(entries),
             clean: self.clean(entries),
             expect: self.expect(entries),
-            written: ["clean", "expect"].iter().filter_map(|key| entry(entries, key)).cloned().collect(),
+            written: ["clean", "expect", "online"]
+                .iter()
+                .filter_map(|key| entry(entries, key))
+                .cloned()
+                .collect(),
             preprocess: self.preprocess(entries),
             select: value(entries, "select")
                 .map(|node| self.components(node, "a selector"))
@@ -138,6 +145,7 @@ impl Reader<'_> {
             scoring: self.scoring(value(entries, "scoring")),
             search: value(entries, "search").and_then(|node| self.component(node, "a search")),
             output,
+            online: self.online(entries),
             veil: Veil::default(),
             lost: self.lost,
             span,

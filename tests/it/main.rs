@@ -33,6 +33,7 @@ mod invalid;
 mod kills;
 mod kinds;
 mod layouts;
+mod learn;
 mod members;
 mod memory;
 mod metrics;

@@ -33,6 +33,7 @@ const ROOMS: &[&[&str]] = &[
     &["store"],
     &["source"],
     &["registry"],
+    &["learn"],
     &["job"],
     &["predict"],
     &["serve"],
