@@ -21,7 +21,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use pipefit::diag::Silent;
 use pipefit::source::formats::{self, Part, ReadOptions};
-use pipefit::source::keys::{self, EntryId, Keys};
+use pipefit::source::keys::{self, Keys};
 use pipefit::source::layouts;
 use pipefit::store::resp::{Parser, Part as Answered, Span, push_command};
 use pipefit::table::{Column, Table, fingerprint};
@@ -71,8 +71,8 @@ fn dropped(rows: usize, start: Instant) {
 
 /// The entries of a stream.
 fn stream(keys: &dyn Keys, key: &str) -> Table {
-    let all = (EntryId::FIRST, EntryId::LAST);
-    layouts::read_stream(keys, key, all, &ReadOptions::default(), &Silent).unwrap().table
+    let all = layouts::Entries::default();
+    layouts::read_stream(keys, key, &all, &ReadOptions::default(), &Silent).unwrap().table
 }
 
 /// The rows of the keys of the list.

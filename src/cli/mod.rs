@@ -14,6 +14,7 @@ mod models;
 mod output;
 mod plan;
 mod predict;
+mod predicted;
 mod run;
 mod runs;
 mod serve;

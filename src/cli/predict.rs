@@ -6,6 +6,7 @@ use std::path::Path;
 use clap::Args;
 
 use super::output::Output;
+use super::predicted::Form;
 use super::{Done, Global, data, stream};
 use crate::artifact::{self, Artifact};
 use crate::diag::{Code, Result};
@@ -14,6 +15,7 @@ use crate::registry::{MODEL_FILE, Registry};
 use crate::source::formats::{self, Format, Packing, ReadOptions};
 use crate::source::keys::{self, Keys};
 use crate::source::{Place, read_file, write_file};
+use crate::table::{Kind, Table};
 
 /// What `predict` takes.
 #[derive(Debug, Args)]
@@ -31,8 +33,17 @@ pub struct Arguments {
     proba: bool,
     /// Repeat these columns of the input after the predictions
     #[arg(long, value_name = "COL", value_delimiter = ',')]
-    keep: Vec<String>,
+    pub(super) keep: Vec<String>,
+    /// Write them in this format; or, into keys, as a hash for each row or as entries of a stream
+    #[arg(long = "as", value_name = "FORM", value_parser = FORMS)]
+    pub(super) form: Option<String>,
+    /// With `--as hash`: the column of the input with the ids of the rows
+    #[arg(long, value_name = "COL")]
+    pub(super) id: Option<String>,
 }
+
+/// What predictions become.
+const FORMS: [&str; 8] = ["csv", "tsv", "json", "jsonl", "parquet", "arrow", "hash", "stream"];
 
 /// Predicts all rows of the input.
 pub fn run(arguments: &Arguments, global: &Global, output: &Output) -> Done {
@@ -41,37 +52,43 @@ pub fn run(arguments: &Arguments, global: &Global, output: &Output) -> Done {
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global();
     }
     let (store, keys) = keys::open(&global.store_url(), Path::new(""))?;
+    let (from, to) = (Place::to_read(&arguments.input), Place::to_write(&arguments.output));
+    let mut form = Form::of(arguments, &to, &keys)?;
     let registry = Registry::new(store);
     let published = registry.resolve(&arguments.model)?;
     let artifact = artifact::read(&registry.file(&published, MODEL_FILE)?)?;
-    let options = Options { proba: arguments.proba, keep: arguments.keep.clone() };
-    let (from, to) = (Place::to_read(&arguments.input), Place::to_write(&arguments.output));
+    let mut options = Options { proba: arguments.proba, keep: arguments.keep.clone() };
+    if let Form::Rows(rows) = &form {
+        options
+            .keep
+            .extend(rows.id().filter(|id| !options.keep.iter().any(|kept| kept == id)).map(str::to_owned));
+    }
     let is_in_object = output.json && to == Place::Standard;
-    if !is_in_object && let Some(parts) = stream::parts(&from, &to, &artifact, &options)? {
-        let rows = stream::run(&artifact, &*parts, &options, &to, output)?;
+    let read = reading(&artifact, arguments.id.as_deref());
+    if !is_in_object && let Some(parts) = stream::parts(&from, &to, &form, &artifact, &options, &read)? {
+        let rows = stream::run(&artifact, &*parts, &options, &to, &mut form, output)?;
         if output.json {
             output.object(&stream::object(&published, rows, &arguments.output));
         }
         return Ok(());
     }
-    let table = input(arguments, &artifact, &*keys)?;
+    let table = input(&from, &artifact, &read, &*keys)?;
     let predicted = predict(&artifact, &table, &options)?;
     output.tell(&predicted.warnings);
-    let place = Place::to_write(&arguments.output);
-    let format = match &place {
-        Place::File(path) => formats::format_of_path(path).unwrap_or(Format::Csv).written()?,
-        Place::Key(_) | Place::Standard => Format::Csv,
-    };
-    let bytes = formats::write(&predicted.table, format);
-    match &place {
-        Place::File(path) => write_file(path, &Packing::of_path(path).pack(bytes))?,
-        Place::Key(key) => keys.write(key, &bytes)?,
-        Place::Standard if output.json => {}
-        Place::Standard => output.bytes(&bytes),
+    match (&mut form, &to) {
+        (Form::Rows(rows), _) => rows.write(&predicted.table)?,
+        (Form::Whole(format), Place::File(path)) => {
+            write_file(path, &Packing::of_path(path).pack(formats::write(&predicted.table, *format)))?;
+        }
+        (Form::Whole(format), Place::Key(key)) => {
+            keys.write(key, &formats::write(&predicted.table, *format))?
+        }
+        (Form::Whole(_), Place::Standard) if output.json => {}
+        (Form::Whole(format), Place::Standard) => output.bytes(&formats::write(&predicted.table, *format)),
     }
     if output.json {
         let mut object = stream::object(&published, predicted.table.rows(), &arguments.output);
-        if place == Place::Standard {
+        if to == Place::Standard {
             let columns = formats::write(&predicted.table, Format::JsonColumns);
             object["predictions"] = serde_json::from_slice(&columns).unwrap_or_default();
         }
@@ -80,32 +97,36 @@ pub fn run(arguments: &Arguments, global: &Global, output: &Output) -> Done {
     Ok(())
 }
 
-/// The input, read with the types that the model was trained with.
-fn input(arguments: &Arguments, artifact: &Artifact, keys: &dyn Keys) -> Result<crate::table::Table> {
-    let (name, bytes, format) = match Place::to_read(&arguments.input) {
+/// The types that the model was trained with; ids are texts.
+fn reading(artifact: &Artifact, id: Option<&str>) -> ReadOptions {
+    let ids = id.map(|id| (id.to_owned(), Kind::Category));
+    let inputs = artifact.manifest.inputs().into_iter().map(|field| (field.name, field.kind));
+    let schema = ids.into_iter().chain(inputs).collect();
+    ReadOptions { schema, columns: None, na_values: artifact.manifest.na_values.clone() }
+}
+
+/// The input.
+fn input(from: &Place, artifact: &Artifact, options: &ReadOptions, keys: &dyn Keys) -> Result<Table> {
+    let whole = |bytes: Vec<u8>, name: &str, format: Option<Format>| {
+        let bytes = formats::unpack(bytes, name)?;
+        let format = match format {
+            Some(format) => format,
+            None => formats::detect(&bytes, name)?,
+        };
+        formats::read(&bytes, format, name, options)
+    };
+    let read = match from {
         Place::File(path) => {
-            let bytes = read_file(&path)?;
-            (path.display().to_string(), bytes, formats::format_of_path(&path))
+            whole(read_file(path)?, &path.display().to_string(), formats::format_of_path(path))?
         }
-        Place::Key(key) => {
-            let bytes = data::value(&key, keys)?;
-            (key, bytes, None)
-        }
+        Place::Key(key) => data::read_any(key, keys, options)?.0,
         Place::Standard => {
             let mut bytes = Vec::new();
             let read = std::io::stdin().lock().read_to_end(&mut bytes);
             read.map_err(|error| Code::UnreadableValue.error(format!("stdin cannot be read: {error}")))?;
-            ("-".to_owned(), bytes, None)
+            whole(bytes, "-", None)?
         }
     };
-    let bytes = formats::unpack(bytes, &name)?;
-    let format = match format {
-        Some(format) => format,
-        None => formats::detect(&bytes, &name)?,
-    };
-    let schema = artifact.manifest.inputs().into_iter().map(|field| (field.name, field.kind)).collect();
-    let options = ReadOptions { schema, columns: None, na_values: artifact.manifest.na_values.clone() };
-    let read = formats::read(&bytes, format, &name, &options)?;
     let used = |suspect: &&formats::Suspect| !artifact.manifest.bears(&suspect.column);
     match read.suspects.iter().find(used) {
         Some(suspect) => Err(suspect.error.clone()),

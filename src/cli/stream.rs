@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::output::Output;
+use super::predicted::Form;
 use crate::artifact::Artifact;
 use crate::diag::{Code, Result};
 use crate::predict::{Options, predict_parts};
@@ -16,26 +17,30 @@ use crate::table::{Scan, Table};
 pub fn parts(
     input: &Place,
     output: &Place,
+    form: &Form,
     artifact: &Artifact,
     options: &Options,
+    read: &ReadOptions,
 ) -> Result<Option<Box<dyn Parts>>> {
-    let (Place::File(path), Some(_)) = (input, format(output)) else { return Ok(None) };
-    if !artifact.manifest.expect.is_empty() || Packing::of_path(path) != Packing::Plain {
+    let Place::File(path) = input else { return Ok(None) };
+    let is_in_rows = matches!(form, Form::Rows(_)) || format(output, form).is_some();
+    if !is_in_rows || !artifact.manifest.expect.is_empty() || Packing::of_path(path) != Packing::Plain {
         return Ok(None);
     }
     let inputs = artifact.manifest.inputs();
     let own = |name: &String| inputs.iter().any(|field| field.name == *name);
     let mut columns: Vec<String> = inputs.iter().map(|field| field.name.clone()).collect();
     columns.extend(options.keep.iter().filter(|name| !own(name)).cloned());
-    let schema = inputs.iter().map(|field| (field.name.clone(), field.kind)).collect();
-    let read = ReadOptions { schema, columns: Some(columns), na_values: artifact.manifest.na_values.clone() };
+    let read = ReadOptions { columns: Some(columns), ..read.clone() };
     Ok(match formats::format_of_path(path) {
         Some(Format::Parquet) if path.is_file() => {
             let scan = open_parquet(std::slice::from_ref(path), &read)?;
             if scan.units() > 1 { Some(Box::new(scan)) } else { None }
         }
-        // The type of a column that the model does not know is that of all its rows.
-        Some(format @ (Format::Csv | Format::Tsv | Format::Jsonl)) if options.keep.iter().all(own) => {
+        // The type of a column of which nothing is known is that of all its rows.
+        Some(format @ (Format::Csv | Format::Tsv | Format::Jsonl))
+            if options.keep.iter().all(|name| read.schema.contains_key(name)) =>
+        {
             TextParts::open(path, format, &read)?.map(|parts| Box::new(parts) as Box<dyn Parts>)
         }
         _ => None,
@@ -43,14 +48,14 @@ pub fn parts(
 }
 
 /// The format that predictions are written in row after row; `None` where they have to be there first.
-fn format(output: &Place) -> Option<Format> {
-    let format = match output {
+fn format(output: &Place, form: &Form) -> Option<Format> {
+    let Form::Whole(format) = form else { return None };
+    match output {
         Place::File(path) if Packing::of_path(path) != Packing::Plain => return None,
-        Place::File(path) => formats::format_of_path(path).unwrap_or(Format::Csv),
-        Place::Standard => Format::Csv,
         Place::Key(_) => return None,
-    };
-    matches!(format, Format::Csv | Format::Tsv | Format::Jsonl).then_some(format)
+        Place::File(_) | Place::Standard => {}
+    }
+    matches!(format, Format::Csv | Format::Tsv | Format::Jsonl).then_some(*format)
 }
 
 /// Predicts all parts; gives the number of rows.
@@ -59,10 +64,19 @@ pub fn run(
     parts: &dyn Parts,
     options: &Options,
     to: &Place,
+    form: &mut Form,
     output: &Output,
 ) -> Result<usize> {
-    let format = format(to).unwrap_or(Format::Csv);
     let mut rows = 0;
+    let format = format(to, form).unwrap_or(Format::Csv);
+    if let Form::Rows(written) = form {
+        let warnings = predict_parts(artifact, parts, options, |table| {
+            rows += table.rows();
+            written.write(&table)
+        })?;
+        output.tell(&warnings);
+        return Ok(rows);
+    }
     let mut spell = |table: &Table, out: &mut dyn std::io::Write| {
         let write = if rows == 0 { formats::write_to } else { formats::write_more };
         rows += table.rows();

@@ -103,10 +103,17 @@ fn primary(
 
 /// Logs in.
 fn logged_in(target: &Target, mut wire: Wire, answer: Duration) -> Result<Wire> {
-    match log_in(target, &mut wire) {
-        Ok(()) => Ok(wire),
-        Err(error) => Err(at_login(target, "log in", &error, answer)),
+    log_in(target, &mut wire).map_err(|error| at_login(target, "log in", &error, answer))?;
+    if let Some(gentle) = target.gentle {
+        match cmd("CLIENT").arg("NO-TOUCH").arg("ON").query::<Value>(&mut wire) {
+            // Before 7.2, or where the user may not ask for it, what is read counts as used.
+            Err(error) if refusal(&error).is_none() => {
+                return Err(at_login(target, "log in", &error, answer));
+            }
+            _ => wire.slow_down(gentle.rate),
+        }
     }
+    Ok(wire)
 }
 
 fn at_login(target: &Target, doing: &str, error: &RedisError, answer: Duration) -> Diagnostic {

@@ -33,7 +33,7 @@ pub use memory::Memory;
 pub use names::{file_name, name_of, unique};
 pub use root::{Flush, Root};
 pub(crate) use root::{fault, files_in, flush_folder, read_file};
-pub use target::{Host, Server, Target};
+pub use target::{Gentle, Host, Server, Target};
 pub use tls::Tls;
 pub use wire::Wire;
 pub(crate) use wires::Wires;
@@ -148,9 +148,18 @@ pub enum Backing {
 /// Opens what a URL names ([`Address::parse`] lists the forms); relative paths are taken from `base`. A Redis server
 /// is connected to at once, a folder is made when something is first written, and each `mem:` is a new one.
 pub fn connect(url: &str, base: &Path) -> Result<Backing> {
+    connected(url, base, None)
+}
+
+/// [`connect`], to a server that others need meanwhile.
+pub fn connect_gently(url: &str, base: &Path, gentle: Gentle) -> Result<Backing> {
+    connected(url, base, Some(gentle))
+}
+
+fn connected(url: &str, base: &Path, gentle: Option<Gentle>) -> Result<Backing> {
     Ok(match Address::parse(url, base)? {
         Address::Dir(path) => Backing::Dir(Root::new(path)),
-        Address::Redis(target) => Backing::Redis(Arc::new(Link::connect(*target)?)),
+        Address::Redis(target) => Backing::Redis(Arc::new(Link::connect(Target { gentle, ..*target })?)),
         Address::Memory => Backing::Memory(Arc::default()),
     })
 }

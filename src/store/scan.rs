@@ -4,10 +4,14 @@ use super::line::Line;
 use super::link::Link;
 use super::resp::{Part, push_command};
 use crate::diag::Result;
+use std::time::Duration;
 
 /// The keys that the server looks at in one step: the default of 10 is a round trip for every ten keys of the whole server;
 /// many more keep it from others for long.
 const COUNT: &[u8] = b"2000";
+/// The same of a server that is to be spared, and how long it is left alone between two steps.
+const FEW: &[u8] = b"250";
+const BREAK: Duration = Duration::from_millis(1);
 
 impl Link {
     /// Hands out the keys that match a pattern, in any order, and some perhaps twice.
@@ -24,9 +28,11 @@ fn scan_one(
 ) -> Result<()> {
     let mut cursor = b"0".to_vec();
     let mut request = Vec::new();
+    let is_gentle = line.target().gentle.is_some();
+    let count = if is_gentle { FEW } else { COUNT };
     loop {
         request.clear();
-        push_command(&mut request, &[b"SCAN", &cursor, b"MATCH", pattern.as_bytes(), b"COUNT", COUNT]);
+        push_command(&mut request, &[b"SCAN", &cursor, b"MATCH", pattern.as_bytes(), b"COUNT", count]);
         let next = line.ask(doing, &mut |wire| {
             wire.send(&request, 1)?;
             let answer = wire.answer()?.accepted()?;
@@ -46,6 +52,9 @@ fn scan_one(
         cursor = next.map_err(|failure| failure.diagnostic)?;
         if cursor == b"0" {
             return Ok(());
+        }
+        if is_gentle {
+            std::thread::sleep(BREAK);
         }
     }
 }

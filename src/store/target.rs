@@ -26,6 +26,16 @@ pub struct Target {
     pub answer_timeout: Duration,
     /// What our own records' keys begin with; ends with a colon. In a cluster it is in braces, so that they all share a slot.
     pub prefix: String,
+    /// Whether the server is to be spared.
+    pub gentle: Option<Gentle>,
+}
+
+/// How a server is spared that others need meanwhile: what is read counts as not used, where the server can be told so (7.2), and
+/// the search for keys takes breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gentle {
+    /// The most bytes a second that are read of each server.
+    pub rate: Option<u64>,
 }
 
 /// How a Redis server is reached.
@@ -159,6 +169,7 @@ fn parsed(form: Form, tls: bool, scheme: &str, rest: &str, base: &Path) -> Resul
         connect_timeout: Duration::from_secs(5),
         answer_timeout: Duration::from_secs(30),
         prefix: "pipefit:".into(),
+        gentle: None,
     };
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));

@@ -37,6 +37,30 @@ pub struct Wire {
     /// Since when the answers to the oldest request are waited for, and the bytes that have come since.
     start: Instant,
     bytes: usize,
+    /// How fast it may be read.
+    pace: Option<Pace>,
+}
+
+/// A bound on the bytes that are read a second.
+struct Pace {
+    rate: f64,
+    /// When as many bytes as have come may have come.
+    due: Instant,
+}
+
+/// No shorter wait is worth asking the system for.
+const LEAST_WAIT: Duration = Duration::from_millis(2);
+
+impl Pace {
+    /// Waits until bytes that have come may have come.
+    fn keep(&mut self, bytes: usize) {
+        let now = Instant::now();
+        self.due = self.due.max(now) + Duration::from_secs_f64(bytes as f64 / self.rate);
+        let ahead = self.due - now;
+        if ahead > LEAST_WAIT {
+            std::thread::sleep(ahead);
+        }
+    }
 }
 
 /// A socket of any kind.
@@ -113,7 +137,14 @@ impl Wire {
             timeout,
             start: Instant::now(),
             bytes: 0,
+            pace: None,
         })
+    }
+
+    /// Reads not more than so many bytes a second from now on. The waits are within what an answer of as many bytes may take,
+    /// whatever the time-out.
+    pub(super) fn slow_down(&mut self, rate: Option<u64>) {
+        self.pace = rate.map(|rate| Pace { rate: (rate as f64).max(LEAST_RATE), due: Instant::now() });
     }
 
     /// Sends commands whose so many answers [`answer`](Self::answer) hands out, after those that are under way.
@@ -134,6 +165,7 @@ impl Wire {
                 timeout: self.timeout,
                 start: self.start,
                 bytes: self.bytes,
+                pace: self.pace.as_mut(),
             };
             self.bytes += self.inbox.fill(&mut paced)?;
         }
@@ -174,8 +206,13 @@ impl Wire {
         if std::mem::take(&mut self.asked) {
             self.recv_response()?.extract_error()?;
         }
-        let paced =
-            Paced { stream: &mut *self.stream, timeout: self.timeout, start: Instant::now(), bytes: 0 };
+        let paced = Paced {
+            stream: &mut *self.stream,
+            timeout: self.timeout,
+            start: Instant::now(),
+            bytes: 0,
+            pace: self.pace.as_mut(),
+        };
         self.parser.parse_value(paced)
     }
 }
@@ -186,6 +223,7 @@ struct Paced<'w> {
     timeout: Duration,
     start: Instant,
     bytes: usize,
+    pace: Option<&'w mut Pace>,
 }
 
 impl Read for Paced<'_> {
@@ -201,6 +239,9 @@ impl Read for Paced<'_> {
                 read => {
                     let read = read?;
                     self.bytes += read;
+                    if let Some(pace) = &mut self.pace {
+                        pace.keep(read);
+                    }
                     return Ok(read);
                 }
             }

@@ -7,14 +7,15 @@ use serde_json::json;
 use std::process::{Command, Stdio};
 
 /// A small file system of its own for a test, or a loud word that there is none.
-struct Small<'a> {
+pub struct Small<'a> {
     place: &'a Place,
     name: &'a str,
 }
 
 impl<'a> Small<'a> {
+    /// Mounts it in a place.
     #[expect(clippy::print_stderr, reason = "a test that cannot run must say so")]
-    fn mount(place: &'a Place, name: &'a str, options: &str) -> Option<Self> {
+    pub fn mount(place: &'a Place, name: &'a str, options: &str) -> Option<Self> {
         std::fs::create_dir_all(place.path(name)).unwrap();
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", options, "pipefit-test"]).arg(place.path(name));
@@ -25,7 +26,8 @@ impl<'a> Small<'a> {
         None
     }
 
-    fn again(&self, options: &str) {
+    /// Mounts it with other options.
+    pub fn again(&self, options: &str) {
         let mut mount = Command::new("mount");
         mount.args(["-o", &format!("remount,{options}")]).arg(self.place.path(self.name));
         assert!(mount.status().unwrap().success());

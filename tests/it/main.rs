@@ -38,6 +38,7 @@ mod members;
 mod memory;
 mod metrics;
 mod models;
+mod moves;
 mod nist;
 mod onnx;
 mod parity;

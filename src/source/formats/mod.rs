@@ -27,6 +27,7 @@ mod json;
 mod packing;
 mod read;
 mod resolve;
+mod spelled;
 mod write;
 
 pub(super) use bare::quote_bare_words;
@@ -41,4 +42,5 @@ pub(super) use json::feed_object;
 pub use packing::{Packing, unpack};
 pub use read::{Part, Read, ReadOptions, read, read_parts};
 pub use resolve::resolve;
+pub use spelled::Spelled;
 pub use write::{write, write_more, write_to};

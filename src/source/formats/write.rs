@@ -136,14 +136,14 @@ fn write_objects(table: &Table, between: &[u8], out: &mut dyn io::Write) -> io::
 }
 
 /// A column and how its cells are spelled.
-enum Printer<'a> {
+pub(super) enum Printer<'a> {
     Numbers { values: &'a [f64], whole: bool },
     Bools(&'a [f64]),
     Datetimes(&'a [f64]),
     Labels { codes: &'a [u32], labels: Vec<String> },
 }
 
-fn printers(table: &Table, spell: impl Fn(&str, &Levels) -> String) -> Vec<Printer<'_>> {
+pub(super) fn printers(table: &Table, spell: impl Fn(&str, &Levels) -> String) -> Vec<Printer<'_>> {
     table
         .fields()
         .map(|(field, column)| match column {
@@ -162,8 +162,18 @@ fn printers(table: &Table, spell: impl Fn(&str, &Levels) -> String) -> Vec<Print
 }
 
 impl Printer<'_> {
+    /// Whether a row has a cell.
+    pub(super) fn has(&self, row: usize) -> bool {
+        match self {
+            Printer::Numbers { values, .. } | Printer::Bools(values) | Printer::Datetimes(values) => {
+                !values[row].is_nan()
+            }
+            Printer::Labels { codes, labels } => (codes[row] as usize) < labels.len(),
+        }
+    }
+
     /// Appends a cell; nothing for a missing one.
-    fn push(&self, row: usize, text: &mut String) {
+    pub(super) fn push(&self, row: usize, text: &mut String) {
         match self {
             Printer::Numbers { values, whole } => {
                 if !values[row].is_nan() {

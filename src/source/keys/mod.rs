@@ -24,7 +24,7 @@ pub use stream::{EntryId, Extent};
 pub use written::{Entry, Fill, Item, Others, Row};
 
 use crate::diag::{Code, Diagnostic, Result};
-use crate::store::{Backing, Store, connect};
+use crate::store::{Backing, Gentle, Store, connect, connect_gently};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -47,8 +47,16 @@ pub trait Keys: Send + Sync {
     /// Removes a key; says whether it was there.
     fn remove(&self, key: &str) -> Result<bool>;
 
+    /// Removes keys; says how many of them were there.
+    fn remove_all(&self, keys: &KeyList) -> Result<usize>;
+
     /// All keys, sorted, without our own records.
-    fn ls(&self) -> Result<Vec<Listed>>;
+    fn ls(&self) -> Result<Vec<Listed>> {
+        self.listed("*")
+    }
+
+    /// The keys that match a pattern, sorted, without our own records.
+    fn listed(&self, pattern: &str) -> Result<Vec<Listed>>;
 
     /// The keys that match a pattern, by Redis's rules (`*`, `?`, `[abc]`, `\`), each once, sorted by their bytes,
     /// without our own records. [`Code::UnreadableValue`] for a key that is not UTF-8.
@@ -86,16 +94,12 @@ pub trait Keys: Send + Sync {
     fn fill<'k>(&'k self, key: &str, kind: Kind) -> Result<Box<dyn Fill + 'k>>;
 
     /// How many members a list, set, sorted set or hash has; 0 if it is not there or of another kind meanwhile.
-    fn length(&self, key: &str, kind: Kind) -> Result<usize> {
-        Err(no_members(key, kind))
-    }
+    fn length(&self, key: &str, kind: Kind) -> Result<usize>;
 
     /// Hands out what a list, set, sorted set or hash holds, as it is at one moment: the members of a list in its order, of a
     /// sorted set by score with the score, of a set sorted by their bytes; fields with their values, sorted by the fields' bytes.
     /// False if it was changed or removed meanwhile: what was handed out is then nothing.
-    fn members(&self, key: &str, kind: Kind, _each: &mut Each<'_>) -> Result<bool> {
-        Err(no_members(key, kind))
-    }
+    fn members(&self, key: &str, kind: Kind, each: &mut Each<'_>) -> Result<bool>;
 
     /// Hands what each of these keys holds to a sink, in their order: each is read once, all of them as one row's value
     /// was at one moment. [`Code::WrongKind`] names a key that is neither a hash
@@ -175,6 +179,12 @@ impl fmt::Display for Kind {
 pub fn open(url: &str, base: &Path) -> Result<(Arc<dyn Store>, Arc<dyn Keys>)> {
     let backing = connect(url, base)?;
     Ok((backing.store(), of(&backing)))
+}
+
+/// The keys in a store whose server others need meanwhile: reading leaves no trace in what it knows of their use, takes breaks,
+/// and if `rate` says so not more bytes a second. A rate is at least 100 kB a second.
+pub fn open_gently(url: &str, base: &Path, rate: Option<u64>) -> Result<Arc<dyn Keys>> {
+    connect_gently(url, base, Gentle { rate }).map(|backing| of(&backing))
 }
 
 /// The keys in an open store.

@@ -113,10 +113,26 @@ impl Keys for RedisKeys {
         self.link.ask_for(key, &doing, |connection| cmd("DEL").arg(key).query(connection))
     }
 
-    fn ls(&self) -> Result<Vec<Listed>> {
+    fn remove_all(&self, keys: &KeyList) -> Result<usize> {
+        let keys: Vec<&str> = keys.iter().collect();
+        keys.iter().try_for_each(|key| self.refuse_own(key))?;
+        let mut removed = 0;
+        for window in keys.chunks(500) {
+            let doing = format!("remove {} keys from `{}` on", window.len(), window[0]);
+            let answers = self
+                .link
+                .ask_each::<usize>(&doing, window, |at| one("UNLINK", &[], window[at].as_bytes()))?;
+            for answer in answers {
+                removed += answer.map_err(|error| self.link.refused(&doing, &error))?;
+            }
+        }
+        Ok(removed)
+    }
+
+    fn listed(&self, pattern: &str) -> Result<Vec<Listed>> {
         let doing = "list the keys";
         let mut keys: Vec<Vec<u8>> = Vec::new();
-        self.users("*", doing, &mut |key| keys.push(key.to_vec()))?;
+        self.users(pattern, doing, &mut |key| keys.push(key.to_vec()))?;
         keys.sort_unstable();
         keys.dedup();
         let mut listed = Vec::with_capacity(keys.len());

@@ -3,10 +3,12 @@
 use super::frames::{self, Frames, Image, Read, Seen};
 use super::image::{Kept, kind_of};
 use super::key_list::Found;
-use super::written::{Entry, Fill, Item, Others, PIECE, Row, no_part, pieces, refuse_long, score_of, texts};
+use super::written::{
+    Entry, Fill, Item, Others, PIECE, Row, no_part, pieces, refuse_long, score_of, score_text, texts,
+};
 use super::{
-    EntryId, Extent, Fields, KeyList, Keys, Kind, Listed, RowSink, glob, gone, no_index, no_row, no_stream,
-    not_a_stream, not_an_index, wrong_kind,
+    Each, EntryId, Extent, Fields, KeyList, Keys, Kind, Listed, RowSink, glob, gone, no_index, no_members,
+    no_row, no_stream, not_a_stream, not_an_index, wrong_kind,
 };
 use crate::diag::{Code, Result};
 use crate::store::unique;
@@ -156,14 +158,22 @@ impl<S: Shelf> Keys for ShelfKeys<S> {
         self.shelf.remove(key)
     }
 
-    fn ls(&self) -> Result<Vec<Listed>> {
+    fn remove_all(&self, keys: &KeyList) -> Result<usize> {
+        let mut removed = 0;
+        for key in keys.iter() {
+            removed += usize::from(self.shelf.remove(key)?);
+        }
+        Ok(removed)
+    }
+
+    fn listed(&self, pattern: &str) -> Result<Vec<Listed>> {
         let mut listed = Vec::new();
-        for key in self.shelf.names()? {
+        for key in self.matching(pattern)?.iter() {
             // One that has gone meanwhile is not listed.
-            if let Some((head, length)) = self.shelf.head(&key)? {
-                let (kind, start) = kind_of(&key, &head)?;
+            if let Some((head, length)) = self.shelf.head(key)? {
+                let (kind, start) = kind_of(key, &head)?;
                 let around = if kind == Kind::String && start > 0 { start as u64 + 8 } else { 0 };
-                listed.push(Listed { key, kind, bytes: length.saturating_sub(around) });
+                listed.push(Listed { key: key.to_owned(), kind, bytes: length.saturating_sub(around) });
             }
         }
         Ok(listed)
@@ -230,6 +240,43 @@ impl<S: Shelf> Keys for ShelfKeys<S> {
             }
         }
         Ok(())
+    }
+
+    fn length(&self, key: &str, kind: Kind) -> Result<usize> {
+        if matches!(kind, Kind::String | Kind::Stream | Kind::Module) {
+            return Err(no_members(key, kind));
+        }
+        Ok(match (self.kept(key)?, kind) {
+            (Some(Ok(Kept::Hash(fields))), Kind::Hash) => fields.len(),
+            (Some(Ok(Kept::List(members))), Kind::List) => members.len(),
+            (Some(Ok(Kept::Set(members))), Kind::Set) => members.len(),
+            (Some(Ok(Kept::Zset(members))), Kind::Zset) => members.len(),
+            _ => 0,
+        })
+    }
+
+    fn members(&self, key: &str, kind: Kind, each: &mut Each<'_>) -> Result<bool> {
+        match (self.kept(key)?, kind) {
+            (Some(Ok(Kept::Hash(mut fields))), Kind::Hash) => {
+                fields.sort_unstable();
+                fields.iter().try_for_each(|(name, value)| each(name, Some(value)))?;
+            }
+            (Some(Ok(Kept::List(members))), Kind::List) => {
+                members.iter().try_for_each(|member| each(member, None))?;
+            }
+            (Some(Ok(Kept::Set(members))), Kind::Set) => {
+                members.iter().try_for_each(|member| each(member, None))?;
+            }
+            (Some(Ok(Kept::Zset(members))), Kind::Zset) => {
+                let by_score = Kept::by_score(&members);
+                by_score
+                    .iter()
+                    .try_for_each(|(member, score)| each(member, Some(score_text(*score).as_bytes())))?;
+            }
+            (_, Kind::String | Kind::Stream | Kind::Module) => return Err(no_members(key, kind)),
+            _ => return Ok(false),
+        }
+        Ok(true)
     }
 
     fn append(&self, key: &str, entries: &[Entry]) -> Result<Option<EntryId>> {

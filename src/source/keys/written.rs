@@ -78,6 +78,12 @@ pub(super) fn score_of(key: &str, text: Option<&[u8]>) -> Result<f64> {
     })
 }
 
+/// A score as the shortest text that reads back as the same number.
+pub(super) fn score_text(score: f64) -> String {
+    let text = format!("{score:?}");
+    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
+}
+
 /// Refuses texts beyond what a Redis string holds (`proto-max-bulk-len` as it is delivered): a server hangs up on them.
 pub(super) fn refuse_long<'a>(key: &str, texts: impl IntoIterator<Item = &'a [u8]>) -> Result<()> {
     match texts.into_iter().find(|text| text.len() > LARGEST) {

@@ -5,9 +5,13 @@ mod hashes;
 mod listed;
 mod members;
 mod range;
+mod row_keys;
 mod rows;
+mod written;
 
 pub use entries::{Entries, read_stream};
 pub use hashes::read_rows;
 pub use listed::read_index;
 pub use members::{one_row, read_members};
+pub use row_keys::{RowKeys, refuse_equal};
+pub use written::{append_rows, refuse_blank_rows, write_hashes, write_list, write_stream};
