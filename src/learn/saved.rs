@@ -39,6 +39,9 @@ pub struct Place {
     pub read: u64,
     /// How many of them were refused.
     pub refused: u64,
+    /// How many entries the stream had got up to the last one that was read, where that is known: entries that somebody
+    /// takes away before they are read are missed by it.
+    pub passed: Option<u64>,
     /// The version whose rows the state began with; none where it began with nothing.
     pub version: Option<u64>,
 }

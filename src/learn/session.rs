@@ -97,6 +97,8 @@ struct Session<'a> {
     fresh: u64,
     committed: Instant,
     published: Instant,
+    /// How many rows the last version knows that this call has published.
+    shown: u64,
     /// The entries that this call has read.
     read: u64,
 }
@@ -129,6 +131,7 @@ impl<'a> Session<'a> {
             fresh: 0,
             committed: now,
             published: now,
+            shown: 0,
             read: 0,
         })
     }
@@ -164,7 +167,7 @@ impl<'a> Session<'a> {
                 }
                 kept = Instant::now();
             }
-            if self.published.elapsed() >= publish && self.learner.state().learned() > 0 {
+            if self.published.elapsed() >= publish && self.learner.state().learned() > self.shown {
                 if self.checkpoint()? {
                     self.publish()?;
                 } else {
@@ -190,6 +193,7 @@ impl<'a> Session<'a> {
                 None => return Ok(false),
             },
         };
+        self.watch_for_gaps()?;
         let page = match self.keys.page(&self.online.stream.value, from, PAGE) {
             Err(error) if error.code() == Code::MissingKeyOrFile => return Ok(false),
             page => page.map_err(|error| error.or_at(&self.online.stream.span))?,
@@ -199,6 +203,35 @@ impl<'a> Session<'a> {
             self.entry(id, row)?;
         }
         Ok(more)
+    }
+
+    /// Looks whether entries have gone that were not read: more were added than were there to be read.
+    fn watch_for_gaps(&mut self) -> Result<()> {
+        let stream = &self.online.stream;
+        let Some(ledger) = self.keys.ledger(&stream.value)? else { return Ok(()) };
+        let last = self.last();
+        // Up to our place: all that have gone if there is none left before it, all that there were if we are at the end.
+        let up_to_us = if last.is_none_or(|last| ledger.first.is_none_or(|first| first > last)) {
+            ledger.added.saturating_sub(ledger.length)
+        } else if last >= Some(ledger.last) {
+            ledger.added
+        } else {
+            return Ok(());
+        };
+        let lost = up_to_us.saturating_sub(self.place.passed.unwrap_or(up_to_us));
+        self.place.passed = Some(up_to_us);
+        if lost == 0 {
+            return Ok(());
+        }
+        let after = last.map_or_else(|| "the beginning".to_owned(), |last| format!("entry {last}"));
+        let message =
+            format!("{lost} entries of stream `{}` behind {after} have gone unread", stream.shown());
+        if self.online.stop_on_gap {
+            let help = "say `online.on_gap: warn` to go on without them, or run the file again; trim the stream less, or learn more often";
+            return Err(Code::StreamGap.error(message).at(&stream.span).help(help));
+        }
+        (self.options.tell)(Code::WarnData.warning(message).help("what was there is learned"));
+        Ok(())
     }
 
     fn entry(&mut self, id: EntryId, row: Row) -> Result<()> {
@@ -213,6 +246,7 @@ impl<'a> Session<'a> {
         }
         self.place.last = Some((id.time, id.number));
         self.place.read += 1;
+        self.place.passed = self.place.passed.map(|passed| passed + 1);
         self.fresh += 1;
         self.read += 1;
         Ok(())
@@ -289,6 +323,7 @@ impl<'a> Session<'a> {
             return Ok(None);
         }
         let learned = self.learned()?;
+        self.shown = self.learner.state().learned();
         publish::publish(self.graph, &self.store, &mut self.learner, learned, self.options.tell).map(Some)
     }
 

@@ -237,6 +237,82 @@ fn older_rows_are_forgotten() {
     }
 }
 
+#[test]
+fn entries_that_go_unread_are_noticed() {
+    let mut here = Place::with_server();
+    let keys = place(&here);
+    append(&*keys, 0..200);
+    let read = once(&here);
+    let mut raw = here.server().unwrap().raw();
+    let mut trim =
+        |length: usize| redis::cmd("XTRIM").arg("events").arg("MAXLEN").arg(length).exec(&mut raw).unwrap();
+    // What was read may go.
+    trim(0);
+    append(&*keys, 200..250);
+    assert_eq!(once(&here)["learned"]["rows"], 250);
+    append(&*keys, 250..400);
+    trim(60);
+    let words = ["E0414", "90 entries of stream `events` behind entry", "have gone unread", "on_gap"];
+    here.run(&["learn", FILE, "--once"]).fails(4, &words);
+    here.run(&["learn", FILE, "--once"]).fails(4, &words);
+    here.write(FILE, PIPELINE.replace("lease:", "on_gap: warn, lease:"));
+    let ran = here.run(&["learn", FILE, "--once", "--json"]);
+    assert_eq!(ran.object()["learned"]["rows"], 310);
+    ran.ok().says(&["90 entries"]);
+    let after = once(&here);
+    assert_eq!(after["learned"]["rows"], 310);
+    assert_ne!(digest(&read), digest(&after));
+}
+
+#[test]
+fn a_server_that_was_gone_is_gone_on_with() {
+    let mut here = Place::with_server();
+    let keys = place(&here);
+    append(&*keys, 0..120);
+    once(&here);
+    let server = here.server().unwrap();
+    redis::cmd("CONFIG").arg("SET").arg("save").arg("3600 1").exec(&mut server.raw()).unwrap();
+    // The answer is a connection that ends.
+    let _ = redis::cmd("DEBUG").arg("RESTART").exec(&mut server.raw());
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    let client = redis::Client::open(server.url("/0")).unwrap();
+    let length = || redis::cmd("XLEN").arg("events").query::<usize>(&mut client.get_connection()?);
+    while length().is_err() {
+        assert!(std::time::Instant::now() < deadline, "the server does not come back");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(length().unwrap(), 120);
+    append(&*keys, 120..300);
+    let learned = once(&here);
+    assert_eq!((&learned["read"], &learned["learned"]["rows"]), (&180.into(), &300.into()));
+    assert_eq!(digest(&learned), digest(&undisturbed(300)));
+}
+
+#[test]
+fn learning_goes_on_until_it_is_told_to_stop() {
+    on_both(|here| {
+        let keys = place(here);
+        append(&*keys, 0..120);
+        let learner = here.command(&["learn", FILE, "--json"]).stdout(Stdio::piped()).spawn().unwrap();
+        let deadline = std::time::Instant::now() + Duration::from_secs(30);
+        let published = |versions: usize| {
+            while here.versions("demo").len() < versions {
+                assert!(std::time::Instant::now() < deadline, "no version {versions}");
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        };
+        published(1);
+        append(&*keys, 120..300);
+        published(2);
+        std::process::Command::new("kill").arg(learner.id().to_string()).status().unwrap();
+        let output = learner.wait_with_output().unwrap();
+        assert!(output.status.success());
+        let learned: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(learned["learned"]["rows"], 300);
+        assert_eq!(digest(&learned), digest(&undisturbed(300)));
+    });
+}
+
 fn start(place: &Place) -> Child {
     let mut command = place.command(&["learn", FILE, "--once", "--json"]);
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()

@@ -6,7 +6,9 @@ use super::key_list::Found;
 use super::members::read_index;
 use super::writer::{self, Filling};
 use super::written::{Entry, Fill, LARGEST, Others, Row, too_long};
-use super::{EntryId, Extent, KeyList, Keys, Kind, Listed, RowSink, not_a_stream, stream, wrong_kind};
+use super::{
+    EntryId, Extent, KeyList, Keys, Kind, Ledger, Listed, RowSink, not_a_stream, stream, wrong_kind,
+};
 use crate::diag::{Code, Diagnostic, Result};
 use crate::store::resp::{Part, push_command};
 use crate::store::{Link, Wire, is_wrong_type};
@@ -185,6 +187,10 @@ impl Keys for RedisKeys {
 
     fn entries(&self, key: &str, from: EntryId, to: EntryId, sink: &mut dyn RowSink) -> Result<()> {
         stream::read_entries(&self.link, key, from, to, sink)
+    }
+
+    fn ledger(&self, key: &str) -> Result<Option<Ledger>> {
+        stream::ledger(&self.link, key)
     }
 
     fn page(&self, key: &str, from: EntryId, most: usize) -> Result<Vec<(EntryId, Row)>> {
