@@ -2,6 +2,8 @@
 //! prediction of every row before it is learned; and the factor by itself. Prints one JSON object a line:
 //! `cargo bench --bench learn`. `learn.py` runs it beside River and scikit-learn.
 
+#![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;

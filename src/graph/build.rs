@@ -91,16 +91,21 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
         splitter_reason,
         cv_span: cv_span(&spec.cv),
         scoring: scoring?,
-        output: OutputNode {
-            artifact: spec.output.artifact.value.clone(),
-            dir: spec.output.dir.as_ref().map_or_else(|| PathBuf::from("artifacts"), |dir| dir.path.clone()),
-            report: spec.output.report.clone(),
-            onnx: spec.output.onnx,
-        },
+        output: output(spec),
         online: spec.online.clone(),
         resolved: spec.resolved(),
         veil: veil(spec),
     })
+}
+
+/// What is left behind.
+fn output(spec: &Spec) -> OutputNode {
+    OutputNode {
+        artifact: spec.output.artifact.value.clone(),
+        dir: spec.output.dir.as_ref().map_or_else(|| PathBuf::from("artifacts"), |dir| dir.path.clone()),
+        report: spec.output.report.clone(),
+        onnx: spec.output.onnx,
+    }
 }
 
 /// The components that are written.
