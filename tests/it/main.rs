@@ -34,6 +34,7 @@ mod kills;
 mod kinds;
 mod layouts;
 mod learn;
+mod learners;
 mod members;
 mod memory;
 mod metrics;
