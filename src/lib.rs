@@ -6,7 +6,7 @@
 //! ```text
 //! text -> yaml -> spec -> graph -> plan -> run -> artifact, report -> store    (job leads it through)
 //!                                   ^                                |
-//!                       source (keys, files -> Scan)             registry -> predict, serve
+//!                       source (keys, files -> Scan)             registry -> predict, serve, learn
 //! ```
 
 pub mod artifact;
@@ -18,6 +18,7 @@ pub mod expect;
 pub mod gate;
 pub mod graph;
 pub mod job;
+pub mod learn;
 pub mod linalg;
 pub mod metrics;
 pub mod models;

@@ -5,12 +5,13 @@ mod manifest;
 mod onnx;
 mod read;
 mod snapshot;
+pub mod tensors;
 mod write;
 
 pub use manifest::{Category, Labels, Manifest, Search, Structure};
 pub use read::{Artifact, read};
 pub use snapshot::{Noted, Snapshot};
-pub use write::write;
+pub use write::{write, write_learned};
 
 /// The form of the artifact. A change of it brings a new number, and old ones are still read.
 pub const FORMAT: &str = "pipefit.artifact/2";

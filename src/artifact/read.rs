@@ -1,20 +1,14 @@
 //! Bytes to a fitted pipeline. The bytes may be anybody's.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-
-use safetensors::{Dtype, SafeTensors};
 
 use super::manifest::{Manifest, NodeStructure};
 use super::write::group_name;
 use super::{FIRST_FORMAT, FORMAT};
-use crate::contract::{Frame, Loader, Tensor};
+use crate::contract::{Frame, Loader};
 use crate::diag::{Code, Diagnostic, Result};
 use crate::run::{Fitted, FittedGroup, FittedNode, FittedSteps};
 use crate::table::{Column, Kind, Schema, Table};
-
-/// The largest artifact that is read, in bytes.
-const LIMIT: usize = 4 << 30;
 
 /// A published pipeline: what it learned, and what it says of itself.
 pub struct Artifact {
@@ -30,18 +24,8 @@ pub struct Artifact {
 /// `Damaged` for whatever is not exactly as [`write`](super::write) makes it: another format, an
 /// unknown field or class, a tensor missing, left over or of another shape, parts that do not fit together.
 pub fn read(bytes: &[u8]) -> Result<Artifact> {
-    if bytes.len() > LIMIT {
-        return Err(damaged(&format!("has {} bytes, more than {LIMIT}", bytes.len())));
-    }
-    let not_safetensors = |error| damaged(&format!("is no safetensors file: {error:?}"));
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(not_safetensors)?;
-    let metadata = header.metadata().as_ref();
-    if let Some(name) = metadata.and_then(|all| all.keys().filter(|name| *name != "pipefit").min()) {
-        return Err(damaged(&format!("has metadata `{name}` that nothing reads")));
-    }
-    let text = metadata.and_then(|metadata| metadata.get("pipefit"));
-    let text = text.ok_or_else(|| damaged("has no manifest of pipefit"))?;
-    let form: serde_json::Value = serde_json::from_str(text)
+    let text = super::tensors::text(bytes, "the artifact")?;
+    let form: serde_json::Value = serde_json::from_str(&text)
         .map_err(|error| damaged(&format!("has a manifest that is no JSON: {error}")))?;
     let format = form.get("format").and_then(serde_json::Value::as_str).unwrap_or_default();
     if ![FIRST_FORMAT, FORMAT].contains(&format) {
@@ -65,9 +49,7 @@ pub fn read(bytes: &[u8]) -> Result<Artifact> {
     if let Some(what) = manifest.disagreement() {
         return Err(damaged(what));
     }
-    let tensors = SafeTensors::deserialize(bytes).map_err(not_safetensors)?;
-    let tensors = tensors.iter().map(|(name, view)| Ok((name.to_owned(), tensor(name, &view)?)));
-    let tensors = tensors.collect::<Result<BTreeMap<_, _>>>()?;
+    let tensors = super::tensors::tensors(bytes, "the artifact")?;
     let loader = Loader::new(tensors, std::mem::take(&mut manifest.state));
     let fitted = load(&manifest, &loader)?;
     if let Some(name) = loader.leftovers().first() {
@@ -117,22 +99,6 @@ fn without_rows(manifest: &Manifest) -> Result<Table> {
 
 fn damaged(what: &str) -> Diagnostic {
     Code::Damaged.error(format!("the artifact {what}")).help("`pipefit models verify` checks every version")
-}
-
-fn tensor(name: &str, view: &safetensors::tensor::TensorView) -> Result<Tensor> {
-    let shape = view.shape().to_vec();
-    let data = view.data();
-    match view.dtype() {
-        Dtype::F64 => {
-            let values = data.as_chunks::<8>().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
-            Ok(Tensor::F64 { shape, values })
-        }
-        Dtype::U32 => {
-            let values = data.as_chunks::<4>().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect();
-            Ok(Tensor::U32 { shape, values })
-        }
-        other => Err(damaged(&format!("has a tensor `{name}` of type {other:?}"))),
-    }
 }
 
 fn load(manifest: &Manifest, loader: &Loader) -> Result<Fitted> {

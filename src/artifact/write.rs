@@ -1,18 +1,17 @@
 //! A fitted pipeline to bytes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use safetensors::Dtype;
-use safetensors::tensor::{TensorView, serialize};
-
 use super::manifest::{Category, GroupStructure, Labels, Manifest, NodeStructure, Search, Structure};
-use crate::contract::{Saver, Tensor};
+use super::tensors::pack;
+use crate::contract::Saver;
 use crate::diag::{Code, Result};
 use crate::expect::Rule;
+use crate::graph::Graph;
 use crate::plan::Bound;
 use crate::run::{Fitted, FittedGroup, FittedNode, Outcome};
-use crate::table::Target;
+use crate::table::{Levels, Schema, Target};
 
 /// The artifact of an outcome: the same bytes for the same file, data and seed.
 ///
@@ -24,31 +23,56 @@ pub fn write(bound: &Bound, outcome: &Outcome) -> Result<Vec<u8>> {
     let (tensors, state) = saver.finish();
     let manifest = manifest(bound, outcome, state);
     let manifest = serde_json::to_string(&manifest).map_err(|error| bug(&error.to_string()))?;
-    let bytes: Vec<(String, Vec<u8>)> =
-        tensors.iter().map(|(name, tensor)| (name.clone(), bytes(tensor))).collect();
-    let mut views = Vec::with_capacity(bytes.len());
-    for ((name, tensor), (_, bytes)) in tensors.iter().zip(&bytes) {
-        let (dtype, shape) = match tensor {
-            Tensor::F64 { shape, .. } => (Dtype::F64, shape),
-            Tensor::U32 { shape, .. } => (Dtype::U32, shape),
-        };
-        let view = TensorView::new(dtype, shape.clone(), bytes).map_err(|error| bug(&error.to_string()))?;
-        views.push((name.clone(), view));
+    pack(&tensors, manifest)
+}
+
+/// The artifact of a pipeline that has learned rows one after another: `schema` and `categories` are those of the features.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_learned(
+    graph: &Graph,
+    schema: &Schema,
+    categories: Vec<(String, Levels)>,
+    fitted: &Fitted,
+) -> Result<Vec<u8>> {
+    let mut saver = Saver::default();
+    save(fitted, &mut saver);
+    let (tensors, state) = saver.finish();
+    let categories = categories.into_iter().map(|(column, levels)| Category { column, levels });
+    let manifest = Manifest {
+        na_values: graph.source.na_values.clone(),
+        format: super::FORMAT.to_owned(),
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        pipeline: graph.name.clone(),
+        file: file(graph),
+        schema: schema.clone(),
+        categories: categories.collect(),
+        target: graph.target.shown.clone(),
+        classes: None,
+        structure: structure(fitted),
+        search: None,
+        clean: Vec::new(),
+        expect: Vec::new(),
+        features: fitted.names.clone(),
+        scores: BTreeMap::new(),
+        state,
+    };
+    let manifest = serde_json::to_string(&manifest).map_err(|error| bug(&error.to_string()))?;
+    pack(&tensors, manifest)
+}
+
+/// The pipeline file as an artifact holds it.
+fn file(graph: &Graph) -> serde_json::Value {
+    let mut file = graph.resolved.clone();
+    if let Some(file) = file.as_object_mut() {
+        ["source", "store", "output", "promote"].iter().for_each(|key| drop(file.shift_remove(*key)));
     }
-    // One key, since the format's map has no order.
-    let metadata = HashMap::from([("pipefit".to_owned(), manifest)]);
-    serialize(views, Some(metadata)).map_err(|error| bug(&error.to_string()))
+    file
 }
 
 fn bug(what: &str) -> crate::diag::Diagnostic {
     Code::Bug.error(format!("the artifact cannot be written: {what}"))
-}
-
-fn bytes(tensor: &Tensor) -> Vec<u8> {
-    match tensor {
-        Tensor::F64 { values, .. } => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-        Tensor::U32 { values, .. } => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-    }
 }
 
 /// Saves every step and the model under its place.
@@ -78,17 +102,13 @@ fn manifest(bound: &Bound, outcome: &Outcome, state: BTreeMap<String, serde_json
         Target::Classes { labels, .. } => Some(Labels { levels: (**labels).clone() }),
         Target::Values(_) => None,
     };
-    let mut file = bound.graph.resolved.clone();
-    if let Some(file) = file.as_object_mut() {
-        ["source", "store", "output", "promote"].iter().for_each(|key| drop(file.shift_remove(*key)));
-    }
     let scores = outcome.scores.iter().map(|scores| (scores.metric.name.to_owned(), scores.mean()));
     Manifest {
         na_values: bound.graph.source.na_values.clone(),
         format: super::FORMAT.to_owned(),
         tool: env!("CARGO_PKG_VERSION").to_owned(),
         pipeline: bound.graph.name.clone(),
-        file,
+        file: file(bound.graph),
         schema: Arc::unwrap_or_clone(Arc::clone(bound.x.schema())),
         categories: categories.collect(),
         target: bound.graph.target.shown.clone(),

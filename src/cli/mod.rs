@@ -7,6 +7,7 @@ mod check;
 mod data;
 mod explain;
 mod facts;
+mod learn;
 mod list;
 mod memory;
 mod models;
@@ -68,6 +69,8 @@ enum Command {
     Predict(predict::Arguments),
     /// Answer over HTTP with published models
     Serve(serve::Arguments),
+    /// Go on learning from the stream of a pipeline file with `online`
+    Learn(learn::Arguments),
     /// Published models
     #[command(subcommand)]
     Models(models::Command),
@@ -117,6 +120,7 @@ fn called(start: Instant) -> u8 {
         Command::Data(command) => ended(data::run(&command, global, &output)),
         Command::Predict(arguments) => ended(predict::run(&arguments, global, &output)),
         Command::Serve(arguments) => ended(serve::run(&arguments, global, &output)),
+        Command::Learn(arguments) => ended(learn::run(&arguments, global, &output)),
         Command::Models(command) => ended(models::run(&command, global, &output)),
         Command::Runs(command) => ended(runs::run(&command, global, &output)),
         Command::List(arguments) => ended(list::run(&arguments, &output)),

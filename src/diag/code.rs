@@ -81,6 +81,7 @@ codes! {
     BadWeight "E0411" 4 "weights that cannot be used" "Weights are finite numbers that are not negative and not all zero.";
     NoMemory "E0412" 4 "more memory than there may be" "The run would take more memory than `--memory` allows, even with one fold at a time. `pipefit plan` tells how much it takes, and what the most of it is; fewer columns, levels or rows take less.";
     Expectation "E0413" 4 "an expectation does not hold" "The data breaks what `expect` says of it. The message names everything that does not hold, each with a count and the first rows, counted from 1 in the data as it was read. Nothing was learned.";
+    StreamGap "E0414" 4 "a gap in a stream" "Entries of a stream were trimmed or deleted before `learn` had read them. What was learned stays as it is. `online.on_gap: warn` goes on without them; or run the file again, which begins anew.";
 
     // 05xx: learning
     FitFailed "E0501" 5 "a fit failed" "A step or model could not be fitted. The message names the fold, the step and the column.";

@@ -7,7 +7,7 @@ use super::nodes::{
     ColumnName, FeastNode, Graph, Group, ModelNode, Origin, OutputNode, Selector, SourceNode, StepNode,
     StoreNode, StreamNode,
 };
-use super::{exported, lookup, promotion, search, types};
+use super::{exported, lookup, online, promotion, search, types};
 use crate::clean;
 use crate::contract::erased::{AnyModel, AnySplitter};
 use crate::contract::{Metric, Task, Types, Value};
@@ -50,6 +50,9 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
     if spec.output.onnx {
         problems.extend(exported::refused(&pipeline, search.iter().flatten(), &spec.clean));
     }
+    if let Some(online) = &spec.online {
+        problems.extend(online::refused(&pipeline, search.iter().flatten(), spec, online));
+    }
     let (splitter, splitter_reason) = splitter?;
     let (origin, text) = origin(&spec.source)?;
     Some(Graph {
@@ -91,6 +94,7 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
         scoring: scoring?,
         output: output(&spec.output),
         promote,
+        online: spec.online.clone(),
         resolved: spec.resolved(),
         veil: veil(spec),
     })

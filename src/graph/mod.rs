@@ -7,6 +7,7 @@ mod drawing;
 mod exported;
 mod lookup;
 mod nodes;
+mod online;
 mod promotion;
 mod search;
 mod searchers;

@@ -9,7 +9,7 @@ use crate::contract::erased::{AnyModel, AnySplitter, AnyStep};
 use crate::contract::{Metric, Value};
 use crate::diag::{Span, Veil};
 use crate::expect::Expect;
-use crate::spec::Moment;
+use crate::spec::{Moment, Online};
 use crate::table::{Kind, NaValues};
 
 /// A step with its place in the file.
@@ -282,6 +282,8 @@ pub struct Graph {
     pub output: OutputNode,
     /// What a new version must show to take the champion's place, where the file says so.
     pub promote: Option<PromoteNode>,
+    /// How it goes on learning once it is published.
+    pub online: Option<Online>,
     /// The file with all defaults, overrides applied and `${env:}` unexpanded: what a lock and an
     /// artifact hold.
     pub resolved: serde_json::Value,

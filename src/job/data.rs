@@ -26,6 +26,8 @@ pub struct Loaded {
     pub(super) suspects: Vec<Suspect>,
     /// What is worth knowing.
     pub warnings: Vec<Diagnostic>,
+    /// The stream that it was, and the entry behind which nothing was read.
+    pub last: Option<(String, EntryId)>,
 }
 
 /// Reads the pipeline's table.
@@ -49,6 +51,7 @@ pub(super) fn load_within(
     let source = &graph.source;
     let options = options(source);
     let mut warnings = Vec::new();
+    let mut last = None;
     let read = match &source.origin {
         Origin::Key(key) => match read_key(source, key, keys, &options, watch, &mut warnings) {
             Err(error) if error.code() == Code::WrongKind && source.format == "auto" => {
@@ -63,9 +66,14 @@ pub(super) fn load_within(
             layouts::read_index(keys, index, &options, watch).map_err(|error| error.or_at(&source.span))?
         }
         Origin::Stream(stream) => {
+            // What is written meanwhile is left to whoever goes on from the last entry.
+            let extent = keys.stream(&stream.key).map_err(|error| error.or_at(&source.span))?;
+            let to = entry(stream.to, u64::MAX);
+            let to = extent.map_or(to, |extent| extent.last.min(to));
+            last = extent.map(|_| (stream.key.clone(), to));
             let entries = Entries {
                 from: entry(stream.from, 0),
-                to: entry(stream.to, u64::MAX),
+                to,
                 id: stream.id.as_deref(),
                 time: stream.time.as_deref(),
             };
@@ -90,7 +98,7 @@ pub(super) fn load_within(
             return Ok(loaded);
         }
     };
-    Ok(Loaded::whole(read, warnings))
+    Ok(Loaded { last, ..Loaded::whole(read, warnings) })
 }
 
 /// Reads a key that is no string, which is why it was refused.
@@ -263,7 +271,7 @@ impl Loaded {
     /// A table in memory.
     fn whole(read: Read, warnings: Vec<Diagnostic>) -> Self {
         let fingerprint = fingerprint(&read.table);
-        Self { table: read.table.into(), fingerprint, suspects: read.suspects, warnings }
+        Self { table: read.table.into(), fingerprint, suspects: read.suspects, warnings, last: None }
     }
 
     /// Files that stay where they are; they are read once now for what must be known of all rows.
@@ -273,7 +281,7 @@ impl Loaded {
     pub fn streamed(scan: ParquetScan) -> Result<Self> {
         let Survey { fingerprint, facts, suspects } = scan.survey()?;
         let table = Data::streamed(Arc::new(scan), facts);
-        Ok(Self { table, fingerprint, suspects, warnings: Vec::new() })
+        Ok(Self { table, fingerprint, suspects, warnings: Vec::new(), last: None })
     }
 
     /// Refuses cells that a float cannot hold, in columns that are learned from.

@@ -23,6 +23,7 @@ pub use verify::parse_part;
 
 use crate::diag::{Code, Diagnostic, Result, Veil, Watch};
 use crate::graph::Graph;
+use crate::learn;
 use crate::plan::{self, Bound, Plan};
 use crate::registry;
 use crate::report::{Given, Timing};
@@ -191,6 +192,18 @@ pub fn plan<T>(
         Ok(tell(&bound, &plan, &prepared))
     };
     planned().map_err(|error: Diagnostic| opened.veil.diagnostic(error))
+}
+
+/// Goes on learning with the pipeline of a checked file that has `online`.
+///
+/// # Errors
+/// As [`learn::learn`], and what opening the store meets.
+pub fn learn(graph: &Graph, options: &Options, learner: &learn::Options) -> Result<learn::Finished> {
+    let opened = Opened::new(options, graph)?;
+    let tell = |problem: Diagnostic| (learner.tell)(opened.veil.diagnostic(problem));
+    let learner = learn::Options { tell: &tell, owner: learner.owner.clone(), ..*learner };
+    let learned = learn::learn(graph, Arc::clone(&opened.store), &*opened.keys, &learner);
+    learned.map_err(|error| opened.veil.diagnostic(error))
 }
 
 fn threads(options: &Options) -> usize {

@@ -12,12 +12,14 @@ use super::{Finished, Options, Prepared};
 use crate::artifact;
 use crate::diag::{Code, Result, Veil, Watch};
 use crate::gate::Decision;
+use crate::learn;
 use crate::plan::{Bound, Plan};
-use crate::registry::{Draft, Guard, MODEL_FILE, ONNX_FILE, Publication, Registry, Terms};
+use crate::registry::{Draft, Guard, LEARNER_FILE, MODEL_FILE, ONNX_FILE, Publication, Registry, Terms};
 use crate::report::{self, Published, Report, Timing};
 use crate::run::Outcome;
+use crate::spec::Online;
 use crate::store::{Exchanged, Flush, Store, publish_folder};
-use crate::table::Digest;
+use crate::table::{Digest, Target};
 
 /// Everything that publishing needs of a run.
 pub struct Job<'a> {
@@ -68,11 +70,13 @@ const PATIENCE: usize = 100;
 pub fn publish(job: &Job, store: &Arc<dyn Store>) -> Result<Finished> {
     let registry = Registry::new(Arc::clone(store));
     let name = &job.bound.graph.output.artifact;
+    let learner = job.bound.graph.online.as_ref().map(|online| learner(job, online)).transpose()?;
     let version = registry.reserve(name)?;
     let mut warnings = Vec::new();
     for attempt in 0..PATIENCE {
         let decision = gate_of(job).map(|gate| gate.decide(&registry, name)).transpose()?;
-        let attempted = Attempt { job, store, registry: &registry, version, decision: decision.as_ref() };
+        let (decision, learner) = (decision.as_ref(), learner.as_deref());
+        let attempted = Attempt { job, store, registry: &registry, version, decision, learner };
         let (published, exchanged) = attempted.publish()?;
         if exchanged == Exchanged::Replaced && attempt == 0 {
             let folder = attempted.folder();
@@ -102,6 +106,16 @@ fn gate_of<'a>(job: &Job<'a>) -> Option<Gate<'a>> {
     Some(Gate { promote, options, bound, prepared, outcome, watch, veil })
 }
 
+/// The learning state of all rows.
+fn learner(job: &Job, online: &Online) -> Result<Vec<u8>> {
+    let Target::Values(target) = &job.bound.y else {
+        return Err(Code::Bug.error("`online` with classes, which `check` refuses"));
+    };
+    let last = job.prepared.loaded.last.as_ref().filter(|(key, _)| *key == online.stream.value);
+    let table = job.bound.x.table()?;
+    learn::of_table(job.bound.graph, online, table, target.column(0), last.map(|(_, last)| *last))
+}
+
 /// One attempt to publish, with what was decided about one champion.
 struct Attempt<'a> {
     job: &'a Job<'a>,
@@ -109,6 +123,7 @@ struct Attempt<'a> {
     registry: &'a Registry,
     version: u64,
     decision: Option<&'a Decision>,
+    learner: Option<&'a [u8]>,
 }
 
 impl Attempt<'_> {
@@ -138,7 +153,8 @@ impl Attempt<'_> {
         let exchanged = publish_folder(&folder, &files, flush)?;
         // The run's record is the object of report.json: the store holds it once, which saves an fsync.
         files.retain(|(name, _)| *name != "report.json");
-        // What it was learned from stays in the store.
+        // What it was learned from stays in the store, and what it goes on learning from.
+        files.extend(self.learner.map(|state| (LEARNER_FILE, state)));
         files.extend(job.copy.map(|copy| (SNAPSHOT_FILE, copy)));
         let done = self.commit(&files, &json)?;
         // Whoever started the run must find the folder; what is kept shows it as it was written.

@@ -69,7 +69,8 @@ pub fn replayed(path: &Path, lock: &Lock, registry: &Registry, watch: &dyn Watch
         column: noted.column,
         row: noted.row,
     });
-    Ok(Loaded { table: table.into(), fingerprint: found, suspects: suspects.collect(), warnings: Vec::new() })
+    let suspects = suspects.collect();
+    Ok(Loaded { table: table.into(), fingerprint: found, suspects, warnings: Vec::new(), last: None })
 }
 
 /// The digest of a copy.

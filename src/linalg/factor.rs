@@ -143,6 +143,11 @@ impl Ring {
         alike.then(|| Self { buckets: buckets.into(), ..Self::new(columns, window) })
     }
 
+    /// How many rows are to be in the window.
+    pub fn window(&self) -> u64 {
+        self.window
+    }
+
     /// The buckets, oldest first.
     pub fn buckets(&self) -> impl Iterator<Item = &Factor> {
         self.buckets.iter()

@@ -8,7 +8,7 @@ use crate::contract::{Fold, Frame, Split, Task, Types};
 use crate::diag::{Code, Diagnostic, Result};
 use crate::graph::{ColumnName, Graph, Selector, types};
 use crate::linalg::Matrix;
-use crate::table::{Column, Data, Field, Kind, Levels, MISSING, Table, Target};
+use crate::table::{Column, Data, Field, Kind, Levels, MISSING, Schema, Table, Target};
 
 /// A graph with everything that the data decides.
 pub struct Bound<'g> {
@@ -89,7 +89,7 @@ pub fn bind<'g>(graph: &'g Graph, table: &Data) -> Result<Bound<'g>> {
     let x = table.select(&features);
     usable(&x).map_err(|error| error.at(&graph.source.span))?;
     refuse_text(graph, table)?;
-    let groups = groups(graph, &x, &mut warnings)?;
+    let groups = groups(graph, x.schema(), &mut warnings)?;
     refuse_datetimes(graph, &x, &groups)?;
     // Of these two every value is needed.
     let kept = table.select(&[target].into_iter().chain(weight).collect::<Vec<_>>());
@@ -150,30 +150,33 @@ fn usable(x: &Data) -> Result<()> {
     Ok(())
 }
 
-/// The columns of every group.
-fn groups(graph: &Graph, x: &Data, warnings: &mut Vec<Diagnostic>) -> Result<Vec<Vec<String>>> {
+/// The columns of every group of a graph among those of a schema; a group whose selector matches nothing has none.
+///
+/// # Errors
+/// `MissingColumn` for a name that is not there, `EmptyData` where no group has any column.
+pub fn groups(graph: &Graph, schema: &Schema, warnings: &mut Vec<Diagnostic>) -> Result<Vec<Vec<String>>> {
     let mut taken: BTreeSet<String> = BTreeSet::new();
     let mut groups = Vec::new();
     for group in &graph.pipeline.groups {
         let columns: Vec<String> = match &group.selector {
-            Selector::All => x.schema().names().map(Into::into).collect(),
+            Selector::All => schema.names().map(Into::into).collect(),
             Selector::Remainder => {
-                x.schema().names().filter(|name| !taken.contains(*name)).map(Into::into).collect()
+                schema.names().filter(|name| !taken.contains(*name)).map(Into::into).collect()
             }
             Selector::Chosen { kinds, names, except } => {
                 for name in names.iter().chain(except) {
-                    x.schema().require(name).map_err(|error| error.at(&group.span))?;
+                    schema.require(name).map_err(|error| error.at(&group.span))?;
                 }
                 let except: BTreeSet<&String> = except.iter().collect();
                 let fits = |field: &&Field| {
                     (kinds.is_empty() || kinds.contains(&field.kind)) && !except.contains(&field.name)
                 };
                 if names.is_empty() {
-                    x.schema().fields().iter().filter(fits).map(|field| field.name.clone()).collect()
+                    schema.fields().iter().filter(fits).map(|field| field.name.clone()).collect()
                 } else {
                     // The order written is the order of the features, as in ColumnTransformer.
-                    let fields = x.schema().fields();
-                    let field = |name: &String| x.schema().index(name).map(|j| &fields[j]);
+                    let fields = schema.fields();
+                    let field = |name: &String| schema.index(name).map(|j| &fields[j]);
                     names.iter().filter_map(field).filter(fits).map(|field| field.name.clone()).collect()
                 }
             }

@@ -9,7 +9,7 @@ mod needed;
 mod parts;
 mod products;
 
-pub use bind::{Bound, bind};
+pub use bind::{Bound, bind, groups};
 pub use choose::{Path, Plan, StepPlan, plan, plan_within};
 pub use inner::{Inner, Merges, Walk, cuts_alike};
 pub use memory::{KEPT_PREDICTIONS, Limits, Memory, mib};

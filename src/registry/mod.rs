@@ -12,7 +12,7 @@ mod time;
 mod verify;
 
 pub use change::{Moved, Removed};
-pub use model::{Blob, FORMAT, How, LATEST, MODEL_FILE, Model, Move, Note, ONNX_FILE, Version};
+pub use model::{Blob, FORMAT, How, LATEST, LEARNER_FILE, MODEL_FILE, Model, Move, Note, ONNX_FILE, Version};
 pub use publication::{Draft, Guard, Publication, Terms};
 pub use reference::{Pick, Reference};
 pub use time::{rfc3339, run_id};

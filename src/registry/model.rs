@@ -22,6 +22,9 @@ pub const MODEL_FILE: &str = "model.safetensors";
 /// The model as an ONNX graph, where `output.onnx` asks for it.
 pub const ONNX_FILE: &str = "model.onnx";
 
+/// What a pipeline with `online` goes on learning from.
+pub const LEARNER_FILE: &str = "learner.safetensors";
+
 /// A model: what was published under one name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -10,6 +10,7 @@ mod folds;
 mod general;
 mod inner;
 mod layout;
+mod online;
 mod order;
 mod out_of_fold;
 mod outcome;
@@ -26,6 +27,7 @@ use std::time::Instant;
 use rayon::prelude::*;
 
 pub use fitted::{Fitted, FittedGroup, FittedNode, FittedSteps};
+pub use online::{Known, Learned, Memory, fit_memory};
 pub use outcome::{FoldOutcome, Outcome, Scores, Searched, Tried};
 
 use self::folds::Fits;

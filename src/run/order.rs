@@ -49,6 +49,11 @@ impl Orders {
         Self { columns: (0..data.width()).map(column).collect() }
     }
 
+    /// Of no columns, where nothing may ask for any.
+    pub fn none() -> Self {
+        Self { columns: Vec::new() }
+    }
+
     /// Number column `j` without the rows of cell `except`, `present` values.
     pub fn of(&self, j: usize, except: Option<u16>, present: usize) -> Ranked {
         let column = Arc::clone(&self.columns[j]);

@@ -271,6 +271,16 @@ impl<'a> View<'a> {
         self.features.iter().find(|(_, seen)| lacks(seen)).map(|(name, _)| &**name)
     }
 
+    /// The first number feature whose values a step needs in order, or whose extremes it needs and nobody has.
+    pub fn without_order(&self, needs: Needs) -> Option<&str> {
+        let order = needs.has(Needs::ORDER) || needs.has(Needs::COUNTS);
+        let number = |(_, seen): &&(Arc<str>, Seen)| matches!(seen, Seen::Number { .. });
+        let first = self.features.iter().find(number).filter(|_| order);
+        first
+            .map(|(name, _)| &**name)
+            .or_else(|| self.without_values(Needs::EXTREMES).filter(|_| needs.has(Needs::EXTREMES)))
+    }
+
     /// Least and greatest value of an output feature, where its terms let them be known: one number
     /// feature with or without a fill, or levels of one category.
     fn extremes(&self, column: &MapColumn) -> Option<(f64, f64)> {

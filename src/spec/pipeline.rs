@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::reader::{Keys, Reader, base_of, entry, value, wrong};
-use super::{Cv, Output, Preprocess, Promote, Roles, SourceSection, Text, Written};
+use super::{Cv, Online, Output, Preprocess, Promote, Roles, SourceSection, Text, Written};
 use crate::clean::Operation;
 use crate::diag::{Code, Source, Span, Veil};
 use crate::expect::Expect;
@@ -41,7 +41,7 @@ pub struct Spec {
     pub clean: Vec<Operation>,
     /// What must hold of it then.
     pub expect: Option<Expect>,
-    /// `clean`, `expect` and `promote` as they were written.
+    /// `clean`, `expect`, `promote` and `online` as they were written.
     pub(super) written: Vec<Entry>,
     /// Steps and column groups.
     pub preprocess: Preprocess,
@@ -59,6 +59,8 @@ pub struct Spec {
     pub output: Output,
     /// What a new version must show to be promoted.
     pub promote: Option<Promote>,
+    /// How it goes on learning once it is published.
+    pub online: Option<Online>,
     /// What came from the environment.
     pub veil: Veil,
     /// Whether a component or a column group could not be read and is left out.
@@ -87,8 +89,9 @@ const FILE: Keys = Keys {
         "search",
         "output",
         "promote",
+        "online",
     ],
-    later: &["extends", "matrix", "test", "schedule", "online"],
+    later: &["extends", "matrix", "test", "schedule"],
 };
 const FORMAT_VERSION: i64 = 1;
 
@@ -131,7 +134,7 @@ impl Reader<'_> {
             roles: self.roles(entries),
             clean: self.clean(entries),
             expect: self.expect(entries),
-            written: ["clean", "expect", "promote"]
+            written: ["clean", "expect", "promote", "online"]
                 .iter()
                 .filter_map(|key| entry(entries, key))
                 .cloned()
@@ -146,6 +149,7 @@ impl Reader<'_> {
             search: value(entries, "search").and_then(|node| self.component(node, "a search")),
             output,
             promote: self.promote(entries),
+            online: self.online(entries),
             veil: Veil::default(),
             lost: self.lost,
             span,

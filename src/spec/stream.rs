@@ -40,7 +40,7 @@ const STREAM: Keys =
     Keys { name: "`source.stream`", known: &["key", "from", "to", "id", "time"], later: &[] };
 
 /// Spans by their letter, in milliseconds.
-const SPANS: [(&str, u64); 5] =
+pub(super) const SPANS: [(&str, u64); 5] =
     [("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000), ("w", 604_800_000)];
 
 impl Moment {
@@ -100,7 +100,12 @@ impl Reader<'_> {
         Some(StreamSection { key: key?, from, to, written: (written_from, written_to), id, time })
     }
 
-    fn moment(&mut self, node: Option<&Node>, name: &str, default: Moment) -> (Moment, Option<String>) {
+    pub(super) fn moment(
+        &mut self,
+        node: Option<&Node>,
+        name: &str,
+        default: Moment,
+    ) -> (Moment, Option<String>) {
         let Some(text) = node.and_then(|node| self.text(node, name)) else { return (default, None) };
         let Some(moment) = Moment::of(&text.value) else {
             let message = format!("{name} is a place in a stream; this is `{}`", text.shown());

@@ -36,6 +36,8 @@ mod json_documents;
 mod kills;
 mod kinds;
 mod layouts;
+mod learn;
+mod learners;
 mod members;
 mod memory;
 mod metrics;

@@ -35,6 +35,7 @@ const ROOMS: &[&[&str]] = &[
     &["source"],
     &["signing"],
     &["registry"],
+    &["learn"],
     &["job"],
     &["predict"],
     &["serve"],

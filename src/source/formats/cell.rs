@@ -81,6 +81,28 @@ pub(super) fn number(text: &str) -> Option<f64> {
     }
 }
 
+/// The number that a text stands for in a column of numbers, or of bools where `truths`; NaN where it is missing.
+///
+/// # Errors
+/// What it is instead, after "the value is".
+pub fn number_cell(text: &str, truths: bool, missing: &Missing) -> Result<f64, &'static str> {
+    match number(text) {
+        Some(value) if missing.number(value) => Ok(f64::NAN),
+        Some(value) if !value.is_finite() => Err("infinite"),
+        Some(value) if truths && value != 0.0 && value != 1.0 => Err("neither true nor false"),
+        Some(value) if is_beyond_integers(text, value) => {
+            Err("an integer beyond 2^53, which a float cannot hold")
+        }
+        Some(value) => Ok(value),
+        None if missing.word(text) => Ok(f64::NAN),
+        None => match truth(text) {
+            Some(truth) => Ok(f64::from(u8::from(truth))),
+            None if truths => Err("neither true nor false"),
+            None => Err("not a number"),
+        },
+    }
+}
+
 /// A text as a number where one is asked for: missing is NaN, true and false are 1 and 0.
 pub(in crate::source) fn numeral(text: &str) -> Option<f64> {
     let truth = || truth(text).map(|truth| f64::from(u8::from(truth)));

@@ -33,7 +33,7 @@ mod write;
 pub(super) use bare::quote_bare_words;
 pub use build::{Builder, Slot, gather};
 pub(super) use cell::numeral;
-pub use cell::{Missing, label_of};
+pub use cell::{Missing, label_of, number_cell};
 pub use column::{Built, Growing, Place, Suspect};
 pub use describe::{Described, describe};
 pub use detect::detect;

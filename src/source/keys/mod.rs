@@ -22,7 +22,7 @@ pub use contents::Each;
 pub use fields::EachHash;
 pub use key_list::{Found, KeyList};
 pub use row_sink::{Fields, RowSink, Text, Texts, Wanted};
-pub use stream::{EntryId, Extent};
+pub use stream::{EntryId, Extent, Ledger};
 pub use written::{Entry, Fill, Item, Others, Row};
 
 use crate::diag::{Code, Diagnostic, Result};
@@ -78,6 +78,12 @@ pub trait Keys: Send + Sync {
 
     /// At most so many entries of a stream from one on, in their order. Errors as those of [`stream`](Self::stream).
     fn page(&self, key: &str, from: EntryId, most: usize) -> Result<Vec<(EntryId, Row)>>;
+
+    /// How many entries a stream ever had, where the store may lose entries that somebody trims, and counts them; `None` too
+    /// where there is no stream.
+    fn ledger(&self, _key: &str) -> Result<Option<Ledger>> {
+        Ok(None)
+    }
 
     /// Adds entries to the end of a stream, which is made if it is not there, and gives the id of the last one; `None` if
     /// there is none to add. They are added in runs, each of them whole or not at all; what a power failure leaves of an

@@ -8,7 +8,8 @@ use super::members::read_index;
 use super::writer::{self, Filling};
 use super::written::{Entry, Fill, LARGEST, Others, Row, too_long};
 use super::{
-    EntryId, Extent, JSON_TYPE, KeyList, Keys, Kind, Listed, RowSink, not_a_stream, stream, wrong_kind,
+    EntryId, Extent, JSON_TYPE, KeyList, Keys, Kind, Ledger, Listed, RowSink, not_a_stream, stream,
+    wrong_kind,
 };
 use crate::diag::{Code, Result};
 use crate::store::resp::{Part, push_command};
@@ -194,6 +195,10 @@ impl Keys for RedisKeys {
 
     fn entries(&self, key: &str, from: EntryId, to: EntryId, sink: &mut dyn RowSink) -> Result<()> {
         stream::read_entries(&self.link, key, from, to, sink)
+    }
+
+    fn ledger(&self, key: &str) -> Result<Option<Ledger>> {
+        stream::ledger(&self.link, key)
     }
 
     fn page(&self, key: &str, from: EntryId, most: usize) -> Result<Vec<(EntryId, Row)>> {

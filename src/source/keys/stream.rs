@@ -8,7 +8,7 @@ use super::{Kind, no_stream, not_a_stream};
 use crate::diag::{Code, Diagnostic, Result};
 use crate::store::resp::{Answer, Kept, Part, Span, push_command};
 use crate::store::{Link, Wires, is_wrong_type};
-use ::redis::{RedisResult, cmd};
+use ::redis::{RedisResult, Value, cmd};
 use std::cell::Cell;
 use std::fmt;
 use std::ops::Range;
@@ -64,6 +64,52 @@ pub struct Extent {
     pub last: EntryId,
     /// How many entries there are.
     pub length: usize,
+}
+
+/// What became of the entries of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ledger {
+    /// How many were ever added.
+    pub added: u64,
+    /// How many there are.
+    pub length: u64,
+    /// The first that there is.
+    pub first: Option<EntryId>,
+    /// The last that was added, be it there or not.
+    pub last: EntryId,
+}
+
+/// Asks what became of the entries of a stream; `None` for no stream, and for a server before Redis 7, which does not count.
+pub(super) fn ledger(link: &Link, key: &str) -> Result<Option<Ledger>> {
+    let doing = format!("read stream `{key}`");
+    let info = link.ask_for(key, &doing, |connection| {
+        match cmd("XINFO").arg("STREAM").arg(key).query::<Vec<Value>>(connection) {
+            Err(error) if error.code() == Some("ERR") => Ok(Vec::new()),
+            info => info,
+        }
+    })?;
+    let field = |name: &str| {
+        let named =
+            |pair: &&[Value]| matches!(&pair[0], Value::BulkString(bytes) if bytes == name.as_bytes());
+        info.chunks_exact(2).find(named).map(|pair| &pair[1])
+    };
+    let count = |name: &str| match field(name) {
+        Some(Value::Int(count)) => u64::try_from(*count).ok(),
+        _ => None,
+    };
+    let id = |value: &Value| match value {
+        Value::BulkString(bytes) => EntryId::parse(bytes),
+        _ => None,
+    };
+    let first = match field("first-entry") {
+        Some(Value::Array(entry)) => entry.first().and_then(id),
+        _ => None,
+    };
+    let last = field("last-generated-id").and_then(id);
+    let (Some(added), Some(length), Some(last)) = (count("entries-added"), count("length"), last) else {
+        return Ok(None);
+    };
+    Ok(Some(Ledger { added, length, first, last }))
 }
 
 /// Asks how far a stream goes; `None` for one without entries.

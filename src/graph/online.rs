@@ -1,0 +1,65 @@
+//! What cannot go on learning.
+
+use super::nodes::{Pipeline, Search, StepNode};
+use crate::contract::{Needs, Task};
+use crate::diag::{Code, Diagnostic, Span};
+use crate::spec::{Online, Spec};
+
+/// What of a file with `online` cannot be learned row after row: each step, model and section that can not.
+pub(super) fn refused<'a>(
+    pipeline: &'a Pipeline,
+    searches: impl Iterator<Item = &'a Search>,
+    spec: &Spec,
+    online: &Online,
+) -> Vec<Diagnostic> {
+    let mut problems: Vec<Diagnostic> = Vec::new();
+    let candidates = searches.flat_map(|search| &search.candidates).map(|candidate| &candidate.pipeline);
+    for pipeline in [pipeline].into_iter().chain(candidates) {
+        let steps = pipeline.groups.iter().flat_map(|group| &group.steps).chain(&pipeline.select);
+        for problem in steps.filter_map(step).chain(model(pipeline)) {
+            if !problems.iter().any(|other| other.message() == problem.message()) {
+                problems.push(problem);
+            }
+        }
+    }
+    let sections: [(&str, Option<&Span>); 4] = [
+        ("search", spec.search.as_ref().map(|search| &search.span)),
+        ("clean", (!spec.clean.is_empty()).then_some(&online.span)),
+        ("expect", spec.expect.as_ref().map(|_| &online.span)),
+        ("roles.weight", spec.roles.weight.as_ref().map(|weight| &weight.span)),
+    ];
+    for (section, span) in sections {
+        if let Some(span) = span {
+            let message = format!("`online` goes with no `{section}` in this version");
+            problems.push(Code::NotSupported.error(message).help("leave one of them out").at(span));
+        }
+    }
+    problems
+}
+
+fn step(node: &StepNode) -> Option<Diagnostic> {
+    let needs = node.step.needs();
+    let why = if needs.has(Needs::ORDER) {
+        "needs the order of all values"
+    } else if needs.has(Needs::ROWS) {
+        "needs all rows"
+    } else if node.step.products(2).is_some() {
+        "multiplies columns"
+    } else {
+        return None;
+    };
+    let message = format!("`{}` {why}, which `online` does not keep", node.step.name());
+    let help = "take `SimpleImputer` with mean or constant, `StandardScaler`, `MinMaxScaler`, `MaxAbsScaler`, `OneHotEncoder` or `OrdinalEncoder`";
+    Some(Code::NotSupported.error(message).help(help).at(&node.span))
+}
+
+fn model(pipeline: &Pipeline) -> Option<Diagnostic> {
+    let model = &pipeline.model.model;
+    let learns = model.needs() == Needs::JOINT && model.inner_folds().is_none();
+    if learns && model.task() == Task::Regression {
+        return None;
+    }
+    let message = format!("`{}` cannot be learned row after row", model.name());
+    let help = "take `LinearRegression`, `Ridge`, `Lasso` or `ElasticNet`, or leave `online` out and run the file again";
+    Some(Code::NotSupported.error(message).help(help).at(&pipeline.model.span))
+}

@@ -1,0 +1,188 @@
+//! A pipeline that goes on learning: blocks are predicted, then learned.
+
+use std::sync::Arc;
+
+use super::column::{Cells, Column};
+use super::state::{Cell, Settings, State};
+use crate::contract::{Frame, Prediction};
+use crate::diag::{Code, Result};
+use crate::graph::{Graph, Pipeline};
+use crate::plan;
+use crate::run::{Fitted, Learned, fit_memory};
+use crate::table::{self, Levels, MISSING, Table, number_of};
+
+/// A learner in memory.
+pub struct Learner<'g> {
+    pipeline: &'g Pipeline,
+    groups: Vec<Vec<String>>,
+    settings: Settings,
+    state: State,
+    model: Option<Model>,
+}
+
+/// What was fitted of all learned rows.
+struct Model {
+    learned: Learned,
+    /// The positions that the form is over, the target's behind them.
+    order: Vec<usize>,
+    /// How many positions there were.
+    positions: usize,
+}
+
+impl<'g> Learner<'g> {
+    /// A learner of a graph's pipeline that goes on from a state.
+    ///
+    /// # Errors
+    /// As [`plan::groups`].
+    pub fn new(graph: &'g Graph, settings: Settings, state: State) -> Result<Self> {
+        let groups = plan::groups(graph, &state.schema, &mut Vec::new())?;
+        Ok(Self { pipeline: &graph.pipeline, groups, settings, state, model: None })
+    }
+
+    /// What it knows.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Takes in a row that was written at a time; a full block is predicted, then learned.
+    ///
+    /// # Errors
+    /// As [`State::absorb`].
+    pub fn push(&mut self, cells: &[Cell], time: u64) -> Result<()> {
+        let mut full = self.state.push(cells, time, &self.settings);
+        while full {
+            self.learn()?;
+            full = self.state.waiting() >= self.settings.batch;
+        }
+        Ok(())
+    }
+
+    /// Takes in the rows of a table: the features in the order of the schema, and the target.
+    ///
+    /// # Errors
+    /// As [`Learner::push`].
+    pub fn extend(&mut self, features: &Table, target: &[f64]) -> Result<()> {
+        for (row, y) in target.iter().enumerate() {
+            let mut cells: Vec<Cell> = Vec::with_capacity(features.columns().len() + 1);
+            cells.extend(features.columns().iter().map(|column| cell(column, row)));
+            cells.push(Cell::Number(*y));
+            self.push(&cells, 0)?;
+        }
+        Ok(())
+    }
+
+    /// What was fitted of all learned rows.
+    ///
+    /// # Errors
+    /// `EmptyData` before the first block; whatever a step or the model refuses.
+    pub fn fitted(&mut self) -> Result<&Fitted> {
+        self.fit().map(|model| &model.learned.fitted)
+    }
+
+    fn learn(&mut self) -> Result<()> {
+        let block = self.state.block(&self.settings);
+        if self.settings.evaluate {
+            self.evaluate(&block);
+        }
+        self.state.absorb(&block, &self.settings)?;
+        self.model = None;
+        Ok(())
+    }
+
+    fn fit(&mut self) -> Result<&Model> {
+        if self.model.is_none() {
+            if self.state.learned() == 0 {
+                let help = format!("a block is {} rows: wait, or lower `online.batch`", self.settings.batch);
+                return Err(Code::EmptyData.error("no block of rows was learned yet").help(help));
+            }
+            let (memory, order) = self.state.memory();
+            let learned = fit_memory(self.pipeline, &self.groups, &self.state.schema, &memory)?;
+            self.model = Some(Model { learned, order, positions: self.state.positions() });
+        }
+        self.model.as_ref().ok_or_else(|| Code::Bug.error("a model that was just fitted"))
+    }
+
+    /// Predicts a block with what was learned before it.
+    fn evaluate(&mut self, block: &[Cells]) {
+        let Some(Cells::Numbers(truth)) = block.last() else { return };
+        match self.fit().map(|_| ()).and_then(|()| self.predict(block)) {
+            Ok(predicted) => self.state.score.add(truth, &predicted),
+            // Nothing to predict with, or a row that a step refuses: learning goes on.
+            Err(_) => self.state.score.unpredicted += truth.len() as u64,
+        }
+    }
+
+    fn predict(&self, block: &[Cells]) -> Result<Vec<f64>> {
+        let model = self.model.as_ref().ok_or_else(|| Code::Bug.error("a prediction without a model"))?;
+        if let Some(forms) = model.learned.composed.as_ref().filter(|_| self.knows(block)) {
+            let positions = self.state.written(block, model.positions);
+            let columns: Vec<&[f64]> = model.order.iter().map(|at| positions[*at].as_slice()).collect();
+            return Ok(forms[0].terms.iter().fold(
+                vec![forms[0].offset; columns[0].len()],
+                |mut sum, (at, factor)| {
+                    sum.iter_mut().zip(columns[*at as usize]).for_each(|(sum, value)| *sum += factor * value);
+                    sum
+                },
+            ));
+        }
+        match model.learned.fitted.predict(&Frame::of(&self.table(block)?))? {
+            Prediction::Values(values) => Ok(values.column(0).to_vec()),
+            Prediction::Classes { .. } => Err(Code::Bug.error("classes where numbers are learned")),
+        }
+    }
+
+    /// Whether all cells of a block have a position.
+    fn knows(&self, block: &[Cells]) -> bool {
+        self.state.columns.iter().zip(block).all(|(column, cells)| match (column, cells) {
+            (Column::Number(number), Cells::Numbers(values)) => {
+                number.counts[1] > 0 || !values.iter().any(|value| value.is_nan())
+            }
+            (Column::Category(category), Cells::Codes(codes)) => codes.iter().all(|code| match *code {
+                MISSING => category.missing.is_some(),
+                code => category.at[code as usize].is_some(),
+            }),
+            _ => false,
+        })
+    }
+
+    /// A block as a table of features.
+    fn table(&self, block: &[Cells]) -> Result<Table> {
+        let columns = self.state.columns.iter().zip(block).take(block.len() - 1);
+        let columns = columns.map(|(column, cells)| match (column, cells) {
+            (Column::Category(category), Cells::Codes(codes)) => {
+                let levels = levels(&category.labels);
+                let sorted: Vec<u32> =
+                    category.labels.iter().map(|label| levels.code(label).unwrap_or(MISSING)).collect();
+                let code = |code: &u32| if *code == MISSING { MISSING } else { sorted[*code as usize] };
+                table::Column::Codes { codes: codes.iter().map(code).collect::<Vec<_>>().into(), levels }
+            }
+            (_, Cells::Numbers(values)) => table::Column::Number(values.clone().into()),
+            (_, Cells::Codes(codes)) => table::Column::Number(vec![f64::NAN; codes.len()].into()),
+        });
+        Table::new((*self.state.schema).clone(), columns.collect())
+    }
+
+    /// The levels of the category columns that were learned, in the schema's order.
+    pub fn categories(&self) -> Vec<(String, Levels)> {
+        let fields = self.state.schema.fields().iter().zip(&self.state.columns);
+        let levels = |(field, column): (&table::Field, &Column)| match column {
+            Column::Category(category) => {
+                Some((field.name.clone(), Arc::unwrap_or_clone(levels(&category.learned().1))))
+            }
+            Column::Number(_) => None,
+        };
+        fields.filter_map(levels).collect()
+    }
+}
+
+fn levels(labels: &[String]) -> Arc<Levels> {
+    let numeric = !labels.is_empty() && labels.iter().all(|label| number_of(label).is_some());
+    Arc::new(Levels::new(labels.to_vec(), numeric))
+}
+
+fn cell(column: &table::Column, row: usize) -> Cell<'_> {
+    match column {
+        table::Column::Number(values) => Cell::Number(values[row]),
+        table::Column::Codes { codes, levels } => Cell::Label(levels.label(codes[row])),
+    }
+}

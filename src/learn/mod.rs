@@ -1,0 +1,24 @@
+//! A published pipeline goes on learning from a stream, every row once.
+//!
+//! Rows enter what is learned in blocks of exactly `online.batch` rows in the order of the stream, and the rows of an
+//! unfinished block are kept as they are: how they came, and who was killed when, changes no bit. State and place in the
+//! stream are one record, and a commit is its compare-and-swap.
+
+mod begin;
+mod column;
+mod entry;
+mod learner;
+mod lease;
+mod publish;
+mod saved;
+mod score;
+mod session;
+mod state;
+
+pub use begin::of_table;
+pub use learner::Learner;
+pub use lease::Owner;
+pub use saved::{FORMAT, Place, Saved};
+pub use score::Score;
+pub use session::{Finished, Options, learn};
+pub use state::{Cell, Settings, State};

@@ -1,0 +1,106 @@
+//! How well rows are predicted before they are learned.
+
+use std::collections::VecDeque;
+
+/// Progressive evaluation: every row is predicted by what was learned of those before it.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Score {
+    /// All rows that were predicted.
+    pub all: Sums,
+    /// The latest blocks, oldest first.
+    pub recent: VecDeque<Sums>,
+    /// How many rows could not be predicted, such as those before anything was learned.
+    pub unpredicted: u64,
+}
+
+/// Of some rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sums {
+    rows: u64,
+    mean: f64,
+    squares: f64,
+    errors: f64,
+}
+
+/// So many blocks are the window of [`Score::recent_r2`].
+const WINDOW: usize = 20;
+
+impl Score {
+    /// Takes in a block: what was true, and what was predicted.
+    pub fn add(&mut self, truth: &[f64], predicted: &[f64]) {
+        let block = Sums::of(truth, predicted);
+        self.all = self.all.and(block);
+        self.recent.push_back(block);
+        if self.recent.len() > WINDOW {
+            self.recent.pop_front();
+        }
+    }
+
+    /// How many rows were predicted.
+    pub fn rows(&self) -> u64 {
+        self.all.rows
+    }
+
+    /// R² of all rows, if it is defined.
+    pub fn r2(&self) -> Option<f64> {
+        self.all.r2()
+    }
+
+    /// R² of the latest blocks.
+    pub fn recent_r2(&self) -> Option<f64> {
+        self.recent.iter().fold(Sums::default(), |all, block| all.and(*block)).r2()
+    }
+}
+
+impl Sums {
+    fn of(truth: &[f64], predicted: &[f64]) -> Self {
+        let rows = truth.len() as f64;
+        let mean = truth.iter().sum::<f64>() / rows;
+        let squares = truth.iter().map(|y| (y - mean) * (y - mean)).sum();
+        let errors = truth.iter().zip(predicted).map(|(y, p)| (y - p) * (y - p)).sum();
+        Self { rows: truth.len() as u64, mean, squares, errors }
+    }
+
+    fn and(self, other: Self) -> Self {
+        if self.rows == 0 {
+            return other;
+        }
+        let rows = self.rows + other.rows;
+        let (share, away) = (other.rows as f64 / rows as f64, other.mean - self.mean);
+        Self {
+            rows,
+            mean: self.mean + share * away,
+            squares: self.squares + other.squares + self.rows as f64 * share * away * away,
+            errors: self.errors + other.errors,
+        }
+    }
+
+    fn r2(self) -> Option<f64> {
+        (self.squares > 0.0).then(|| 1.0 - self.errors / self.squares).filter(|r2| r2.is_finite())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_give_the_r2_of_all_rows() {
+        let truth: Vec<f64> = (0..100).map(|i| f64::from(i * 37 % 101)).collect();
+        let predicted: Vec<f64> = truth.iter().zip(0..).map(|(y, i)| y + f64::from(i % 7) - 3.0).collect();
+        let mut score = Score::default();
+        for from in (0..100).step_by(10) {
+            score.add(&truth[from..from + 10], &predicted[from..from + 10]);
+        }
+        let whole = Sums::of(&truth, &predicted).r2().unwrap();
+        assert!((score.r2().unwrap() - whole).abs() < 1e-14);
+        assert_eq!((score.rows(), score.r2()), (100, score.recent_r2()));
+        for _ in 0..WINDOW {
+            score.add(&[1.0, 2.0], &[1.0, 2.0]);
+        }
+        assert_eq!(score.recent_r2(), Some(1.0));
+        assert_eq!(Score::default().r2(), None);
+    }
+}

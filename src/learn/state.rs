@@ -1,0 +1,331 @@
+//! All that a learner knows: rows enter in blocks of one length, so that nothing hangs on how they came.
+
+use std::sync::Arc;
+
+use super::column::{Category, Cells, Column, Number};
+use super::score::Score;
+use crate::diag::{Code, Result};
+use crate::linalg::{Centred, Factor, Ring};
+use crate::run::{Known, Memory};
+use crate::spec::{HalfLife, Online};
+use crate::table::{Field, Kind, Levels, Schema, number_of};
+
+/// Positions, numbers and indicators, that are kept at most: the square of them is what is kept.
+const MOST_POSITIONS: usize = 5_000;
+
+/// How rows are learned.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// How many rows make a block.
+    pub batch: usize,
+    /// After what a row weighs half.
+    pub half_life: Option<HalfLife>,
+    /// How many latest rows count.
+    pub window: Option<u64>,
+    /// Whether rows are predicted before they are learned.
+    pub evaluate: bool,
+}
+
+impl Settings {
+    /// As the file says.
+    pub fn of(online: &Online) -> Self {
+        let Online { batch, half_life, window, evaluate, .. } = *online;
+        Self { batch, half_life, window, evaluate }
+    }
+}
+
+/// What was learned of rows, and the rows of an unfinished block.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// The features, in order.
+    pub schema: Arc<Schema>,
+    /// One a feature, then the target.
+    pub(super) columns: Vec<Column>,
+    /// The factor of all positions.
+    pub(super) kept: Kept,
+    /// The rows of the unfinished block, a column each; the target is the last.
+    pub(super) pending: Vec<Cells>,
+    /// When the last row was written, in milliseconds since 1970; 0 if nobody knows.
+    pub(super) clock: u64,
+    /// When the last row that was learned was written.
+    pub(super) learned_at: u64,
+    /// How well rows were predicted.
+    pub score: Score,
+}
+
+/// The factors of the rows that count.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Kept {
+    All(Factor),
+    Latest(Ring),
+}
+
+/// A row's cell.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Cell<'a> {
+    /// A number, NaN where missing.
+    Number(f64),
+    /// A label, none where missing.
+    Label(Option<&'a str>),
+}
+
+impl State {
+    /// Before the first row.
+    ///
+    /// # Errors
+    /// `TypeMismatch` for columns of text.
+    pub fn new(schema: Arc<Schema>, settings: &Settings) -> Result<Self> {
+        let mut positions = 0;
+        let mut number = || {
+            positions += 1;
+            Column::Number(Number::new(positions - 1))
+        };
+        let mut columns = Vec::with_capacity(schema.fields().len() + 1);
+        for Field { name, kind } in schema.fields() {
+            columns.push(match kind {
+                Kind::Number | Kind::Bool => number(),
+                Kind::Category => Column::Category(Category::default()),
+                Kind::Datetime | Kind::Text => {
+                    let message =
+                        format!("column `{name}` is a {}, which `online` does not learn", kind.name());
+                    return Err(Code::TypeMismatch.error(message).help("leave it out with `source.columns`"));
+                }
+            });
+        }
+        columns.push(number());
+        let kept = match settings.window {
+            Some(window) => Kept::Latest(Ring::new(positions, window)),
+            None => Kept::All(Factor::new(positions)),
+        };
+        let pending = columns.iter().map(empty).collect();
+        Ok(Self { schema, columns, kept, pending, clock: 0, learned_at: 0, score: Score::default() })
+    }
+
+    /// How many rows came.
+    pub fn rows(&self) -> u64 {
+        self.learned() + self.waiting() as u64
+    }
+
+    /// How many rows were learned.
+    pub fn learned(&self) -> u64 {
+        match self.columns.last() {
+            Some(Column::Number(target)) => target.counts[0],
+            _ => 0,
+        }
+    }
+
+    /// How many rows wait for their block to be full.
+    pub fn waiting(&self) -> usize {
+        self.pending.last().map_or(0, Cells::len)
+    }
+
+    /// Takes in a row: a cell a feature, and the target. Says whether a block is full.
+    pub fn push(&mut self, cells: &[Cell], time: u64, settings: &Settings) -> bool {
+        for ((column, pending), cell) in self.columns.iter_mut().zip(&mut self.pending).zip(cells) {
+            match (column, pending, cell) {
+                (_, Cells::Numbers(values), Cell::Number(value)) => values.push(*value),
+                (Column::Category(category), Cells::Codes(codes), Cell::Label(label)) => {
+                    codes.push(label.map_or(crate::table::MISSING, |label| category.code(label)));
+                }
+                (_, Cells::Numbers(values), Cell::Label(_)) => values.push(f64::NAN),
+                (_, Cells::Codes(codes), _) => codes.push(crate::table::MISSING),
+            }
+        }
+        self.clock = time;
+        self.waiting() >= settings.batch
+    }
+
+    /// The next full block, without learning it.
+    pub(super) fn block(&mut self, settings: &Settings) -> Vec<Cells> {
+        self.pending.iter_mut().map(|cells| cells.take(settings.batch)).collect()
+    }
+
+    /// Learns a block.
+    ///
+    /// # Errors
+    /// `NoMemory` for more levels than can be kept.
+    pub(super) fn absorb(&mut self, block: &[Cells], settings: &Settings) -> Result<()> {
+        let before = self.positions();
+        let mut next = before;
+        for (column, cells) in self.columns.iter_mut().zip(block) {
+            match (column, cells) {
+                (Column::Number(number), Cells::Numbers(values)) => number.see(values, &mut next),
+                (Column::Category(category), Cells::Codes(codes)) => category.see(codes, &mut next),
+                _ => return Err(Code::Bug.error("a block of other columns than the learner's")),
+            }
+        }
+        if next > MOST_POSITIONS {
+            let message = format!("the columns have {next} numbers and levels, more than {MOST_POSITIONS}");
+            let help = "leave columns with so many levels out, or give them fewer";
+            return Err(Code::NoMemory.error(message).help(help));
+        }
+        let share = self.share(settings, block.last().map_or(0, Cells::len));
+        let positions = self.written(block, next);
+        let columns: Vec<&[f64]> = positions.iter().map(Vec::as_slice).collect();
+        match &mut self.kept {
+            Kept::All(factor) => {
+                factor.widen(next - before);
+                if share < 1.0 {
+                    factor.forget(share);
+                }
+                factor.absorb(&columns);
+            }
+            Kept::Latest(ring) => {
+                ring.widen(next - before);
+                ring.absorb(&columns);
+            }
+        }
+        self.learned_at = self.clock;
+        Ok(())
+    }
+
+    /// What older rows weigh when a block is learned.
+    fn share(&self, settings: &Settings, rows: usize) -> f64 {
+        let lives = match settings.half_life {
+            None => return 1.0,
+            Some(HalfLife::Rows(life)) => rows as f64 / life,
+            Some(HalfLife::Time(life)) if self.learned_at > 0 => {
+                self.clock.saturating_sub(self.learned_at) as f64 / life as f64
+            }
+            Some(HalfLife::Time(_)) => 0.0,
+        };
+        (-lives).exp2()
+    }
+
+    /// How many latest rows count; all if none.
+    pub fn window(&self) -> Option<u64> {
+        match &self.kept {
+            Kept::All(_) => None,
+            Kept::Latest(ring) => Some(ring.window()),
+        }
+    }
+
+    pub(super) fn positions(&self) -> usize {
+        match &self.kept {
+            Kept::All(factor) => factor.columns(),
+            Kept::Latest(ring) => ring.buckets().next().map_or(0, Factor::columns),
+        }
+    }
+
+    /// A block by positions, of which there are so many.
+    pub(super) fn written(&self, block: &[Cells], positions: usize) -> Vec<Vec<f64>> {
+        let rows = block.last().map_or(0, Cells::len);
+        let mut into: Vec<Vec<f64>> = vec![Vec::new(); positions];
+        for (column, cells) in self.columns.iter().zip(block) {
+            match (column, cells) {
+                (Column::Number(number), Cells::Numbers(values)) => number.write(values, &mut into),
+                (Column::Category(category), Cells::Codes(codes)) => category.write(codes, &mut into),
+                _ => {}
+            }
+        }
+        into.iter_mut().for_each(|column| column.resize(rows, 0.0));
+        into
+    }
+
+    /// What was learned, as steps and models are fitted from it, and the position of each of its columns.
+    pub(super) fn memory(&self) -> (Memory, Vec<usize>) {
+        let whole;
+        let (factor, forgets) = match &self.kept {
+            Kept::All(factor) => (factor, factor.weight() < 0.999_999 * factor.rows() as f64),
+            Kept::Latest(ring) => {
+                whole = ring.whole();
+                (&whole, true)
+            }
+        };
+        let all = factor.centred(&(0..factor.columns()).collect::<Vec<_>>());
+        let (mut order, mut columns) = (Vec::new(), Vec::new());
+        for column in &self.columns[..self.columns.len() - 1] {
+            columns.push(match column {
+                Column::Number(number) => known_number(number, &all, forgets, &mut order),
+                Column::Category(category) => known_category(category, &all, forgets, &mut order),
+            });
+        }
+        let Some(Column::Number(target)) = self.columns.last() else { return (none(all), order) };
+        order.push(target.at);
+        let target_shifts = vec![target.shift.unwrap_or(0.0)];
+        (Memory { columns, target_shifts, factor: factor.centred(&order) }, order)
+    }
+}
+
+/// Never: the last column is the target.
+fn none(factor: Centred) -> Memory {
+    Memory { columns: Vec::new(), target_shifts: Vec::new(), factor }
+}
+
+pub(super) fn empty(column: &Column) -> Cells {
+    match column {
+        Column::Number(_) => Cells::Numbers(Vec::new()),
+        Column::Category(_) => Cells::Codes(Vec::new()),
+    }
+}
+
+/// How many of the rows that count an indicator is 1 in.
+fn count(all: &Centred, at: Option<usize>, counted: u64, forgets: bool) -> u64 {
+    match at {
+        Some(at) if forgets => (all.mean[at] * all.rows as f64).round().max(0.0) as u64,
+        _ => counted,
+    }
+}
+
+fn known_number(number: &Number, all: &Centred, forgets: bool, order: &mut Vec<usize>) -> Known {
+    let missing = count(all, number.missing, number.counts[1], forgets).min(all.rows);
+    order.push(number.at);
+    if missing > 0 {
+        order.extend(number.missing);
+    }
+    Known::Number {
+        shift: number.shift.unwrap_or(0.0),
+        extremes: number.extremes,
+        counts: [all.rows - missing, missing],
+    }
+}
+
+fn known_category(category: &Category, all: &Centred, forgets: bool, order: &mut Vec<usize>) -> Known {
+    let (codes, labels) = category.learned();
+    let numeric = !labels.is_empty() && labels.iter().all(|label| number_of(label).is_some());
+    let levels = Levels::new(labels, numeric);
+    let mut counts = vec![0; levels.len() + 1];
+    let mut places = vec![0; levels.len()];
+    for code in codes {
+        let code = code as usize;
+        let (label, at) = (&category.labels[code], category.at[code]);
+        if let (Some(place), Some(at)) = (levels.labels().iter().position(|own| own == label), at) {
+            places[place] = at;
+            counts[place] = count(all, Some(at), category.counts[code], forgets);
+        }
+    }
+    let absent = count(all, category.missing, category.absent, forgets);
+    counts[levels.len()] = absent;
+    order.extend(places);
+    if absent > 0 {
+        order.extend(category.missing);
+    }
+    Known::Category { levels: Arc::new(levels), counts }
+}
+
+impl State {
+    /// Why the parts of a state that was read do not go together, if they do not.
+    pub(super) fn disagreement(&self) -> Option<&'static str> {
+        let positions = self.positions();
+        let mut taken = vec![false; positions];
+        let mut take = |at: usize| at < positions && !std::mem::replace(&mut taken[at], true);
+        let (waiting, mut sound) = (self.waiting(), true);
+        for (column, cells) in self.columns.iter().zip(&self.pending) {
+            sound &= cells.len() == waiting;
+            match (column, cells) {
+                (Column::Number(number), _) => {
+                    sound &= take(number.at) && number.missing.is_none_or(&mut take);
+                }
+                (Column::Category(category), Cells::Codes(codes)) => {
+                    let labels = category.labels.len();
+                    sound &= category.at.len() == labels && category.counts.len() == labels;
+                    sound &=
+                        codes.iter().all(|code| *code == crate::table::MISSING || (*code as usize) < labels);
+                    sound &= category.at.iter().chain([&category.missing]).flatten().all(|at| take(*at));
+                }
+                _ => sound = false,
+            }
+        }
+        (!sound || !taken.into_iter().all(|taken| taken)).then_some("has parts that do not match")
+    }
+}
