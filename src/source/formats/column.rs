@@ -414,6 +414,7 @@ mod tests {
                 let mut piece = Growing::new("x", asked, 0);
                 (row..end).for_each(|i| piece.push(cells[i], &missing, i + 2, &place).expect("a cell"));
                 column.append(piece);
+                column.locate(&place);
                 row = end;
             }
             let (found, whole) = (column.finish(), build(asked, &cells));
