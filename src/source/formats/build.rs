@@ -215,7 +215,7 @@ impl<'a> Builder<'a> {
         self.fed += text.len() + 1;
         match self.known[slot.0].column {
             Some(i) => {
-                let pushed = self.columns[i].push(text, &self.missing, self.base + at);
+                let pushed = self.columns[i].push(text, &self.missing, self.base + at, self.place);
                 pushed.map_err(|refusal| self.refused(i, text, refusal, at))
             }
             None => Ok(()),
@@ -249,6 +249,7 @@ impl<'a> Builder<'a> {
             column.pad(before);
             more.into_iter().for_each(|more| column.append(more));
         });
+        self.columns.iter_mut().for_each(|column| column.locate(self.place));
         self.add_rows(rows)
     }
 
@@ -343,8 +344,7 @@ impl<'a> Builder<'a> {
         for column in &mut self.columns {
             column.pad(self.rows);
         }
-        let place = self.place;
-        Ok(self.columns.into_iter().map(|column| column.finish(place)).collect())
+        Ok(self.columns.into_iter().map(Growing::finish).collect())
     }
 
     /// Every column that `columns` or `schema` names must be there.
