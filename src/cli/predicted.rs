@@ -34,14 +34,14 @@ impl Form {
             }
             (None, Place::File(path)) if arguments.id.is_none() => {
                 let format = crate::source::formats::format_of_path(path).unwrap_or(Format::Csv);
-                return Ok(Self::Whole(format.written()?));
+                return Ok(Self::Whole(format));
             }
             _ if arguments.id.is_some() => {
                 let help = "use it with `--as hash`, or repeat the column with `--keep`";
                 return Err(usage("`--id` names the ids of rows that become a key each", help));
             }
             _ => {
-                return Ok(Self::Whole(form.and_then(Format::of_ending).unwrap_or(Format::Csv).written()?));
+                return Ok(Self::Whole(form.and_then(Format::of_ending).unwrap_or(Format::Csv)));
             }
         };
         let goal = match (form, &arguments.id) {

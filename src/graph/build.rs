@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::draft::{Draft, Made};
 use super::nodes::{
-    ColumnName, FeastNode, Graph, Group, ModelNode, Origin, OutputNode, Selector, SourceNode, StepNode,
-    StoreNode, StreamNode,
+    ColumnName, FeastNode, FeatureformNode, Graph, Group, ModelNode, Origin, OutputNode, Selector,
+    SourceNode, StepNode, StoreNode, StreamNode,
 };
 use super::{exported, lookup, online, promotion, search, types};
 use crate::clean;
@@ -185,8 +185,17 @@ fn origin(source: &SourceSection) -> Option<(Origin, &Text)> {
         };
         (Origin::Feast(node), &feast.feature_view)
     });
+    let featureform = source.featureform.as_ref().map(|featureform| {
+        let features = featureform.features.iter();
+        let node = FeatureformNode {
+            entity: featureform.entity.value.clone(),
+            features: features.map(|(name, variant)| (name.value.clone(), variant.value.clone())).collect(),
+            prefix: featureform.prefix.as_ref().map(|prefix| prefix.value.clone()),
+        };
+        (Origin::Featureform(node), &featureform.entity)
+    });
     let index = source.index.as_ref().map(|index| (Origin::Index(index.value.clone()), index));
-    key.or(pattern).or(index).or(stream).or(feast).or(file)
+    key.or(pattern).or(index).or(stream).or(feast).or(featureform).or(file)
 }
 
 fn column(name: &Text) -> ColumnName {

@@ -25,6 +25,7 @@ mod entries;
 mod expectations;
 mod faults;
 mod feast;
+mod featureform;
 mod fleet;
 mod folds;
 mod formats;

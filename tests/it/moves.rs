@@ -123,6 +123,11 @@ fn a_file_becomes_keys_of_every_kind() {
         {
             assert!(shown.contains(word), "no `{word}` in {shown}");
         }
+        // NPY has no missing texts: records without them it takes.
+        place.run(&["data", "get", "value", "out.npy"]).fails(2, &["`plan`", "missing values", ".parquet"]);
+        place.write("whole.csv", "größe,plan,ok\n3,frei,true\n,\"a, b\",false\n");
+        place.run(&["data", "put", "array", "whole.csv", "--as", "npy"]).ok();
+        assert_eq!(place.run(&["data", "get", "array", "-", "--as", "csv"]).ok().out, place.read("whole.csv"));
         // By the number of the row, and rows that are not in the file stay.
         place.write("few.csv", "x,y\n1,\n2,3\n");
         let put = place.run(&["data", "put", "h", "few.csv", "--as", "hash"]).ok();
@@ -332,7 +337,7 @@ fn predictions_become_hashes_entries_or_a_value() {
         let entries = line("s");
         assert_eq!(entries.lines().take(21).collect::<Vec<_>>(), csv.lines().collect::<Vec<_>>());
         // One value, in any format.
-        for form in ["csv", "tsv", "json", "jsonl", "parquet", "arrow"] {
+        for form in ["csv", "tsv", "json", "jsonl", "parquet", "arrow", "npy"] {
             predict(&["--output", "v", "--as", form, "--proba", "--keep", "a"]).ok();
             assert_eq!(place.run(&["data", "get", "v", "-", "--as", "csv"]).ok().out, csv, "{form}");
         }

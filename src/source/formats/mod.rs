@@ -44,4 +44,4 @@ pub use packing::{Packing, unpack};
 pub use read::{Part, Read, ReadOptions, read, read_parts};
 pub use resolve::resolve;
 pub use spelled::Spelled;
-pub use write::{write, write_more, write_to};
+pub use write::{write, write_more, write_to, written};
