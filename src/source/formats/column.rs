@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::diag::{Code, Diagnostic};
 use crate::table::{Column, Kind, Levels, MISSING, parse_datetime};
 
-use super::cell::{self, Missing};
+use super::cell::{self, Cell, Missing};
 
 /// Says where a cell stands: the name of the key or file, and the line where there is one. Its
 /// argument is the `at` that came with the cell: a byte offset, a row, whatever the layout counts.
@@ -109,11 +109,12 @@ impl Growing {
     /// A cell that is not of the type that `schema` asks for.
     pub fn push(
         &mut self,
-        text: &str,
+        cell: Cell<'_>,
         missing: &Missing,
         at: usize,
         place: &Place<'_>,
     ) -> Result<(), Refusal> {
+        let text = cell.text;
         let Cells::Numbers(values) = &mut self.cells else {
             self.push_word(text, missing);
             return Ok(());
@@ -123,7 +124,7 @@ impl Growing {
             values.push(value.ok_or(Refusal(NO_DATETIME))?);
             return Ok(());
         }
-        match cell::number(text) {
+        match cell.number() {
             Some(value) if missing.number(value) => values.push(f64::NAN),
             Some(value) if self.asked == Some(Kind::Bool) && value != 0.0 && value != 1.0 => {
                 return Err(Refusal("neither true nor false"));
@@ -336,7 +337,7 @@ mod tests {
     fn build(asked: Option<Kind>, cells: &[&str]) -> Built {
         let mut column = Growing::new("x", asked, 0);
         for (i, text) in cells.iter().enumerate() {
-            column.push(text, &Missing::of(&NaValues::default()), i + 2, &place).expect("a cell");
+            column.push((*text).into(), &Missing::of(&NaValues::default()), i + 2, &place).expect("a cell");
         }
         column.finish()
     }
@@ -386,13 +387,13 @@ mod tests {
     fn a_cell_of_another_type_than_asked_is_refused() {
         let missing = Missing::of(&NaValues::default());
         let mut column = Growing::new("age", Some(Kind::Number), 0);
-        column.push("true", &missing, 1, &place).expect("counts as 1");
-        let refusal = column.push("old", &missing, 1, &place).expect_err("text");
+        column.push("true".into(), &missing, 1, &place).expect("counts as 1");
+        let refusal = column.push("old".into(), &missing, 1, &place).expect_err("text");
         let error = column.refuse("old", refusal, place(3));
         assert_eq!(error.message(), "column `age`, row 2: `old` is not a number");
         let mut column = Growing::new("b", Some(Kind::Bool), 0);
-        column.push("0", &missing, 1, &place).expect("false");
-        assert!(column.push("2", &missing, 1, &place).is_err());
+        column.push("0".into(), &missing, 1, &place).expect("false");
+        assert!(column.push("2".into(), &missing, 1, &place).is_err());
     }
 
     /// Wherever a column is cut, it is what it is in one piece, or asks for its words again where it was not cut.
@@ -412,7 +413,8 @@ mod tests {
             while row < cells.len() {
                 let end = (row + 1 + below(4)).min(cells.len());
                 let mut piece = Growing::new("x", asked, 0);
-                (row..end).for_each(|i| piece.push(cells[i], &missing, i + 2, &place).expect("a cell"));
+                (row..end)
+                    .for_each(|i| piece.push(cells[i].into(), &missing, i + 2, &place).expect("a cell"));
                 column.append(piece);
                 column.locate(&place);
                 row = end;

@@ -19,6 +19,7 @@ mod bare;
 mod build;
 mod cell;
 mod column;
+mod decimal;
 mod delimited;
 mod describe;
 mod detect;
