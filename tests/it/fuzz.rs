@@ -60,10 +60,21 @@ fn json_tables() {
 fn typed_tables(name: &str, seeds: &[&str]) {
     let seeds = samples(seeds, &[]);
     let (accepted, refused) = explore(name, typed, &seeds, TYPED, |dice, input, other| match dice.below(2) {
-        0 => mutation::in_place(dice, input),
+        0 => in_place(dice, input),
         _ => mutation::bytes(dice, input, other, BINARY),
     });
     assert!(accepted * 50 > refused && refused > accepted, "{accepted} accepted, {refused} refused");
+}
+
+/// A few changes that keep the length, without which a file that says its own is refused at once.
+fn in_place(dice: &mut Dice, mut bytes: Vec<u8>) -> Vec<u8> {
+    for _ in 0..dice.few(4) {
+        let at = dice.below(bytes.len().max(1));
+        if let Some(byte) = bytes.get_mut(at) {
+            *byte = if dice.below(2) == 0 { *byte ^ 1 << dice.below(8) } else { dice.below(256) as u8 };
+        }
+    }
+    bytes
 }
 
 #[test]
