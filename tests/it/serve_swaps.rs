@@ -107,7 +107,9 @@ impl<'a> Load<'a> {
         });
         let requests = self.requests.load(Ordering::Relaxed);
         let changes: usize = seen.iter().map(|seen| seen.len() - 1).sum();
-        tell(&format!("{swaps} swaps under {requests} requests, all answered; clients saw {changes} changes"));
+        tell(&format!(
+            "{swaps} swaps under {requests} requests, all answered; clients saw {changes} changes"
+        ));
         let metrics = String::from_utf8(self.serving.get("/metrics").body).unwrap();
         assert!(metrics.contains(&format!("pipefit_model_swaps_total {swaps}")), "{metrics}");
         assert!(!metrics.contains("status=\"4") && !metrics.contains("status=\"5"), "{metrics}");
