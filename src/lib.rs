@@ -30,6 +30,7 @@ pub mod report;
 pub mod run;
 pub mod serve;
 pub mod signing;
+pub mod sklearn;
 pub mod source;
 pub mod spec;
 pub mod splitters;

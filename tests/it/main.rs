@@ -77,6 +77,7 @@ mod shared_rows;
 mod shifts;
 mod shown;
 mod signatures;
+mod sklearn;
 mod snapshots;
 mod step_tables;
 mod steps;
