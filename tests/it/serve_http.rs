@@ -225,7 +225,7 @@ fn bodies(row: &Value) -> Vec<Vec<u8>> {
     let text = row.to_string();
     let names: Vec<&String> = row.as_object().unwrap().keys().collect();
     let mut bodies: Vec<Vec<u8>> = Vec::new();
-    for token in TOKENS {
+    for &token in TOKENS {
         let cell = |name: &String, token: &str| {
             let cells = names.iter().map(|one| match *one == name {
                 true => format!("\"{one}\":{token}"),
