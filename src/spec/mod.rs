@@ -27,6 +27,7 @@ mod references;
 mod resolved;
 mod stream;
 mod text;
+mod variant;
 
 pub use component::Written;
 pub use data::{Roles, SourceSection};
@@ -42,3 +43,4 @@ pub use preprocess::{Group, Preprocess, Remainder, Selector};
 pub use promote::{Promote, Required};
 pub use stream::{Moment, StreamSection};
 pub use text::{FilePath, Text, is_name};
+pub use variant::Variant;

@@ -41,6 +41,7 @@ mod kinds;
 mod layouts;
 mod learn;
 mod learners;
+mod matrix;
 mod members;
 mod memory;
 mod metrics;
