@@ -37,6 +37,7 @@ mod kills;
 mod kinds;
 mod layouts;
 mod learn;
+mod learn_kills;
 mod learners;
 mod members;
 mod memory;
