@@ -41,6 +41,11 @@ impl Entries {
         Self { names, place, kinds, holes, missing: Missing::of(&graph.source.na_values) }
     }
 
+    /// Whether a field is a feature or the target.
+    pub fn knows(&self, name: &[u8]) -> bool {
+        std::str::from_utf8(name).is_ok_and(|name| self.place.contains_key(name))
+    }
+
     fn cell<'t>(&self, place: usize, text: Option<&'t str>) -> Result<Cell<'t>, String> {
         let name = &self.names[place];
         let kind = self.kinds[place];

@@ -24,6 +24,7 @@ mod references;
 mod resolved;
 mod stream;
 mod text;
+mod watched;
 
 pub use component::Written;
 pub use data::{Roles, SourceSection};
@@ -37,3 +38,4 @@ pub use preprocess::{Group, Preprocess, Remainder, Selector};
 pub use promote::{Promote, Required};
 pub use stream::{Moment, StreamSection};
 pub use text::{FilePath, Text, is_name};
+pub use watched::{Drift, DriftTerms, Guarded, Labels};

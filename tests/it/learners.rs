@@ -12,7 +12,7 @@ use rand_mt::Mt64;
 use crate::command::{repository, tell};
 use crate::direct::{self, Columns};
 
-const SETTINGS: Settings = Settings { batch: 40, half_life: None, window: None, evaluate: true };
+const SETTINGS: Settings = Settings { batch: 40, half_life: None, window: None, evaluate: true, drift: None };
 
 /// A number in [-0.5, 0.5), without a pattern.
 fn noise(i: usize, j: usize) -> f64 {
