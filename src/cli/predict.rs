@@ -46,7 +46,7 @@ pub struct Arguments {
 }
 
 /// What predictions become.
-const FORMS: [&str; 8] = ["csv", "tsv", "json", "jsonl", "parquet", "arrow", "hash", "stream"];
+const FORMS: [&str; 9] = ["csv", "tsv", "json", "jsonl", "parquet", "arrow", "npy", "hash", "stream"];
 
 /// Predicts all rows of the input.
 pub fn run(arguments: &Arguments, global: &Global, output: &Output) -> Done {
@@ -81,13 +81,13 @@ pub fn run(arguments: &Arguments, global: &Global, output: &Output) -> Done {
     match (&mut form, &to) {
         (Form::Rows(rows), _) => rows.write(&predicted.table)?,
         (Form::Whole(format), Place::File(path)) => {
-            write_file(path, &Packing::of_path(path).pack(formats::write(&predicted.table, *format)))?;
+            write_file(path, &Packing::of_path(path).pack(formats::written(&predicted.table, *format)?))?;
         }
         (Form::Whole(format), Place::Key(key)) => {
-            keys.write(key, &formats::write(&predicted.table, *format))?
+            keys.write(key, &formats::written(&predicted.table, *format)?)?
         }
         (Form::Whole(_), Place::Standard) if output.json => {}
-        (Form::Whole(format), Place::Standard) => output.bytes(&formats::write(&predicted.table, *format)),
+        (Form::Whole(format), Place::Standard) => output.bytes(&formats::written(&predicted.table, *format)?),
     }
     if output.json {
         let mut object = stream::object(&published, predicted.table.rows(), &arguments.output);

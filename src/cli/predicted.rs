@@ -1,5 +1,6 @@
 //! Predictions on their way into keys of their own.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::predict::Arguments;
@@ -8,7 +9,7 @@ use crate::source::Place;
 use crate::source::formats::Format;
 use crate::source::keys::{Keys, Others};
 use crate::source::layouts::{RowKeys, append_rows, write_hashes};
-use crate::table::{Schema, Table};
+use crate::table::{Digest, Schema, Table};
 
 /// Where predictions go.
 pub enum Form {
@@ -34,14 +35,14 @@ impl Form {
             }
             (None, Place::File(path)) if arguments.id.is_none() => {
                 let format = crate::source::formats::format_of_path(path).unwrap_or(Format::Csv);
-                return Ok(Self::Whole(format.written()?));
+                return Ok(Self::Whole(format));
             }
             _ if arguments.id.is_some() => {
                 let help = "use it with `--as hash`, or repeat the column with `--keep`";
                 return Err(usage("`--id` names the ids of rows that become a key each", help));
             }
             _ => {
-                return Ok(Self::Whole(form.and_then(Format::of_ending).unwrap_or(Format::Csv).written()?));
+                return Ok(Self::Whole(form.and_then(Format::of_ending).unwrap_or(Format::Csv)));
             }
         };
         let goal = match (form, &arguments.id) {
@@ -58,7 +59,7 @@ impl Form {
         };
         let is_kept = |id: &String| arguments.keep.contains(id);
         let hidden = arguments.id.clone().filter(|id| !is_kept(id));
-        Ok(Self::Rows(Rows { keys: keys.clone(), goal, hidden, written: 0 }))
+        Ok(Self::Rows(Rows { keys: keys.clone(), goal, hidden, written: 0, seen: HashSet::new() }))
     }
 }
 
@@ -74,6 +75,8 @@ pub struct Rows {
     /// The column of ids, where it is not to be written too.
     hidden: Option<String>,
     written: usize,
+    /// The keys that were written, by their digests.
+    seen: HashSet<Digest>,
 }
 
 impl Rows {
@@ -88,12 +91,23 @@ impl Rows {
     /// Writes some predictions. Other fields of a hash that is there stay; entries go to the end of the stream.
     ///
     /// # Errors
-    /// `BadCell` for a row without an id; those of the store. What was written before stays.
+    /// `BadCell` for a row without an id, or with that of an earlier one; those of the store. What was written before stays.
     pub fn write(&mut self, table: &Table) -> Result<()> {
         let shown = self.shown(table)?;
         match &self.goal {
             Goal::Hashes(row_keys, id) => {
                 let names = row_keys.of(table, Some(id), self.written, 0)?;
+                let seen = &mut self.seen;
+                if let Some(row) = names.iter().position(|key| !seen.insert(Digest::of(key.as_bytes()))) {
+                    let message = format!(
+                        "row {}: an earlier row has the same key `{}`",
+                        self.written + row + 1,
+                        names[row]
+                    );
+                    return Err(Code::BadCell
+                        .error(message)
+                        .help("choose a column whose values differ in all rows"));
+                }
                 write_hashes(&*self.keys, &shown, &names, Others::Stay)?;
             }
             Goal::Stream(key) => append_rows(&*self.keys, key, &shown)?,

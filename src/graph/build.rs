@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::draft::{Draft, Made};
 use super::nodes::{
-    ColumnName, FeastNode, Graph, Group, ModelNode, Origin, OutputNode, Selector, SourceNode, StepNode,
-    StoreNode, StreamNode,
+    ColumnName, FeastNode, FeatureformNode, Graph, Group, ModelNode, Origin, OutputNode, Selector,
+    SourceNode, StepNode, StoreNode, StreamNode,
 };
 use super::{exported, lookup, online, promotion, search, types};
 use crate::clean;
@@ -59,24 +59,7 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
         name: spec.name.value.clone(),
         seed: spec.seed,
         store: store(spec),
-        source: SourceNode {
-            origin,
-            shown: text.shown().to_owned(),
-            span: text.span.clone(),
-            format: spec.source.format.clone(),
-            load_if_missing: spec.source.load_if_missing.as_ref().map(|file| file.path.clone()),
-            columns: spec.source.columns.as_ref().map(|columns| columns.iter().map(column).collect()),
-            na_values: spec.source.na_values.clone(),
-            pin: spec.source.pin,
-            schema: spec.schema.iter().map(|(name, kind)| (column(name), *kind)).collect(),
-            label: (task == Some(Task::Classification))
-                .then(|| {
-                    spec.target
-                        .as_ref()
-                        .map(|target| clean::name_before(&spec.clean, &target.value).to_owned())
-                })
-                .flatten(),
-        },
+        source: source(spec, task, origin, text),
         clean: spec.clean.clone(),
         expect: spec.expect.clone(),
         target: column(spec.target.as_ref()?),
@@ -98,6 +81,26 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
         resolved: spec.resolved(),
         veil: veil(spec),
     })
+}
+
+/// Where the table comes from and what of it is read.
+fn source(spec: &Spec, task: Option<Task>, origin: Origin, text: &Text) -> SourceNode {
+    SourceNode {
+        origin,
+        shown: text.shown().to_owned(),
+        span: text.span.clone(),
+        format: spec.source.format.clone(),
+        load_if_missing: spec.source.load_if_missing.as_ref().map(|file| file.path.clone()),
+        columns: spec.source.columns.as_ref().map(|columns| columns.iter().map(column).collect()),
+        na_values: spec.source.na_values.clone(),
+        pin: spec.source.pin,
+        schema: spec.schema.iter().map(|(name, kind)| (column(name), *kind)).collect(),
+        label: (task == Some(Task::Classification))
+            .then(|| {
+                spec.target.as_ref().map(|target| clean::name_before(&spec.clean, &target.value).to_owned())
+            })
+            .flatten(),
+    }
 }
 
 /// The components that are written.
@@ -147,7 +150,13 @@ fn veil(spec: &Spec) -> Veil {
     let mut veil = spec.veil.clone();
     let paths = [&spec.source.load_if_missing, &spec.source.file, &spec.output.dir];
     let texts = [&spec.store, &spec.source.key, &spec.source.pattern, &spec.source.index, &spec.target];
-    let all = paths.into_iter().flatten().map(|path| &path.text).chain(texts.into_iter().flatten());
+    let streams = [
+        spec.source.stream.as_ref().map(|stream| &stream.key),
+        spec.online.as_ref().map(|online| &online.stream),
+    ];
+    let views = spec.source.feast.iter().flat_map(|feast| [&feast.project, &feast.feature_view]);
+    let paths = paths.into_iter().flatten().map(|path| &path.text);
+    let all = paths.chain(texts.into_iter().flatten()).chain(streams.into_iter().flatten()).chain(views);
     for text in all.filter(|text| text.unexpanded.is_some()) {
         veil.hide(&text.value, text.shown());
     }
@@ -176,8 +185,17 @@ fn origin(source: &SourceSection) -> Option<(Origin, &Text)> {
         };
         (Origin::Feast(node), &feast.feature_view)
     });
+    let featureform = source.featureform.as_ref().map(|featureform| {
+        let features = featureform.features.iter();
+        let node = FeatureformNode {
+            entity: featureform.entity.value.clone(),
+            features: features.map(|(name, variant)| (name.value.clone(), variant.value.clone())).collect(),
+            prefix: featureform.prefix.as_ref().map(|prefix| prefix.value.clone()),
+        };
+        (Origin::Featureform(node), &featureform.entity)
+    });
     let index = source.index.as_ref().map(|index| (Origin::Index(index.value.clone()), index));
-    key.or(pattern).or(index).or(stream).or(feast).or(file)
+    key.or(pattern).or(index).or(stream).or(feast).or(featureform).or(file)
 }
 
 fn column(name: &Text) -> ColumnName {

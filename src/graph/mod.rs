@@ -18,8 +18,8 @@ pub mod types;
 pub use build::{build, read};
 pub use drawing::Drawing;
 pub use nodes::{
-    Candidate, ColumnName, FeastNode, Graph, Group, ModelNode, Origin, OutputNode, Pipeline, Search,
-    Selector, SourceNode, StepNode, StoreNode, StreamNode, same_steps,
+    Candidate, ColumnName, FeastNode, FeatureformNode, Graph, Group, ModelNode, Origin, OutputNode, Pipeline,
+    Search, Selector, SourceNode, StepNode, StoreNode, StreamNode, same_steps,
 };
 pub use promotion::{PromoteNode, Requirement};
 pub use searchers::ALL as SEARCHERS;

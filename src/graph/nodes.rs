@@ -92,6 +92,8 @@ pub enum Origin {
     Stream(StreamNode),
     /// Each entity of a feature view in Feast's online store is a row.
     Feast(FeastNode),
+    /// Each entity of features in Featureform's online store is a row.
+    Featureform(FeatureformNode),
     /// A file, or the files that match, hold it one after the other.
     File(PathBuf),
 }
@@ -109,6 +111,17 @@ pub struct FeastNode {
     pub features: Vec<String>,
     /// The column to make of the times of the events.
     pub time: Option<String>,
+}
+
+/// Features of one entity in Featureform's online store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeatureformNode {
+    /// The column to make of the entities.
+    pub entity: String,
+    /// The features, each with its variant.
+    pub features: Vec<(String, String)>,
+    /// The prefix of the store, where it was given one.
+    pub prefix: Option<String>,
 }
 
 /// The entries of a stream.
@@ -135,6 +148,7 @@ impl Origin {
             Self::Index(_) => "index",
             Self::Stream(..) => "stream",
             Self::Feast(_) => "feature view",
+            Self::Featureform(_) => "features of",
             Self::File(_) => "file",
         }
     }

@@ -7,11 +7,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 
 use crate::diag::{Code, Diagnostic, Result, Watch, suggest};
-use crate::graph::{ColumnName, Graph, Origin, SourceNode};
+use crate::graph::{ColumnName, FeastNode, FeatureformNode, Graph, Origin, SourceNode};
 use crate::plan::Bound;
 use crate::source::formats::{self, Part, Read, ReadOptions, Suspect};
 use crate::source::keys::{self, EntryId, Keys};
-use crate::source::layouts::{self, Entries, FeatureView};
+use crate::source::layouts::{self, Entries, FEATUREFORM_PREFIX, FeatureView, Features};
 use crate::source::{ParquetScan, Survey, files_matching, is_parquet, open_parquet, read_file, value};
 use crate::spec::Moment;
 use crate::table::{Data, Digest, Kind, fingerprint};
@@ -52,53 +52,63 @@ pub(super) fn load_within(
     let options = options(source);
     let mut warnings = Vec::new();
     let mut last = None;
-    let read = match &source.origin {
-        Origin::Key(key) => match read_key(source, key, keys, &options, watch, &mut warnings) {
-            Err(error) if error.code() == Code::WrongKind && source.format == "auto" => {
-                read_members(graph, key, keys, &options, watch, error)?
+    let read =
+        match &source.origin {
+            Origin::Key(key) => match read_key(source, key, keys, &options, watch, &mut warnings) {
+                Err(error) if error.code() == Code::WrongKind && source.format == "auto" => {
+                    read_members(graph, key, keys, &options, watch, error)?
+                }
+                read => read?,
+            },
+            Origin::Pattern(pattern) => layouts::read_rows(keys, pattern, &options, watch)
+                .map_err(|error| error.or_at(&source.span))?,
+            Origin::Index(index) => layouts::read_index(keys, index, &options, watch)
+                .map_err(|error| error.or_at(&source.span))?,
+            Origin::Stream(stream) => {
+                // What is written meanwhile is left to whoever goes on from the last entry.
+                let extent = keys.stream(&stream.key).map_err(|error| error.or_at(&source.span))?;
+                let to = entry(stream.to, u64::MAX);
+                let to = extent.map_or(to, |extent| extent.last.min(to));
+                last = extent.map(|_| (stream.key.clone(), to));
+                let entries = Entries {
+                    from: entry(stream.from, 0),
+                    to,
+                    id: stream.id.as_deref(),
+                    time: stream.time.as_deref(),
+                };
+                layouts::read_stream(keys, &stream.key, &entries, &options, watch)
+                    .map_err(|error| error.or_at(&source.span))?
             }
-            read => read?,
-        },
-        Origin::Pattern(pattern) => {
-            layouts::read_rows(keys, pattern, &options, watch).map_err(|error| error.or_at(&source.span))?
-        }
-        Origin::Index(index) => {
-            layouts::read_index(keys, index, &options, watch).map_err(|error| error.or_at(&source.span))?
-        }
-        Origin::Stream(stream) => {
-            // What is written meanwhile is left to whoever goes on from the last entry.
-            let extent = keys.stream(&stream.key).map_err(|error| error.or_at(&source.span))?;
-            let to = entry(stream.to, u64::MAX);
-            let to = extent.map_or(to, |extent| extent.last.min(to));
-            last = extent.map(|_| (stream.key.clone(), to));
-            let entries = Entries {
-                from: entry(stream.from, 0),
-                to,
-                id: stream.id.as_deref(),
-                time: stream.time.as_deref(),
-            };
-            layouts::read_stream(keys, &stream.key, &entries, &options, watch)
-                .map_err(|error| error.or_at(&source.span))?
-        }
-        Origin::Feast(feast) => {
-            let view = FeatureView {
-                project: feast.project.clone(),
-                name: feast.view.clone(),
-                join_keys: feast.join_keys.clone(),
-                features: feast.features.clone(),
-                time: feast.time.clone(),
-            };
-            layouts::read_feast(keys, &view, &options, watch).map_err(|error| error.or_at(&source.span))?
-        }
-        Origin::File(pattern) => {
-            watch.stage("reading", 1);
-            let files = files_matching(pattern).map_err(|error| error.at(&source.span))?;
-            let loaded = read_files(source, &files, &options, in_memory)?;
-            watch.tick(1);
-            return Ok(loaded);
-        }
-    };
+            Origin::Feast(feast) => layouts::read_feast(keys, &feature_view(feast), &options, watch)
+                .map_err(|error| error.or_at(&source.span))?,
+            Origin::Featureform(node) => layouts::read_features(keys, &features(node), &options, watch)
+                .map_err(|error| error.or_at(&source.span))?,
+            Origin::File(pattern) => {
+                watch.stage("reading", 1);
+                let files = files_matching(pattern).map_err(|error| error.at(&source.span))?;
+                let loaded = read_files(source, &files, &options, in_memory)?;
+                watch.tick(1);
+                return Ok(loaded);
+            }
+        };
     Ok(Loaded { last, ..Loaded::whole(read, warnings) })
+}
+
+/// What is read of Feast's store.
+fn feature_view(feast: &FeastNode) -> FeatureView {
+    FeatureView {
+        project: feast.project.clone(),
+        name: feast.view.clone(),
+        join_keys: feast.join_keys.clone(),
+        features: feast.features.clone(),
+        time: feast.time.clone(),
+    }
+}
+
+/// What is read of Featureform's store.
+fn features(node: &FeatureformNode) -> Features {
+    let prefix = node.prefix.clone().unwrap_or_else(|| FEATUREFORM_PREFIX.to_owned());
+    Features { entity: node.entity.clone(), features: node.features.clone(), prefix }
 }
 
 /// Reads a key that is no string, which is why it was refused.

@@ -49,6 +49,8 @@ struct SourceLock {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     feast: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    featureform: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     file: Option<String>,
     rows: usize,
     columns: usize,
@@ -156,6 +158,8 @@ impl Lock {
                     .then(|| graph.source.shown.clone()),
                 stream: matches!(graph.source.origin, Origin::Stream(..)).then(|| graph.source.shown.clone()),
                 feast: matches!(graph.source.origin, Origin::Feast(_)).then(|| graph.source.shown.clone()),
+                featureform: matches!(graph.source.origin, Origin::Featureform(_))
+                    .then(|| graph.source.shown.clone()),
                 index: matches!(graph.source.origin, Origin::Index(_)).then(|| graph.source.shown.clone()),
                 file: matches!(graph.source.origin, Origin::File(_)).then(|| graph.source.shown.clone()),
                 rows: prepared.extent.rows(),

@@ -119,7 +119,7 @@ impl<'m> Sheet<'m> {
             }
             (Cell::Bare(text) | Cell::Text(text), _) => text,
         };
-        column.push(text, self.missing, 0).map_err(|refusal| {
+        column.push(text.into(), self.missing, 0, &body).map_err(|refusal| {
             let help = format!("the model was trained with the type {} there", field.kind.name());
             Code::BadCell.error(column.refuse(text, refusal, body(0)).message()).help(help)
         })
@@ -212,7 +212,7 @@ impl<'m> Sheet<'m> {
         }
         let mut columns = Vec::with_capacity(self.columns.len());
         for column in self.columns {
-            let built = column.finish(&body);
+            let built = column.finish();
             if let Some(suspect) = built.suspect.filter(|suspect| !self.manifest.bears(&suspect.column)) {
                 return Err(Code::BadCell
                     .error(suspect.error.message())

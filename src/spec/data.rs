@@ -1,6 +1,7 @@
 //! Where the data comes from, and what its columns are.
 
 use super::feast::FeastSection;
+use super::featureform::FeatureformSection;
 use super::reader::{Keys, Reader, entry, quoted, value, wrong};
 use super::stream::StreamSection;
 use super::{FilePath, Text};
@@ -22,6 +23,8 @@ pub struct SourceSection {
     pub stream: Option<StreamSection>,
     /// The feature view of Feast's online store whose entities are the rows.
     pub feast: Option<FeastSection>,
+    /// The features of Featureform's online store whose entities are the rows.
+    pub featureform: Option<FeatureformSection>,
     /// The file that holds the table, or a pattern of files.
     pub file: Option<FilePath>,
     /// The format: `auto`, `csv`, `json`, `jsonl`, `parquet`, `arrow` or `npy`.
@@ -55,6 +58,7 @@ const SOURCE: Keys = Keys {
         "index",
         "stream",
         "feast",
+        "featureform",
         "file",
         "format",
         "load_if_missing",
@@ -87,6 +91,7 @@ impl Reader<'_> {
                 index: None,
                 stream: None,
                 feast: None,
+                featureform: None,
                 file: None,
                 format: format(),
                 load_if_missing: None,
@@ -107,6 +112,7 @@ impl Reader<'_> {
             index: value(entries, "index").and_then(|node| self.text(node, "`source.index`")),
             stream: value(entries, "stream").and_then(|node| self.stream(node)),
             feast: value(entries, "feast").and_then(|node| self.feast(node)),
+            featureform: value(entries, "featureform").and_then(|node| self.featureform(node)),
             file: value(entries, "file").and_then(|node| self.path(node, "`source.file`")),
             format: value(entries, "format").and_then(|node| self.format(node)).unwrap_or_else(format),
             load_if_missing: value(entries, "load_if_missing")
@@ -123,7 +129,7 @@ impl Reader<'_> {
 
     /// One of `key`, `pattern`, `index`, `stream` and `file`, and with another than `key` nothing that speaks of a key.
     fn one_origin(&mut self, entries: &[Entry], section: &Entry, readable: bool) {
-        let origins: Vec<&Entry> = ["pattern", "index", "stream", "feast", "file", "key"]
+        let origins: Vec<&Entry> = ["pattern", "index", "stream", "feast", "featureform", "file", "key"]
             .iter()
             .filter_map(|name| entry(entries, name))
             .collect();
@@ -149,11 +155,12 @@ impl Reader<'_> {
             self.report(Code::Conflict.error(message).help(help).at(&origin.key_span));
         }
         let is_auto = |entry: &&Entry| matches!(&entry.value.value, Value::Text(text) if text == "auto");
-        let is_rows = matches!(origin.key.as_str(), "pattern" | "index" | "stream" | "feast");
+        let is_rows = matches!(origin.key.as_str(), "pattern" | "index" | "stream" | "feast" | "featureform");
         let format = entry(entries, "format").filter(|entry| is_rows && !is_auto(entry));
         let fill = entry(entries, "load_if_missing").filter(|_| origin.key != "key");
         let of_rows = match origin.key.as_str() {
             "feast" => "leave it out: Feast's values say what they are",
+            "featureform" => "leave it out: Featureform knows the types of its features",
             "stream" => "leave it out: the entries of a stream are fields with values",
             _ => "leave it out: each key of a row is a hash, or holds one JSON object",
         };

@@ -61,9 +61,10 @@ fn source(source: &SourceSection) -> Json {
         (None, None, Some(file)) => ("file", Some(&file.text)),
         (None, None, None) => match &source.stream {
             Some(stream) => ("stream", Some(&stream.key)),
-            None => match &source.feast {
-                Some(feast) => ("feast", Some(&feast.feature_view)),
-                None => ("key", source.key.as_ref()),
+            None => match (&source.feast, &source.featureform) {
+                (Some(feast), _) => ("feast", Some(&feast.feature_view)),
+                (None, Some(featureform)) => ("featureform", Some(&featureform.entity)),
+                (None, None) => ("key", source.key.as_ref()),
             },
         },
     };
@@ -87,6 +88,14 @@ fn source(source: &SourceSection) -> Json {
             "join_keys": texts(&feast.join_keys),
             "features": texts(&feast.features),
             "time": feast.time.as_ref().map(shown),
+        });
+    }
+    if let Some(featureform) = &source.featureform {
+        let features = featureform.features.iter();
+        resolved["featureform"] = json!({
+            "entity": shown(&featureform.entity),
+            "features": object(features.map(|(name, variant)| (name.shown().to_owned(), shown(variant)))),
+            "prefix": featureform.prefix.as_ref().map(shown),
         });
     }
     // Absent from files that say nothing of them, whose locks stay as they were.

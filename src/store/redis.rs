@@ -26,6 +26,10 @@ const WINDOW: usize = 16;
 /// Seconds until what a killed run has staged is gone.
 const STAGED_FOR: u32 = 3600;
 
+/// The next step where nobody can say whether a commit went through.
+const PERHAPS: &str =
+    "what was to be published may be there all the same: look with `pipefit models ls`, then run again";
+
 /// Adds one chunk to a blob that is being staged, and says 0; or says 1 and changes nothing if the blob is
 /// published already, which has no time to live and must never get one.
 const STAGE: &str = "
@@ -253,7 +257,7 @@ impl Store for RedisStore {
                 return match read {
                     Ok(Some(now)) if now == commit.new => Ok(true),
                     Ok(now) if now.as_deref() != commit.expected => Ok(false),
-                    _ => Err(failure.diagnostic),
+                    _ => Err(failure.diagnostic.help(PERHAPS)),
                 };
             }
             Err(failure) => return Err(failure.diagnostic),

@@ -65,6 +65,13 @@ fn used(url: &str) {
     assert_eq!(place.run(&["runs", "ls", "--json"]).json()["runs"].as_array().unwrap().len(), 4);
     place.run(&["data", "rm", "out"]).ok();
     place.run(&["data", "show", "out"]).fails(4, &["out"]);
+    for form in ["hash", "stream", "list"] {
+        place.write("few.csv", "x,y\n1,a\n2,b\n");
+        place.run(&["data", "put", "few:1", "few.csv", "--as", form]).ok();
+        let what = if form == "hash" { "few:1:*" } else { "few:1" };
+        assert_eq!(place.run(&["data", "get", what, "-"]).ok().out, "x,y\n1,a\n2,b\n", "{form}");
+        place.run(&["data", "rm", what, "--yes"]).ok();
+    }
     let big: String = (0..300_000).map(|i| format!("{i},{}\n", i % 7)).collect();
     place.write("big.csv", format!("x,y\n{big}"));
     place.run(&["data", "put", "big", "big.csv"]).ok();

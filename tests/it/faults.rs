@@ -391,16 +391,16 @@ fn a_key_of_another_kind_is_named() {
     let mut place = Place::with_server();
     place.write("p.yaml", RIDGE);
     let mut raw = place.server().unwrap().raw();
-    for (kind, command) in [
-        ("hash", ["HSET", "data:t", "f", "1"]),
-        ("list", ["RPUSH", "data:t", "1", "2"]),
-        ("set", ["SADD", "data:t", "1", "2"]),
-        ("zset", ["ZADD", "data:t", "1", "a"]),
+    for (kind, command, told) in [
+        ("hash", ["HSET", "data:t", "f", "1"], "`data:t` is a hash"),
+        ("list", ["RPUSH", "data:t", "1", "2"], "the columns are `value`"),
+        ("set", ["SADD", "data:t", "1", "2"], "the columns are `value`"),
+        ("zset", ["ZADD", "data:t", "1", "a"], "the columns are `score`, `value`"),
     ] {
         redis::cmd("DEL").arg("data:t").exec(&mut raw).unwrap();
         redis::cmd(command[0]).arg(&command[1..]).exec(&mut raw).unwrap();
-        place.run(&["run", "p.yaml"]).fails(4, &["data:t", kind]);
-        place.run(&["data", "show", "data:t"]).fails(4, &["data:t", kind]);
+        place.run(&["run", "p.yaml"]).fails(4, &[told]);
+        assert!(place.run(&["data", "show", "data:t"]).ok().out.starts_with("data:t: "));
         place.run(&["predict", "m", "--input", "data:t"]).fails(4, &["m"]);
         let held: String = redis::cmd("TYPE").arg("data:t").query(&mut raw).unwrap();
         assert_eq!(held, kind);

@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use pipefit::diag::{Code, Diagnostic, Silent};
+use pipefit::diag::{Code, Diagnostic, Silent, Watch};
 use pipefit::source::formats::{Read, ReadOptions};
 use pipefit::source::keys::{self, Keys};
 use pipefit::source::layouts::{FeatureView, read_feast};
-use pipefit::table::{Column, Kind, Table};
+use pipefit::table::{Column, Kind, Table, fingerprint};
 use redis::{Connection, cmd};
 use serde_json::Value;
 
 use crate::command::{Place, repository};
+use crate::fleet::{Cluster, slot_of};
 use crate::server::Server;
 
 const FEATURES: [&str; 9] = ["größe", "trips", "rank", "score", "plan", "active", "since", "code", "never"];
@@ -187,4 +188,147 @@ fn a_pipeline_learns_from_features() {
     place.run(&["run", "p.yaml", "--locked", "--store", &store]).ok();
     let wrong = run("{project: p, feature_view: f, features: [x, x], join_key: [d]}");
     assert!(wrong.code == Some(3) && wrong.err.contains("did you mean `join_keys`?"), "{}", wrong.err);
+}
+
+/// An entity's key in an older version, and one of its values.
+fn older(raw: &mut Connection, value: &[u8], kind: u8) {
+    let length = [value.len() as u8, 0, 0, 0];
+    let key =
+        [b"\x02\0\0\0fahrer_id", [kind, 0, 0, 0].as_slice(), &length, value, b"alt".as_slice()].concat();
+    cmd("HSET").arg(key).arg("_ts:fahrer").arg("").exec(raw).unwrap();
+}
+
+#[test]
+fn keys_of_older_versions_are_told_with_their_version() {
+    let (server, keys, _) = filled();
+    let mut raw = server.raw();
+    let told = || {
+        let alt = FeatureView { project: "alt".into(), ..view("fahrer", &["fahrer_id"], &["trips"]) };
+        table(&*keys, &alt).unwrap_err()
+    };
+    assert_eq!(told().code(), Code::MissingKeyOrFile);
+    for (value, kind, version) in [
+        (&b"a-7"[..], 2, "version 1 or 2 "),
+        (&[7, 0, 0, 0], 4, "version 1 "),
+        (&[7, 0, 0, 0, 0, 0, 0, 0], 4, "version 2 "),
+    ] {
+        cmd("FLUSHDB").exec(&mut raw).unwrap();
+        older(&mut raw, value, kind);
+        let error = told();
+        assert_eq!(error.code(), Code::UnreadableValue);
+        assert!(
+            error.message().contains(version) && error.message().contains("version 3"),
+            "{}",
+            error.message()
+        );
+    }
+}
+
+/// Does something to the server after the first rows.
+struct Meddling(Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+impl Watch for Meddling {
+    fn stage(&self, _: &str, _: u64) {}
+    fn tick(&self, _: u64) {
+        if let Some(act) = self.0.lock().unwrap().take() {
+            act();
+        }
+    }
+    fn stopped(&self) -> bool {
+        false
+    }
+}
+
+/// The key of an entity of `fahr_dienst` in version 3.
+fn entity(id: u64) -> Vec<u8> {
+    let start = b"\x01\0\0\0\x02\0\0\0\x09\0\0\0driver_id\x04\0\0\0\x08\0\0\0".as_slice();
+    [start, &id.to_le_bytes(), b"fahr_dienst"].concat()
+}
+
+#[test]
+fn entities_that_go_or_change_meanwhile_are_told() {
+    let server = Server::start();
+    let mut raw = server.raw();
+    let field = hex("1eb6203a");
+    let mut fill = redis::pipe();
+    // Some have another view alone, and are no rows.
+    for id in 0..4_000u64 {
+        let view = if id % 5 == 4 { "_ts:stadt" } else { "_ts:fahrer" };
+        fill.cmd("HSET").arg(entity(id)).arg(view).arg("").ignore();
+        if id % 5 != 4 {
+            // `int64_val`.
+            fill.cmd("HSET").arg(entity(id)).arg(&field).arg(&[0x20, (id % 100) as u8][..]).ignore();
+        }
+    }
+    fill.exec(&mut raw).unwrap();
+    let fahrer = view("fahrer", &["driver_id"], &["trips"]);
+    let at =
+        |port: u16| keys::open(&format!("redis://127.0.0.1:{port}/0?timeout=5"), Path::new("")).unwrap().1;
+    let plain = || table(&*at(server.port()), &fahrer).unwrap().table;
+    assert_eq!(plain().rows(), 3_200);
+    // Their keys are sorted by bytes; the last is asked for long after the first rows are there.
+    let last = (0..4_000u64).filter(|id| id % 5 != 4).map(entity).max().unwrap();
+    let meddled = |act: &dyn Fn(&mut Connection)| {
+        let mut raw = server.raw();
+        let reading = at(server.port());
+        std::thread::scope(|threads| {
+            let (begun, told) = std::sync::mpsc::channel();
+            let (done, go_on) = std::sync::mpsc::channel();
+            let read = threads.spawn(|| {
+                let watch = Meddling(Mutex::new(Some(Box::new(move || {
+                    begun.send(()).unwrap();
+                    go_on.recv().unwrap();
+                }))));
+                read_feast(&*reading, &fahrer, &ReadOptions::default(), &watch)
+            });
+            told.recv().unwrap();
+            act(&mut raw);
+            done.send(()).unwrap();
+            read.join().unwrap()
+        })
+    };
+    let error = meddled(&|raw| cmd("DEL").arg(&last).exec(raw).unwrap()).unwrap_err();
+    assert_eq!(error.code(), Code::MissingKeyOrFile);
+    assert!(
+        error.message().contains("there is no key") && error.message().contains("driver_id"),
+        "{error:?}"
+    );
+    // Without it there is one row less, and no error.
+    assert_eq!(plain().rows(), 3_199);
+    let last = (0..4_000u64).filter(|id| id % 5 != 4).map(entity).filter(|key| *key != last).max().unwrap();
+    let error = meddled(&|raw| {
+        redis::pipe().cmd("DEL").arg(&last).ignore().cmd("RPUSH").arg(&last).arg("x").exec(raw).unwrap();
+    })
+    .unwrap_err();
+    assert_eq!(error.code(), Code::WrongKind);
+    assert!(error.message().contains("is no hash"), "{error:?}");
+}
+
+#[test]
+fn entities_of_a_cluster_are_found_also_on_their_way() {
+    let cluster = Cluster::start();
+    let name = |id: u64| String::from_utf8(entity(id)).unwrap();
+    for id in 0..120 {
+        let mut put = cmd("HSET");
+        put.arg(entity(id)).arg("_ts:fahrer").arg("").arg(hex("1eb6203a")).arg(&[0x20, id as u8][..]);
+        put.exec(&mut cluster.at(&name(id))).unwrap();
+    }
+    let keys = keys::open(&cluster.url("?timeout=5"), Path::new("")).unwrap().1;
+    let read = || table(&*keys, &view("fahrer", &["driver_id"], &["trips"])).unwrap().table;
+    let expected = read();
+    assert_eq!(expected.rows(), 120);
+    assert_eq!(cell(&expected, "trips", 119), cell(&expected, "driver_id", 119));
+    let key = name(7);
+    let (slot, from) = (slot_of(&cluster.servers[0], &key), cluster.owner(&key));
+    let to = (from + 1) % 3;
+    let set = |server: usize, words: &[&str]| {
+        let mut command = cmd("CLUSTER");
+        command.arg("SETSLOT").arg(slot).arg(words).exec(&mut cluster.servers[server].raw()).unwrap();
+    };
+    set(to, &["IMPORTING", &cluster.id(from)]);
+    set(from, &["MIGRATING", &cluster.id(to)]);
+    let mut migrate = cmd("MIGRATE");
+    migrate.arg("127.0.0.1").arg(cluster.servers[to].port()).arg(&key).arg(0).arg(5000);
+    migrate.exec(&mut cluster.servers[from].raw()).unwrap();
+    assert_eq!(fingerprint(&read()), fingerprint(&expected));
 }

@@ -12,6 +12,7 @@ use pipefit::source::keys::{self, Keys, Kind};
 use pipefit::source::layouts::{read_index, read_rows};
 use pipefit::table::fingerprint;
 
+use crate::command::Place;
 use crate::proxy::listen;
 
 /// What a key holds.
@@ -23,6 +24,11 @@ enum Held {
 
 /// A server with these keys, and a list `rows` of them; with the older or the newer words of the module, or without it.
 fn serving(held: BTreeMap<String, Held>, refusal: &'static str) -> Arc<dyn Keys> {
+    keys::open(&url(held, refusal), Path::new("")).unwrap().1
+}
+
+/// Where such a server is.
+fn url(held: BTreeMap<String, Held>, refusal: &'static str) -> String {
     let held = Arc::new(held);
     let port = listen(move |_, mut client| {
         let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
@@ -36,7 +42,7 @@ fn serving(held: BTreeMap<String, Held>, refusal: &'static str) -> Arc<dyn Keys>
             }
         }
     });
-    keys::open(&format!("redis://127.0.0.1:{port}/0?timeout=5"), Path::new("")).unwrap().1
+    format!("redis://127.0.0.1:{port}/0?timeout=5")
 }
 
 /// The first command, if it is whole, and its length.
@@ -129,6 +135,17 @@ fn a_document_that_is_a_table_is_read_as_one() {
     let keys = serving(held, NEW);
     assert_eq!(keys.value("t").unwrap(), Some(table.as_bytes().to_vec()));
     assert_eq!(keys.kind("t").unwrap(), Some(Kind::Module));
+    // The command shows and writes it as one, and a pattern of documents as rows.
+    let document = |text: &str| Held::Json(text.to_owned());
+    let place = Place::new().at(&url([("t".to_owned(), document(table))].into(), NEW));
+    let shown = place.run(&["data", "show", "t", "--json"]).json();
+    assert_eq!((&shown["rows"], &shown["kind"]), (&2.into(), &"module".into()));
+    assert_eq!(place.run(&["data", "get", "t", "-", "--as", "csv"]).ok().out, "x,y\n1,2.5\n3,\n");
+    assert_eq!(place.run(&["data", "get", "t", "-"]).ok().out, table);
+    let rows = [("r:1", "{\"x\":1,\"y\":\"a\"}"), ("r:2", "{\"x\":2}")];
+    let rows = rows.map(|(key, text)| (key.to_owned(), document(text)));
+    let place = place.at(&url(rows.into(), NEW));
+    assert_eq!(place.run(&["data", "get", "r:*", "-"]).ok().out, "x,y\n1,a\n2,\n");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::server::Server;
 
 /// Names that are hard to write down somewhere: bytes that end a C string, a line, a field or a text, others that are several bytes,
 /// that turn the line round or join the letter before, and one that passes for a number or for a missing value each.
-const NAMES: [&str; 12] = [
+pub const NAMES: [&str; 12] = [
     "\u{0}null\u{0}",
     "line\r\nbreak\n",
     "\"quoted\", 'twice'",

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Instant;
 
 use serde_json::json;
 
@@ -39,16 +40,20 @@ pub fn copy(
     let listed = listed(from, &*source)?;
     let renamed = Renamed::new(from, to, listed.is_pattern)?;
     let (_, target) = keys::open(to_store, Path::new(""))?;
-    let job = Copying { source: &*source, target: &*target, renamed };
+    let mut job = Copying { source: &*source, target: &*target, renamed, left: Left::default() };
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
     let (small, others): (Vec<Listed>, Vec<Listed>) =
         listed.keys.into_iter().partition(|key| key.kind == Kind::Hash && key.bytes <= LARGE);
     for some in small.chunks(KEYS) {
-        job.hashes(&some.iter().map(|key| key.key.as_str()).collect())?;
+        let names: Vec<&str> = some.iter().map(|key| key.key.as_str()).collect();
+        job.living(&names, |job| job.hashes(&names.iter().collect()))?;
     }
     for key in &others {
-        job.one(&key.key, key.kind)?;
+        job.living(&[&key.key], |job| job.one(&key.key, key.kind))?;
+        job.left
+            .note_groups(&key.key, if key.kind == Kind::Stream { job.source.groups(&key.key)? } else { 0 });
     }
+    output.tell(&job.left.warnings());
     for key in small.iter().chain(&others) {
         *kinds.entry(key.kind.to_string()).or_default() += 1;
     }
@@ -78,10 +83,18 @@ fn listed(from: &str, source: &dyn Keys) -> Result<ToCopy> {
     if keys.is_empty() {
         return Err(missing(from, source)?);
     }
-    match keys.iter().find(|key| key.kind == Kind::Module) {
-        Some(key) => Err(not_copied(&key.key)),
-        None => Ok(ToCopy { keys, is_pattern: true }),
+    if let Some(key) = keys.iter().find(|key| key.kind == Kind::Module) {
+        return Err(not_copied(&key.key));
     }
+    // Bytes that are not UTF-8 are listed so, and a key of that name is rare.
+    for key in keys.iter().filter(|key| key.key.contains('\u{FFFD}')) {
+        if source.kind(&key.key)?.is_none() {
+            let message = format!("the name of key `{}` is not UTF-8, and such keys are not copied", key.key);
+            let help = "choose a pattern that does not match it, or give it another name with `RENAME`";
+            return Err(Code::UnreadableValue.error(message).help(help));
+        }
+    }
+    Ok(ToCopy { keys, is_pattern: true })
 }
 
 fn not_copied(key: &str) -> Diagnostic {
@@ -131,13 +144,74 @@ impl Renamed {
     }
 }
 
+/// What copies do not have.
+#[derive(Default)]
+struct Left {
+    /// Keys that expire, where their copies do not.
+    lives: usize,
+    /// Streams with groups of consumers, and the first of them.
+    streams: usize,
+    first: String,
+}
+
+impl Left {
+    fn note_groups(&mut self, key: &str, groups: usize) {
+        if groups > 0 {
+            if self.streams == 0 {
+                key.clone_into(&mut self.first);
+            }
+            self.streams += 1;
+        }
+    }
+
+    fn warnings(&self) -> Vec<Diagnostic> {
+        let lives = (self.lives > 0).then(|| {
+            let message = format!("{} keys expire, and their copies do not", self.lives);
+            Code::WarnStore
+                .warning(message)
+                .help("only the keys of a Redis server expire: remove the copies in time")
+        });
+        let groups = (self.streams > 0).then(|| {
+            let message = match self.streams {
+                1 => format!("the consumer groups of stream `{}` are not copied", self.first),
+                count => format!(
+                    "the consumer groups of {count} streams are not copied, of `{}` first",
+                    self.first
+                ),
+            };
+            Code::WarnStore.warning(message).help("make them for the copy with `XGROUP CREATE`")
+        });
+        lives.into_iter().chain(groups).collect()
+    }
+}
+
 struct Copying<'a> {
     source: &'a dyn Keys,
     target: &'a dyn Keys,
     renamed: Renamed,
+    left: Left,
 }
 
 impl Copying<'_> {
+    /// Has the copies live as long as what `copy` makes them of.
+    fn living(&mut self, keys: &[&str], copy: impl FnOnce(&Self) -> Result<()>) -> Result<()> {
+        let asked = Instant::now();
+        let lives = self.source.lives(keys)?;
+        copy(self)?;
+        let over = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
+        // At least a moment: none would be for ever.
+        let left = |left: u64| left.saturating_sub(over).max(1);
+        let lives: Vec<(String, u64)> = keys
+            .iter()
+            .zip(lives)
+            .filter_map(|(key, life)| Some((self.renamed.of(key), left(life?))))
+            .collect();
+        if !lives.is_empty() && !self.target.expire(&lives)? {
+            self.left.lives += lives.len();
+        }
+        Ok(())
+    }
+
     /// Small hashes, many at once.
     fn hashes(&self, keys: &KeyList) -> Result<()> {
         let mut rows = Hashes { job: self, rows: Vec::new(), bytes: 0 };

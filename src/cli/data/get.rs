@@ -90,7 +90,7 @@ pub fn get(key: &str, file: &Path, form: Option<Format>, keys: &dyn Keys, output
         Found::Members(_) | Found::Rows(_) => {
             let (read, _) = read_any(key, keys, &ReadOptions::default())?;
             let packing = if is_standard { Packing::Plain } else { Packing::of_path(file) };
-            packing.pack(formats::write(&read.table, form.unwrap_or(Format::Csv).written()?))
+            packing.pack(formats::written(&read.table, form.unwrap_or(Format::Csv))?)
         }
     };
     if is_standard {
@@ -116,7 +116,7 @@ fn converted(bytes: Vec<u8>, key: &str, wanted: Option<Format>, packing: Packing
         None if packing == Packing::Plain => Ok(bytes),
         Some(format) if !stays(&format) => {
             let table = parsed(plain, Some(stored), key, &ReadOptions::default())?;
-            Ok(packing.pack(formats::write(&table, format.written()?)))
+            Ok(packing.pack(formats::written(&table, format)?))
         }
         _ if packed == packing => Ok(bytes),
         _ => Ok(packing.pack(plain)),

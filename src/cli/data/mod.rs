@@ -20,9 +20,9 @@ use crate::source::keys::{self, Keys};
 pub use get::read_any;
 
 /// The formats that tables are written in.
-pub const WRITTEN: [&str; 6] = ["csv", "tsv", "json", "jsonl", "parquet", "arrow"];
+pub const WRITTEN: [&str; 7] = ["csv", "tsv", "json", "jsonl", "parquet", "arrow", "npy"];
 /// What a table becomes in a store: one value in a format, or a key, a member or an entry a row.
-const PUT: [&str; 9] = ["csv", "tsv", "json", "jsonl", "parquet", "arrow", "hash", "list", "stream"];
+const PUT: [&str; 10] = ["csv", "tsv", "json", "jsonl", "parquet", "arrow", "npy", "hash", "list", "stream"];
 /// No slower rate is taken: an answer has to come in time.
 const LEAST_RATE: u64 = 100_000;
 

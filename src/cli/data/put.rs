@@ -42,7 +42,7 @@ pub fn put(
         }
         _ => {
             if let Some(format) = form.and_then(Format::of_ending) {
-                bytes = formats::write(&table, format.written()?);
+                bytes = formats::written(&table, format)?;
             }
             open()?.write(key, &bytes)?;
             tell(key, &table, "bytes", bytes.len(), output);

@@ -23,6 +23,7 @@ pub fn section(report: &Report) -> String {
         Origin::Index(_) => "Index",
         Origin::Stream(..) => "Stream",
         Origin::Feast(_) => "Feature view",
+        Origin::Featureform(_) => "Features of",
         Origin::File(_) => "File",
     };
     let facts = [

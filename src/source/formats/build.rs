@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::diag::{Code, Diagnostic, Result};
 use crate::table::{Field, Kind, Schema, Table};
 
-use super::cell::Missing;
+use super::cell::{Cell, Missing};
 use super::column::{Built, Growing, Place, Refusal};
 use super::read::{Read, ReadOptions};
 
@@ -211,12 +211,13 @@ impl<'a> Builder<'a> {
     ///
     /// # Errors
     /// `BadCell` for a cell that is not of the type that `schema` asks for.
-    pub fn push(&mut self, slot: Slot, text: &str, at: usize) -> Result<()> {
-        self.fed += text.len() + 1;
+    pub fn push<'t>(&mut self, slot: Slot, cell: impl Into<Cell<'t>>, at: usize) -> Result<()> {
+        let cell = cell.into();
+        self.fed += cell.text.len() + 1;
         match self.known[slot.0].column {
             Some(i) => {
-                let pushed = self.columns[i].push(text, &self.missing, self.base + at);
-                pushed.map_err(|refusal| self.refused(i, text, refusal, at))
+                let pushed = self.columns[i].push(cell, &self.missing, self.base + at, self.place);
+                pushed.map_err(|refusal| self.refused(i, cell.text, refusal, at))
             }
             None => Ok(()),
         }
@@ -249,6 +250,7 @@ impl<'a> Builder<'a> {
             column.pad(before);
             more.into_iter().for_each(|more| column.append(more));
         });
+        self.columns.iter_mut().for_each(|column| column.locate(self.place));
         self.add_rows(rows)
     }
 
@@ -343,8 +345,7 @@ impl<'a> Builder<'a> {
         for column in &mut self.columns {
             column.pad(self.rows);
         }
-        let place = self.place;
-        Ok(self.columns.into_iter().map(|column| column.finish(place)).collect())
+        Ok(self.columns.into_iter().map(Growing::finish).collect())
     }
 
     /// Every column that `columns` or `schema` names must be there.
@@ -419,7 +420,7 @@ mod tests {
             for (i, row) in rows.iter().enumerate() {
                 for (name, text) in row {
                     let slot = builder.field(name, i)?;
-                    builder.push(slot, text, i)?;
+                    builder.push(slot, text.as_str(), i)?;
                 }
                 builder.end_row()?;
             }

@@ -2,10 +2,33 @@
 
 use std::collections::HashSet;
 
+use super::decimal;
 use crate::table::NaValues;
 
 /// From here on an `f64` no longer holds every integer.
 const LAST_INTEGER: f64 = 9_007_199_254_740_992.0;
+
+/// The text of a cell.
+#[derive(Clone, Copy, Debug)]
+pub struct Cell<'t> {
+    /// The text.
+    pub text: &'t str,
+    /// The number that it spells, where whoever cut it out knows that already.
+    pub number: Option<f64>,
+}
+
+impl<'t> From<&'t str> for Cell<'t> {
+    fn from(text: &'t str) -> Self {
+        Self { text, number: None }
+    }
+}
+
+impl Cell<'_> {
+    /// The number that the text spells, as [`number`] reads it.
+    pub fn number(self) -> Option<f64> {
+        self.number.or_else(|| number(self.text))
+    }
+}
 
 /// What stands for a missing value.
 #[derive(Debug)]
@@ -75,7 +98,8 @@ pub(super) fn number(text: &str) -> Option<f64> {
     // `parse` takes exactly this grammar, and NaN, which no number starts with.
     match text.as_bytes().first()? {
         b'0'..=b'9' | b'+' | b'-' | b'.' | b'i' | b'I' => {
-            text.parse::<f64>().ok().filter(|value| !value.is_nan())
+            let parsed = || text.parse::<f64>().ok().filter(|value| !value.is_nan());
+            decimal::nearest(text).or_else(parsed)
         }
         _ => None,
     }

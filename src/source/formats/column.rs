@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::diag::{Code, Diagnostic};
 use crate::table::{Column, Kind, Levels, MISSING, parse_datetime};
 
-use super::cell::{self, Missing};
+use super::cell::{self, Cell, Missing};
 
 /// Says where a cell stands: the name of the key or file, and the line where there is one. Its
 /// argument is the `at` that came with the cell: a byte offset, a row, whatever the layout counts.
@@ -39,8 +39,9 @@ pub struct Growing {
 struct Doubt {
     /// The row, counted from 1.
     row: usize,
-    /// Where it stands.
+    /// Where it stands, as it came, and what place that is.
     at: usize,
+    place: Option<(String, Option<usize>)>,
     text: String,
     is_infinite: bool,
 }
@@ -102,11 +103,18 @@ impl Growing {
         }
     }
 
-    /// The next cell, which stands at `at`.
+    /// The next cell, which stands at `at`. What place that is may be known only now: in the key that is read.
     ///
     /// # Errors
     /// A cell that is not of the type that `schema` asks for.
-    pub fn push(&mut self, text: &str, missing: &Missing, at: usize) -> Result<(), Refusal> {
+    pub fn push(
+        &mut self,
+        cell: Cell<'_>,
+        missing: &Missing,
+        at: usize,
+        place: &Place<'_>,
+    ) -> Result<(), Refusal> {
+        let text = cell.text;
         let Cells::Numbers(values) = &mut self.cells else {
             self.push_word(text, missing);
             return Ok(());
@@ -116,7 +124,7 @@ impl Growing {
             values.push(value.ok_or(Refusal(NO_DATETIME))?);
             return Ok(());
         }
-        match cell::number(text) {
+        match cell.number() {
             Some(value) if missing.number(value) => values.push(f64::NAN),
             Some(value) if self.asked == Some(Kind::Bool) && value != 0.0 && value != 1.0 => {
                 return Err(Refusal("neither true nor false"));
@@ -126,7 +134,8 @@ impl Growing {
                 let is_infinite = !value.is_finite();
                 if (is_infinite || cell::is_beyond_integers(text, value)) && self.doubt.is_none() {
                     let row = values.len();
-                    self.doubt = Some(Doubt { row, at, text: text.to_owned(), is_infinite });
+                    self.doubt =
+                        Some(Doubt { row, at, place: Some(place(at)), text: text.to_owned(), is_infinite });
                 }
             }
             None if missing.word(text) => values.push(f64::NAN),
@@ -152,7 +161,8 @@ impl Growing {
         self.cells = Cells::Words { codes, seen: HashMap::new() };
     }
 
-    /// The cells of the rows that come next, as another column of the same name and type has taken them.
+    /// The cells of the rows that come next, as another column of the same name and type has taken them, which knew no
+    /// places: [`Growing::locate`] is to follow.
     pub fn append(&mut self, more: Self) {
         let rows = self.len();
         if matches!(more.cells, Cells::Words { .. }) {
@@ -175,7 +185,15 @@ impl Growing {
             }
             (Cells::Numbers(_), Cells::Words { .. }) => {}
         }
-        self.doubt = self.doubt.take().or(more.doubt.map(|doubt| Doubt { row: rows + doubt.row, ..doubt }));
+        let here = |doubt: Doubt| Doubt { row: rows + doubt.row, place: None, ..doubt };
+        self.doubt = self.doubt.take().or_else(|| more.doubt.map(here));
+    }
+
+    /// Says what the places are in what was appended.
+    pub fn locate(&mut self, place: &Place<'_>) {
+        if let Some(doubt) = &mut self.doubt {
+            doubt.place.get_or_insert_with(|| place(doubt.at));
+        }
     }
 
     fn push_word(&mut self, text: &str, missing: &Missing) {
@@ -198,7 +216,7 @@ impl Growing {
     }
 
     /// The column, with the type that its cells allow or that was asked for.
-    pub fn finish(self, place: &Place<'_>) -> Built {
+    pub fn finish(self) -> Built {
         let (kind, column) = match self.cells {
             Cells::Numbers(values) => (self.asked.unwrap_or(Kind::Number), Column::Number(values.into())),
             Cells::Words { codes, seen } => {
@@ -215,7 +233,7 @@ impl Growing {
                 }
             }
         };
-        let suspect = self.doubt.filter(|_| kind == Kind::Number).map(|doubt| doubt.told(&self.name, place));
+        let suspect = self.doubt.filter(|_| kind == Kind::Number).map(|doubt| doubt.told(&self.name));
         Built { name: self.name, kind, column, suspect, again: self.lost }
     }
 
@@ -233,14 +251,14 @@ impl Growing {
 }
 
 impl Doubt {
-    fn told(&self, column: &str, place: &Place<'_>) -> Suspect {
+    fn told(self, column: &str) -> Suspect {
         let (what, help) = if self.is_infinite {
             ("is infinite", "write a finite number, or leave the cell empty".to_owned())
         } else {
             let help = format!("if it is a name, say `schema: {{{column}: category}}`");
             ("is an integer beyond 2^53, which a float cannot hold", help)
         };
-        let (name, line) = place(self.at);
+        let (name, line) = self.place.unwrap_or_default();
         let message = format!("column `{column}`, row {}: `{}` {what}", self.row, short(&self.text));
         let error = Code::BadCell.error(message).help(help).within(name, line, None);
         Suspect { column: column.to_owned(), row: self.row, error }
@@ -319,9 +337,9 @@ mod tests {
     fn build(asked: Option<Kind>, cells: &[&str]) -> Built {
         let mut column = Growing::new("x", asked, 0);
         for (i, text) in cells.iter().enumerate() {
-            column.push(text, &Missing::of(&NaValues::default()), i + 2).expect("a cell");
+            column.push((*text).into(), &Missing::of(&NaValues::default()), i + 2, &place).expect("a cell");
         }
-        column.finish(&place)
+        column.finish()
     }
 
     fn place(line: usize) -> (String, Option<usize>) {
@@ -369,13 +387,13 @@ mod tests {
     fn a_cell_of_another_type_than_asked_is_refused() {
         let missing = Missing::of(&NaValues::default());
         let mut column = Growing::new("age", Some(Kind::Number), 0);
-        column.push("true", &missing, 1).expect("counts as 1");
-        let refusal = column.push("old", &missing, 1).expect_err("text");
+        column.push("true".into(), &missing, 1, &place).expect("counts as 1");
+        let refusal = column.push("old".into(), &missing, 1, &place).expect_err("text");
         let error = column.refuse("old", refusal, place(3));
         assert_eq!(error.message(), "column `age`, row 2: `old` is not a number");
         let mut column = Growing::new("b", Some(Kind::Bool), 0);
-        column.push("0", &missing, 1).expect("false");
-        assert!(column.push("2", &missing, 1).is_err());
+        column.push("0".into(), &missing, 1, &place).expect("false");
+        assert!(column.push("2".into(), &missing, 1, &place).is_err());
     }
 
     /// Wherever a column is cut, it is what it is in one piece, or asks for its words again where it was not cut.
@@ -395,11 +413,13 @@ mod tests {
             while row < cells.len() {
                 let end = (row + 1 + below(4)).min(cells.len());
                 let mut piece = Growing::new("x", asked, 0);
-                (row..end).for_each(|i| piece.push(cells[i], &missing, i + 2).expect("a cell"));
+                (row..end)
+                    .for_each(|i| piece.push(cells[i].into(), &missing, i + 2, &place).expect("a cell"));
                 column.append(piece);
+                column.locate(&place);
                 row = end;
             }
-            let (found, whole) = (column.finish(&place), build(asked, &cells));
+            let (found, whole) = (column.finish(), build(asked, &cells));
             // Words that a piece took for numbers are asked for again, as words.
             let (found, whole) = match found.again {
                 true => (

@@ -9,6 +9,8 @@ use crate::diag::{Diagnostic, Result};
 
 use super::Builder;
 use super::build::{Rows, Slot};
+use super::cell::Cell;
+use super::decimal;
 
 /// Hands the cells of a text to a builder. As `read_csv` does, it skips blank lines and calls a
 /// column without a name `Unnamed: 0`; unlike it, it refuses a row with too few or too many fields.
@@ -19,7 +21,7 @@ pub(super) fn feed(text: &str, delimiter: u8, builder: &mut Builder<'_>) -> Resu
     let mut records = Records::new(text, delimiter, 0);
     let Some(at) = records.begin() else { return Ok(()) };
     records.read().ok_or_else(|| unclosed(at, builder))?;
-    let header: Vec<&str> = records.fields().collect();
+    let header: Vec<&str> = records.fields().map(|field| field.text).collect();
     check_delimiter(&header, at, builder)?;
     builder.reserve(most_rows(text, header.len()));
     let mut slots = Vec::with_capacity(header.len());
@@ -72,7 +74,7 @@ fn feed_pieces(records: &mut Records<'_>, slots: &[Slot], builder: &mut Builder<
 
 /// The rows of a text at most, and one for a last line without an end.
 fn most_rows(text: &str, fields: usize) -> usize {
-    let lines = memchr_iter(b'\n', text.as_bytes()).count();
+    let lines: usize = text.as_bytes().par_chunks(PIECE).map(|piece| memchr_iter(b'\n', piece).count()).sum();
     lines.min(text.len() / fields.max(1)) + 1
 }
 
@@ -89,8 +91,8 @@ fn feed_rows(records: &mut Records<'_>, end: usize, slots: &[Slot], builder: &mu
                 "give every row a field for each column, in quotes if it holds the delimiter",
             ));
         }
-        for (slot, text) in slots.iter().zip(records.fields()) {
-            builder.push(*slot, text, at)?;
+        for (slot, field) in slots.iter().zip(records.fields()) {
+            builder.push(*slot, field, at)?;
         }
         builder.end_row()?;
     }
@@ -112,12 +114,13 @@ struct Records<'t> {
     unquoted: String,
 }
 
-/// Where a field is, in the text or among the unquoted.
+/// Where a field is, in the text or among the unquoted, and the number that it is, where that is known.
 #[derive(Clone, Copy)]
 struct Field {
     start: usize,
     end: usize,
     unquoted: bool,
+    number: Option<f64>,
 }
 
 impl<'t> Records<'t> {
@@ -142,8 +145,8 @@ impl<'t> Records<'t> {
             at = match bytes.get(at) {
                 Some(b'"') => self.quoted(at + 1)?,
                 _ => {
-                    let end = self.end_of_field(at);
-                    self.fields.push(Field { start: at, end, unquoted: false });
+                    let (end, number) = self.bare(at);
+                    self.fields.push(Field { start: at, end, unquoted: false, number });
                     end
                 }
             };
@@ -153,6 +156,19 @@ impl<'t> Records<'t> {
             }
             at += 1;
         }
+    }
+
+    /// The end of a field without quotes, and the number that it is. Who reads a decimal finds its end on the way.
+    fn bare(&self, at: usize) -> (usize, Option<f64>) {
+        let bytes = self.text.as_bytes();
+        match decimal::leading(&bytes[at..]) {
+            Some((number, length)) if self.is_end(bytes.get(at + length)) => (at + length, Some(number)),
+            _ => (self.end_of_field(at), None),
+        }
+    }
+
+    fn is_end(&self, next: Option<&u8>) -> bool {
+        next.is_none_or(|byte| *byte == self.delimiter || matches!(byte, b'\n' | b'\r'))
     }
 
     /// The end of a field without quotes, or of what follows them.
@@ -168,7 +184,7 @@ impl<'t> Records<'t> {
         let is_quote = |at: usize| text.as_bytes().get(at) == Some(&b'"');
         let mut close = next(start)?;
         if self.end_of_field(close + 1) == close + 1 {
-            self.fields.push(Field { start, end: close, unquoted: false });
+            self.fields.push(Field { start, end: close, unquoted: false, number: None });
             return Some(close + 1);
         }
         let (first, mut piece) = (self.unquoted.len(), start);
@@ -180,15 +196,15 @@ impl<'t> Records<'t> {
         self.unquoted.push_str(&text[piece..close]);
         let end = self.end_of_field(close + 1);
         self.unquoted.push_str(&text[close + 1..end]);
-        self.fields.push(Field { start: first, end: self.unquoted.len(), unquoted: true });
+        self.fields.push(Field { start: first, end: self.unquoted.len(), unquoted: true, number: None });
         Some(end)
     }
 
     /// The fields of the record.
-    fn fields(&self) -> impl Iterator<Item = &str> {
+    fn fields(&self) -> impl Iterator<Item = Cell<'_>> {
         self.fields.iter().map(|field| {
             let text = if field.unquoted { &self.unquoted } else { self.text };
-            &text[field.start..field.end]
+            Cell { text: &text[field.start..field.end], number: field.number }
         })
     }
 }
@@ -332,7 +348,7 @@ mod tests {
                     ours.push(theirs.last().expect("a record").clone());
                     break;
                 }
-                ours.push(records.fields().map(Into::into).collect());
+                ours.push(records.fields().map(|field| field.text.into()).collect());
             }
             assert_eq!(ours, theirs, "{text:?}");
         }

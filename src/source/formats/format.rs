@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::diag::{Code, Diagnostic, Result};
+use crate::diag::{Code, Diagnostic};
 
 use super::Packing;
 
@@ -23,12 +23,12 @@ pub enum Format {
     Parquet,
     /// Typed columns in record batches: Arrow IPC, as a file (Feather) or a stream. A file is written.
     Arrow,
-    /// An array of NumPy. It is read, not written.
+    /// An array of NumPy: records are written.
     Npy,
 }
 
 impl Format {
-    /// All formats that can be both read and written.
+    /// All formats that hold any table; NPY has no missing texts and truths.
     pub const ALL: [Format; 7] = [
         Format::Csv,
         Format::Tsv,
@@ -79,18 +79,6 @@ impl Format {
             "npy" => Format::Npy,
             _ => return None,
         })
-    }
-
-    /// The format, if tables can be written in it.
-    ///
-    /// # Errors
-    /// `Usage` for NPY.
-    pub fn written(self) -> Result<Self> {
-        if Self::ALL.contains(&self) {
-            return Ok(self);
-        }
-        let error = Code::Usage.error(format!("{} is read, but not written", self.name()));
-        Err(error.help("write `.csv`, `.jsonl`, `.parquet` or `.arrow`"))
     }
 
     /// Whether the data itself says what its columns are.

@@ -164,7 +164,7 @@ impl Context<'_, '_, '_> {
             Some(b'[') => nested(self, "a list"),
             Some(b'{') => nested(self, "an object"),
             Some(b'"') => match unescaped(raw) {
-                Ok(text) => self.builder.push(slot, &text, at),
+                Ok(text) => self.builder.push(slot, &*text, at),
                 Err(_) => nested(self, "a string with half a character"),
             },
             _ => self.builder.push(slot, raw, at),

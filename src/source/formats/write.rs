@@ -2,14 +2,26 @@
 
 use std::io;
 
-use crate::source::{arrow, parquet};
+use crate::diag::Result;
+use crate::source::{arrow, npy, parquet};
 use crate::table::{Column, Kind, Levels, Table, push_datetime};
 
 use super::cell::push_number;
 use super::{Format, detect};
 
-/// The bytes of a table in a format of [`Format::ALL`]; [`Format::written`] tells. What was read reads back as the same table, where the types that cannot be
-/// inferred (numbers as a category) are given again.
+/// The bytes of a table in any format.
+///
+/// # Errors
+/// `Usage` for a table that NPY does not hold, which has no missing texts and truths.
+pub fn written(table: &Table, format: Format) -> Result<Vec<u8>> {
+    if format == Format::Npy {
+        npy::check(table)?;
+    }
+    Ok(write(table, format))
+}
+
+/// The bytes of a table in a format of [`Format::ALL`], which hold any table. What was read reads back as the same table, where the
+/// types that cannot be inferred (numbers as a category) are given again.
 ///
 /// Numbers are the shortest text that reads back as the same bits, without a fraction in a column
 /// that has none; bools are `true` and `false`; a missing cell is empty in CSV and `null` in JSON.
@@ -40,7 +52,7 @@ pub fn write_to(table: &Table, format: Format, out: &mut dyn io::Write) -> io::R
         }
         Format::Arrow => arrow::write(table, out),
         Format::Parquet => parquet::write(table, out),
-        Format::Npy => Err(io::ErrorKind::Unsupported.into()),
+        Format::Npy => npy::write(table, out),
     }
 }
 

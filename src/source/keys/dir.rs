@@ -52,10 +52,10 @@ impl Shelf for Folder {
         Ok(names)
     }
 
-    fn create(&self, key: &str, image: &[u8]) -> Result<bool> {
+    fn create(&self, key: &str, image: &[u8], name: Flush) -> Result<bool> {
         let _lock = self.root.lock()?;
         let created = self.root.create("keys", &file_name(key)?, image, Flush::Now)?;
-        if created {
+        if created && name == Flush::Now {
             flush_folder(&self.root.folder("keys"))?;
         }
         Ok(created)

@@ -3,7 +3,7 @@
 use super::image::HEAD;
 use super::shelf::{Change, Changing, Extending, Looking, Shelf};
 use crate::diag::Result;
-use crate::store::Memory;
+use crate::store::{Flush, Memory};
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ impl Shelf for Map {
         Ok(self.memory.lock().keys.keys().cloned().collect())
     }
 
-    fn create(&self, key: &str, image: &[u8]) -> Result<bool> {
+    fn create(&self, key: &str, image: &[u8], _name: Flush) -> Result<bool> {
         match self.memory.lock().keys.entry(key.to_owned()) {
             Entry::Occupied(_) => Ok(false),
             Entry::Vacant(place) => {

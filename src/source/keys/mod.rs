@@ -1,5 +1,6 @@
 //! The user's data by key. Keys are the user's own: nothing is put before them.
 
+mod beside;
 mod bulk;
 mod contents;
 mod dir;
@@ -108,6 +109,21 @@ pub trait Keys: Send + Sync {
     /// sorted set by score with the score, of a set sorted by their bytes; fields with their values, sorted by the fields' bytes.
     /// False if it was changed or removed meanwhile: what was handed out is then nothing.
     fn members(&self, key: &str, kind: Kind, each: &mut Each<'_>) -> Result<bool>;
+
+    /// The milliseconds that each of these keys has left to live; `None` for one that stays, or is not there.
+    fn lives(&self, keys: &[&str]) -> Result<Vec<Option<u64>>> {
+        Ok(vec![None; keys.len()])
+    }
+
+    /// Has keys expire so many milliseconds from now; false where the keys of the store do not expire.
+    fn expire(&self, _keys: &[(String, u64)]) -> Result<bool> {
+        Ok(false)
+    }
+
+    /// How many groups of consumers a stream has.
+    fn groups(&self, _key: &str) -> Result<usize> {
+        Ok(0)
+    }
 
     /// The keys that match a pattern, as [`matching`](Self::matching), whatever bytes they are of. Only a store that has hashes
     /// has them.

@@ -1,5 +1,6 @@
 //! Keys in a Redis server.
 
+use super::beside;
 use super::bulk::read_rows;
 use super::contents::{self, Each};
 use super::fields::{EachHash, read_fields};
@@ -208,6 +209,18 @@ impl Keys for RedisKeys {
             return Ok(page);
         }
         self.stream(key).map(|_| Vec::new())
+    }
+
+    fn lives(&self, keys: &[&str]) -> Result<Vec<Option<u64>>> {
+        beside::lives(&self.link, keys)
+    }
+
+    fn expire(&self, keys: &[(String, u64)]) -> Result<bool> {
+        beside::expire(&self.link, keys).map(|()| true)
+    }
+
+    fn groups(&self, key: &str) -> Result<usize> {
+        beside::groups(&self.link, key)
     }
 
     fn matching_bytes(&self, pattern: &str) -> Result<Found> {

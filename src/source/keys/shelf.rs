@@ -11,7 +11,7 @@ use super::{
     no_row, no_stream, not_a_stream, not_an_index, wrong_kind,
 };
 use crate::diag::{Code, Result};
-use crate::store::unique;
+use crate::store::{Flush, unique};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -42,8 +42,9 @@ pub(super) trait Shelf: Send + Sync {
     /// All keys, sorted.
     fn names(&self) -> Result<Vec<String>>;
 
-    /// Makes a key, unless it is there; says whether it did.
-    fn create(&self, key: &str, image: &[u8]) -> Result<bool>;
+    /// Makes a key, unless it is there; says whether it did. It is never there and torn; `name`: whether a power failure may take
+    /// it away again.
+    fn create(&self, key: &str, image: &[u8], name: Flush) -> Result<bool>;
 
     /// Changes keys, while nobody else changes any. `reads`: whether what they hold is asked for.
     fn change(&self, keys: &[&str], reads: bool, change: &Changing<'_>) -> Result<()>;
@@ -150,8 +151,9 @@ impl<S: Shelf> Keys for ShelfKeys<S> {
 
     fn write_new(&self, key: &str, bytes: &[u8]) -> Result<bool> {
         // Looked at first: it is nearly always there, and then nothing need be written.
+        // A power failure may take it away: it is then written again from where it came.
         Ok(self.shelf.head(key)?.is_none()
-            && self.shelf.create(key, &Kept::String(bytes.to_vec()).image())?)
+            && self.shelf.create(key, &Kept::String(bytes.to_vec()).image(), Flush::Later)?)
     }
 
     fn remove(&self, key: &str) -> Result<bool> {
@@ -294,7 +296,7 @@ impl<S: Shelf> Keys for ShelfKeys<S> {
             // Somebody else may make it meanwhile, or remove it.
             while !self.shelf.extend(key, &mut extending)? {
                 refuse_unfit(key, piece)?;
-                self.shelf.create(key, &frames::empty(unique()))?;
+                self.shelf.create(key, &frames::empty(unique()), Flush::Now)?;
             }
         }
         Ok(last)

@@ -41,6 +41,27 @@ impl<'a> Entity<'a> {
         Some(start)
     }
 
+    /// The beginning of such keys before version 3, without lengths.
+    pub fn older_start(join_keys: &[String]) -> Vec<u8> {
+        let mut sorted: Vec<&String> = join_keys.iter().collect();
+        sorted.sort_unstable();
+        sorted.iter().flat_map(|name| [&STRING.to_le_bytes(), name.as_bytes()].concat()).collect()
+    }
+
+    /// The version of a key that begins so, if it is one before version 3: they differ in integers alone.
+    pub fn older_version(key: &[u8], start: &[u8], join_keys: usize, project: &str) -> Option<&'static str> {
+        let mut rest = key.strip_prefix(start)?;
+        let mut version = "1 or 2";
+        for _ in 0..join_keys {
+            match (number(&mut rest)?, text(&mut rest)?.len()) {
+                (INT64, 4) => version = "1",
+                (INT64, 8) => version = "2",
+                _ => {}
+            }
+        }
+        (rest == project.as_bytes()).then_some(version)
+    }
+
     /// An entity from its key, if it is one.
     pub fn parse(key: &'a [u8]) -> Option<Self> {
         let mut rest = key;

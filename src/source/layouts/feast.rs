@@ -70,11 +70,16 @@ fn pattern(view: &FeatureView) -> Result<String> {
         let message = "a join key of Feast has a name of at most 127 bytes here".to_owned();
         return Err(Code::BadValue.error(message).help("see `source.feast.join_keys`"));
     };
+    Ok(around(start, &view.project))
+}
+
+/// The pattern of what begins and ends so.
+fn around(start: &str, end: &str) -> String {
     let special = |c: char| matches!(c, '*' | '?' | '[' | ']' | '\\' | '^');
     let escaped = |text: &str| -> String {
         text.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
     };
-    Ok(format!("{}*{}", escaped(start), escaped(&view.project)))
+    format!("{}*{}", escaped(start), escaped(end))
 }
 
 struct Reading<'a> {
@@ -114,7 +119,7 @@ impl<'a> Reading<'a> {
                 self.row(columns, &entity, time, values)
             })?;
             if rows.get() == 0 {
-                return Err(self.nothing());
+                return Err(self.older(keys)?.unwrap_or_else(|| self.nothing()));
             }
             match met.into_inner().iter().skip(1).position(|met| !met) {
                 Some(absent) => Err(self.no_feature(&self.view.features[absent])),
@@ -176,13 +181,29 @@ impl<'a> Reading<'a> {
         columns.beside(row, column, text.as_bytes())
     }
 
+    /// What is wrong where the entities have keys of an older version.
+    fn older(&self, keys: &dyn Keys) -> Result<Option<Diagnostic>> {
+        let FeatureView { project, join_keys, .. } = self.view;
+        let start = Entity::older_start(join_keys);
+        let text = String::from_utf8_lossy(&start);
+        let found = keys.matching_bytes(&around(&text, project))?;
+        let version =
+            found.iter().find_map(|key| Entity::older_version(key, &start, join_keys.len(), project));
+        Ok(version.map(|version| {
+            let message = format!(
+                "the entities of project `{project}` have keys of version {version} of Feast, and those of version 3 are read"
+            );
+            let help = "say `entity_key_serialization_version: 3` in `feature_store.yaml`, and materialize again";
+            Code::UnreadableValue.error(message).help(help)
+        }))
+    }
+
     fn nothing(&self) -> Diagnostic {
         let FeatureView { project, name, join_keys, .. } = self.view;
         let join_keys = join_keys.join("`, `");
         let message =
             format!("no entity by `{join_keys}` has values of feature view `{name}` of project `{project}`");
-        let help = "are these the names in Feast, was it materialized into this store, and are its keys of version 3 \
-                    (`entity_key_serialization_version: 3`)?";
+        let help = "are these the names in Feast, and was it materialized into this store?";
         Code::MissingKeyOrFile.error(message).help(help)
     }
 

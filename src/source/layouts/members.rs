@@ -9,7 +9,7 @@ use crate::source::formats::{Read, ReadOptions, detect};
 use crate::source::keys::{Fields, Keys, Kind, RowSink};
 
 /// How often a key is read again because it was changed meanwhile.
-const PATIENCE: usize = 5;
+pub(super) const PATIENCE: usize = 5;
 
 /// The column of members that are no records; those of a score and of a field.
 const VALUE: &str = "value";

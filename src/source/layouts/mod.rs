@@ -3,6 +3,7 @@
 mod entity;
 mod entries;
 mod feast;
+mod featureform;
 mod hashes;
 mod listed;
 mod members;
@@ -13,6 +14,7 @@ mod written;
 
 pub use entries::{Entries, read_stream};
 pub use feast::{FeatureView, read_feast};
+pub use featureform::{FEATUREFORM_PREFIX, Features, read_features};
 pub use hashes::read_rows;
 pub use listed::read_index;
 pub use members::{one_row, read_members};

@@ -5,6 +5,7 @@
 //! pickles, and are refused. The format: numpy.lib.format.
 
 mod header;
+mod write;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use arrow_array::{
 use arrow_schema::{DataType, Field, TimeUnit};
 
 use self::header::{Header, Item, Stored};
+pub(super) use self::write::{check, write};
 use super::arrow::{self, Batch, Batches};
 use super::formats::{Part, Read, ReadOptions};
 use super::typed::micros;
