@@ -111,7 +111,9 @@ impl Adwin {
     /// The buckets with their sizes, the oldest first.
     fn buckets(&self) -> impl Iterator<Item = (f64, Bucket)> {
         let sized = self.rows.iter().enumerate().rev();
-        sized.flat_map(|(row, size)| row.iter().rev().map(move |bucket| (f64::from(size as u32).exp2(), *bucket)))
+        sized.flat_map(|(size, row)| {
+            row.iter().rev().map(move |bucket| (f64::from(size as u32).exp2(), *bucket))
+        })
     }
 
     fn whole(&self) -> Part {
@@ -178,7 +180,7 @@ mod tests {
                     let mut alarms = numbers(100 + seed, share).take(20_000).enumerate();
                     let seen =
                         alarms.find(|(i, number)| adwin.push(*number, 0.002) && *i >= 5_000).unwrap().0;
-                    alarms.take(3_000).for_each(|(_, number)| drop(adwin.push(number, 0.002)));
+                    alarms.take(3_000).for_each(|(_, number)| _ = adwin.push(number, 0.002));
                     assert!((adwin.mean().unwrap() - after).abs() < 0.1 && adwin.width() < 6_000);
                     seen - 5_000
                 })
@@ -192,7 +194,7 @@ mod tests {
     fn buckets_keep_count_sum_and_variance() {
         let mut adwin = Adwin::default();
         let all: Vec<f64> = numbers(5, |_| 0.5).take(31).collect();
-        all.iter().for_each(|number| drop(adwin.push(*number, 1e-9)));
+        all.iter().for_each(|number| _ = adwin.push(*number, 1e-9));
         assert_eq!(adwin.width(), 31);
         let (mean, whole) = (all.iter().sum::<f64>() / 31.0, adwin.whole());
         let squares: f64 = all.iter().map(|number| (number - mean).powi(2)).sum();

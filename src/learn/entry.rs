@@ -9,6 +9,9 @@ use crate::source::formats::{Missing, number_cell};
 use crate::source::keys::Row;
 use crate::table::Kind;
 
+/// The greatest number that is learned: sums of squares of many must be numbers too, and one that is not would stay for ever.
+const MOST: f64 = 1e120;
+
 /// Reads the fields of entries.
 pub struct Entries {
     /// The names of the features, then the target's.
@@ -65,6 +68,9 @@ impl Entries {
             Cell::Number(value) if value.is_nan() && !self.holes[place] => {
                 Err(format!("field `{name}` is missing"))
             }
+            Cell::Number(value) if value.abs() > MOST => Err(format!(
+                "field `{name}`: `{value:e}` is beyond {MOST:e}, whose square is too near the end of numbers"
+            )),
             cell => Ok(cell),
         }
     }

@@ -65,7 +65,7 @@ mod tests {
     fn only_errors_that_grow_are_told() {
         let mut errors = ErrorDrift::default();
         let block = |size: f64| (0..100).map(move |i| size * f64::from(i * 37 % 100));
-        let mut alarms =
+        let alarms =
             |errors: &mut ErrorDrift, size: f64| (0..30).filter_map(|_| errors.absorb(block(size))).count();
         assert_eq!(alarms(&mut errors, 1.0), 0);
         assert_eq!(alarms(&mut errors, 0.1), 0);

@@ -18,6 +18,9 @@ use crate::table::{Schema, Table};
 /// Who moves the alias, in its history.
 pub const BY: &str = "pipefit learn";
 
+/// A squared error counts no more than this, nor does one that is none, so that sums of squares of them are numbers.
+const MOST_LOSS: f64 = 1e140;
+
 /// How learner, champion and the version that was champion before do on the same rows, which none of them had seen.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -98,7 +101,10 @@ impl<'a> Guard<'a> {
         let before = self.before.as_ref().and_then(|before| before.predict(features));
         let mut losses = Losses::default();
         for (row, y) in truth.iter().enumerate() {
-            let loss = |predicted: f64| (predicted - y) * (predicted - y);
+            let loss = |predicted: f64| match (predicted - y) * (predicted - y) {
+                loss if loss <= MOST_LOSS => loss,
+                _ => MOST_LOSS,
+            };
             let (own, theirs) = (loss(learner[row]), loss(champion[row]));
             let earlier = before.as_ref().map_or(theirs, |before| loss(before[row]));
             losses.rows += 1;
@@ -244,7 +250,7 @@ fn predecessor(
 /// Whether one mean is greater than another by more than is allowed, and by more than chance gives (paired t test).
 fn worse(terms: &Guarded, rows: u64, sum: f64, other: f64, squares: f64) -> bool {
     let n = rows as f64;
-    if !(sum > other * (1.0 + terms.max_worse)) {
+    if sum <= other * (1.0 + terms.max_worse) {
         return false;
     }
     let mean = (sum - other) / n;

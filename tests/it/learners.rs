@@ -144,7 +144,14 @@ fn sample(graph: &Graph) -> Vec<u8> {
         let label = Cell::Label((i % 13 != 5).then_some(label));
         learner.push(&[Cell::Number(a), label, Cell::Number(noise(i, 1))], i as u64).unwrap();
     }
-    let place = Place { last: Some((129, 0)), read: 130, refused: 2, passed: Some(130), version: Some(3) };
+    let place = Place {
+        last: Some((129, 0)),
+        read: 130,
+        refused: 2,
+        passed: Some(130),
+        version: Some(3),
+        guard: None,
+    };
     Saved::bytes_of(learner.state(), &place).unwrap()
 }
 
