@@ -121,7 +121,8 @@ impl Adwin {
     }
 
     /// Whether two parts of the window have different means, at any place between buckets: by more than
-    /// √(2 σ² ln(2/δ') / m) + 2 ln(2/δ') / (3 m), where m is the harmonic mean of the parts' sizes and δ' = δ / ln n.
+    /// √(2 σ² ln(2/δ') / m) + 2 ln(2/δ') / (3 m), where m is the harmonic mean of the parts' sizes and δ' = δ / ln n. Of each size the
+    /// least that is compared is taken off, as the authors' own implementation does.
     fn differs(&self, delta: f64) -> bool {
         let whole = self.whole();
         let n = whole.count;
@@ -138,7 +139,7 @@ impl Adwin {
             if count < LEAST as f64 || rest < LEAST as f64 {
                 continue;
             }
-            let m = 1.0 / (1.0 / count + 1.0 / rest);
+            let m = 1.0 / (1.0 / (count - LEAST as f64 + 1.0) + 1.0 / (rest - LEAST as f64 + 1.0));
             let bound = (2.0 / m * variance * log).sqrt() + 2.0 / (3.0 * m) * log;
             if (sum / count - (whole.sum - sum) / rest).abs() > bound {
                 return true;

@@ -182,7 +182,13 @@ impl State {
             }
             Kept::Latest(ring) => {
                 ring.widen(next - before);
-                ring.absorb(&columns);
+                let begun = ring.absorb(&columns);
+                let buckets = ring.buckets().count();
+                for (column, cells) in self.columns.iter_mut().zip(block) {
+                    if let (Column::Number(number), Cells::Numbers(values)) = (column, cells) {
+                        number.slide(values, begun, buckets);
+                    }
+                }
             }
         }
         self.learned_at = self.clock;
@@ -320,11 +326,16 @@ impl State {
         let mut taken = vec![false; positions];
         let mut take = |at: usize| at < positions && !std::mem::replace(&mut taken[at], true);
         let (waiting, mut sound) = (self.waiting(), true);
+        let buckets = match &self.kept {
+            Kept::Latest(ring) if self.learned() > 0 => ring.buckets().count(),
+            _ => 0,
+        };
         for (column, cells) in self.columns.iter().zip(&self.pending) {
             sound &= cells.len() == waiting;
             match (column, cells) {
                 (Column::Number(number), _) => {
                     sound &= take(number.at) && number.missing.is_none_or(&mut take);
+                    sound &= number.recent.len() == buckets;
                 }
                 (Column::Category(category), Cells::Codes(codes)) => {
                     let labels = category.labels.len();

@@ -1,4 +1,4 @@
-"""Write online.json: what scikit-learn learns of all rows of a stream, and how far samples are apart by SciPy and by ADWIN.
+"""Write online.json: what scikit-learn learns of all rows of a stream, and how far samples are apart by SciPy.
 
     python tests/golden/online.py
 """
@@ -82,49 +82,6 @@ def kolmogorov(one, other):
     return {"reference": sorted(one), "window": sorted(other), "value": value, "p_value": p_value}
 
 
-def adwin(numbers, delta):
-    """ADWIN2 of Bifet and Gavalda (2007), written down plainly: a list of (size, sum, squared deviations), oldest first."""
-    buckets, cuts = [], []
-
-    def merged(a, b):
-        n = a[0] + b[0]
-        return (n, a[1] + b[1], a[2] + b[2] + a[0] * b[0] / n * (a[1] / a[0] - b[1] / b[0]) ** 2)
-
-    for i, number in enumerate(numbers, 1):
-        buckets.append((1, number, 0.0))
-        size = 1
-        while True:
-            places = [k for k, bucket in enumerate(buckets) if bucket[0] == size]
-            if len(places) <= 5:
-                break
-            k = places[0]
-            buckets[k:k + 2] = [merged(buckets[k], buckets[k + 1])]
-            size *= 2
-        if i % 32:
-            continue
-        while True:
-            whole = buckets[0]
-            for bucket in buckets[1:]:
-                whole = merged(whole, bucket)
-            n, total, squares = whole
-            count = part = 0
-            differs = False
-            for bucket in buckets:
-                count, part = count + bucket[0], part + bucket[1]
-                if count < 5 or n - count < 5:
-                    continue
-                m = 1 / (1 / count + 1 / (n - count))
-                log = math.log(2 * math.log(n) / delta)
-                bound = math.sqrt(2 / m * squares / n * log) + 2 / (3 * m) * log
-                differs |= abs(part / count - (total - part) / (n - count)) > bound
-            if n < 10 or not differs:
-                break
-            buckets.pop(0)
-            if not cuts or cuts[-1] != i:
-                cuts.append(i)
-    return cuts, sum(bucket[0] for bucket in buckets), sum(bucket[1] for bucket in buckets)
-
-
 def main():
     rng = np.random.default_rng(5)
     frame, new = table(650, rng), table(40, rng)
@@ -140,14 +97,10 @@ def main():
         stability([100, 200, 300, 0], [10, 20, 30, 0]), stability([100, 200, 300, 5], [30, 20, 10, 0]),
         stability([500, 500], [40, 60]), stability([7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 0], [9, 3, 8, 8, 5, 7, 9, 1, 12, 7, 3]),
     ]
-    # Exact in binary, so that both sums are.
-    numbers = [float(k) / 64 for k in np.r_[rng.integers(0, 40, 1500), rng.integers(20, 64, 700), rng.integers(0, 10, 800)]]
-    cuts, width, total = adwin(numbers, 0.002)
     golden = {
         "made_by": f"scikit-learn {sklearn.__version__}, SciPy {scipy.__version__}",
         "columns": list(frame.columns), "rows": cells(frame), "new": cells(new), "learned": learned(frame, new),
         "kolmogorov_smirnov": samples, "stability_index": bins,
-        "adwin": {"numbers": numbers, "delta": 0.002, "cuts": cuts, "width": width, "mean": total / width},
     }
     (HERE / "online.json").write_text(json.dumps(golden) + "\n")
 

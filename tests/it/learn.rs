@@ -221,6 +221,13 @@ fn a_file_without_online_or_with_what_cannot_be_learned_is_refused() {
     let forgets = PIPELINE.replace("lease: 2s", "half_life: 0, lease: soon");
     here.write("forgets.yaml", forgets);
     here.run(&["check", "forgets.yaml"]).fails(3, &["`online.half_life`", "`online.lease`"]);
+    let extremes = PIPELINE.replace("StandardScaler", "MinMaxScaler");
+    let forgets = |how: &str| extremes.replace("lease: 2s", how);
+    here.write("extremes.yaml", forgets("half_life: 1d"));
+    here.run(&["check", "extremes.yaml"])
+        .fails(3, &["`MinMaxScaler` needs least and greatest values, which no `online.half_life` forgets"]);
+    here.write("extremes.yaml", forgets("window: 500"));
+    here.run(&["check", "extremes.yaml"]).ok();
 }
 
 #[test]
