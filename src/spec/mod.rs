@@ -1,7 +1,7 @@
 //! What was written: the typed pipeline file, with spans; knows no component.
 //!
-//! The way of a file: [`crate::yaml`] makes a tree of its text, `overrides` sets what the command
-//! line asks for, `references` replaces `${params.x}` and `${env:NAME}`, and the sections read
+//! The way of a file: [`crate::yaml`] makes a tree of its text, `extends` lays it over the files that it
+//! extends, `overrides` sets what the command line asks for, `references` replaces `${params.x}` and `${env:NAME}`, and the sections read
 //! their part of the tree. Every problem is collected; a part that cannot be read gets its default,
 //! so that the rooms below can go on and report theirs.
 
@@ -11,8 +11,10 @@ mod component;
 mod data;
 mod evaluation;
 mod expect;
+mod extends;
 mod feast;
 mod featureform;
+mod files;
 mod online;
 mod output;
 mod overrides;
@@ -32,6 +34,7 @@ pub use data::{Roles, SourceSection};
 pub use evaluation::Cv;
 pub use feast::FeastSection;
 pub use featureform::FeatureformSection;
+pub use files::Files;
 pub use online::{HalfLife, Online};
 pub use output::Output;
 pub use parsed::{Parsed, parse, read};
