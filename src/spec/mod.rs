@@ -28,6 +28,7 @@ mod resolved;
 mod stream;
 mod text;
 mod variant;
+mod watched;
 
 pub use component::Written;
 pub use data::{Roles, SourceSection};
@@ -44,3 +45,4 @@ pub use promote::{Promote, Required};
 pub use stream::{Moment, StreamSection};
 pub use text::{FilePath, Text, is_name};
 pub use variant::Variant;
+pub use watched::{Drift, DriftTerms, Guarded, Labels};
