@@ -156,3 +156,24 @@ fn several_values_on_the_command_line_are_several_runs() {
         .run(&["learn", "p.yaml"])
         .fails(2, &["`p.yaml` is 4 pipelines", "-S matrix.region=eu -S matrix.alpha=2"]);
 }
+
+#[test]
+fn every_key_tells_where_it_was_written() {
+    let place = Place::new();
+    with_files(&place);
+    let told = place.run(&["plan", "p.yaml", "--origin", "-S", "matrix.region=us", "-S", "seed=3"]).ok();
+    for line in [
+        "region=us, alpha=2",
+        "source.key data:us p.yaml:6",
+        "cv 4 shared/base.yaml:3",
+        "model.Ridge.alpha 20 p.yaml:7",
+        "seed 3 -S seed=3",
+        "select [] default",
+    ] {
+        let is = |found: &str| found.split_whitespace().eq(line.split_whitespace());
+        assert!(told.out.lines().any(is), "{line}\n{told}");
+    }
+    let told = place.run(&["plan", "eu.yaml", "--origin", "--json"]).json();
+    let setting = json!({"key": "target", "value": "y", "origin": "eu.yaml:4", "line": 4, "column": 9});
+    assert!(told["settings"].as_array().is_some_and(|settings| settings.contains(&setting)), "{told}");
+}
