@@ -27,6 +27,7 @@ mod references;
 mod resolved;
 mod stream;
 mod text;
+mod variant;
 mod watched;
 
 pub use component::Written;
@@ -43,4 +44,5 @@ pub use preprocess::{Group, Preprocess, Remainder, Selector};
 pub use promote::{Promote, Required};
 pub use stream::{Moment, StreamSection};
 pub use text::{FilePath, Text, is_name};
+pub use variant::Variant;
 pub use watched::{Drift, DriftTerms, Guarded, Labels};

@@ -45,6 +45,7 @@ mod learn_kills;
 mod learn_labels;
 mod learn_watched;
 mod learners;
+mod matrix;
 mod members;
 mod memory;
 mod metrics;
