@@ -42,6 +42,8 @@ mod layouts;
 mod learn;
 mod learn_golden;
 mod learn_kills;
+mod learn_labels;
+mod learn_watched;
 mod learners;
 mod matrix;
 mod members;
