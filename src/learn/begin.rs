@@ -13,7 +13,7 @@ use crate::registry::{LATEST, LEARNER_FILE, MODEL_FILE, Published, Registry};
 use crate::source::formats::ReadOptions;
 use crate::source::keys::{EntryId, Keys};
 use crate::source::layouts::{Entries, read_stream};
-use crate::spec::{Moment, Online};
+use crate::spec::{DriftTerms, Moment, Online};
 use crate::store::Store;
 use crate::table::{self, Field, Kind, Schema};
 
@@ -64,7 +64,7 @@ pub fn saved(
         None => first_types(graph, online, keys, last, watch)?,
     };
     let state = State::new(Arc::new(schema), &Settings::of(online))?;
-    Ok(Saved { state, place: Place { last, ..Place::default() } })
+    fitting(Saved { state, place: Place { last, ..Place::default() } }, online)
 }
 
 /// The learning state of a table, in blocks as of a stream: what `run` leaves for `learn`. `last` is the entry that the
@@ -79,16 +79,26 @@ pub fn of_table(
     target: &[f64],
     last: Option<EntryId>,
 ) -> Result<Vec<u8>> {
-    let settings = Settings { evaluate: false, ..Settings::of(online) };
+    let settings = Settings::of(online);
+    // All rows of the table are what those of the stream are compared with.
+    let drift = settings.drift.map(|terms| DriftTerms { reference: u64::MAX, ..terms });
+    let settings = Settings { evaluate: false, drift, ..settings };
     let state = State::new(Arc::clone(table.schema()), &settings)?;
     let mut learner = Learner::new(graph, settings, state)?;
     learner.extend(table, target)?;
+    learner.end_reference();
     let last = last.map(|last| (last.time, last.number));
     Saved::bytes_of(learner.state(), &Place { last, ..Place::default() })
 }
 
 /// Refuses a state that was learned in another way than the file says.
 fn fitting(saved: Saved, online: &Online) -> Result<Saved> {
+    let key = online.labels.as_ref().map(|labels| &labels.key);
+    if let Some(key) = key.filter(|key| saved.state.schema.index(&key.value).is_some()) {
+        let message = format!("column `{}` is the key of `online.labels`, and a feature too", key.shown());
+        let help = format!("say `roles: {{id: {}}}`, and run the file again", key.shown());
+        return Err(Code::Conflict.error(message).help(help).at(&key.span));
+    }
     if saved.state.window() == online.window {
         return Ok(saved);
     }
@@ -160,7 +170,8 @@ fn first_types(
 
 /// The columns that are features.
 fn features(graph: &Graph, schema: &Schema) -> Schema {
-    let is_id = |name: &str| graph.ids.iter().any(|id| id.name == name);
+    let key = graph.online.as_ref().and_then(|online| online.labels.as_ref()).map(|labels| &labels.key.value);
+    let is_id = |name: &str| graph.ids.iter().any(|id| id.name == name) || key.is_some_and(|key| key == name);
     let is_feature =
         |field: &&Field| field.name != graph.target.name && !is_id(&field.name) && field.kind != Kind::Text;
     Schema::new(schema.fields().iter().filter(is_feature).cloned().collect())

@@ -1,24 +1,37 @@
 //! A learner at work: it reads its stream, and commits what it knows and how far it has read in one swap.
 
+mod versions;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::dead::bury;
+use super::distance::Distance;
+use super::drift::{Alarm, Found};
 use super::entry::Entries;
+use super::guard::{Compared, Guard};
+use super::labels::Arrived;
 use super::lease::{Lease, Owner};
+use super::meter::{Meter, Reading};
 use super::saved::{Place, Saved};
-use super::state::{Settings, State};
-use super::{Learner, begin, publish};
+use super::state::Settings;
+use super::{Learner, begin};
 use crate::diag::{Code, Diagnostic, Result, Watch};
 use crate::graph::Graph;
 use crate::plan;
+use crate::registry::Registry;
 use crate::source::keys::{Entry, EntryId, Keys, Row};
 use crate::spec::Online;
 use crate::store::Store;
+use crate::table::Schema;
 
 /// Entries that are read at once.
 const PAGE: usize = 2_000;
+
+/// How often the meter is set.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// How long to wait for entries where there are none.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -35,6 +48,8 @@ pub struct Options<'a> {
     pub watch: &'a dyn Watch,
     /// Told what is worth knowing meanwhile.
     pub tell: &'a dyn Fn(Diagnostic),
+    /// What others may look at meanwhile, where somebody does.
+    pub meter: Option<&'a Meter>,
 }
 
 /// What a learner came to.
@@ -62,6 +77,7 @@ pub fn learn(graph: &Graph, store: Arc<dyn Store>, keys: &dyn Keys, options: &Op
     }
     let mut session = Session::open(graph, online, store, keys, options)?;
     let outcome = session.work(&lease, until);
+    session.measure();
     // Whoever waits may go on at once; a lease that is not given back runs out.
     let given_back = lease.give_back();
     let version = outcome?;
@@ -93,6 +109,10 @@ struct Session<'a> {
     place: Place,
     /// Entries that cannot be learned, since the last checkpoint.
     refused: Vec<Entry>,
+    /// Rows whose labels did not come, since then.
+    expired: Vec<Entry>,
+    /// What became of the guarded alias.
+    guarded: Value,
     /// How many entries came since then.
     fresh: u64,
     committed: Instant,
@@ -101,6 +121,13 @@ struct Session<'a> {
     shown: u64,
     /// The entries that this call has read.
     read: u64,
+    /// The version that holds what was learned, as far as we know.
+    version: Option<u64>,
+    /// How many times others were ahead of us.
+    overtaken: u64,
+    /// How many entries the stream had up to our place where nobody else counts them, if that matters.
+    before: Option<u64>,
+    measured: Instant,
 }
 
 impl<'a> Session<'a> {
@@ -113,8 +140,8 @@ impl<'a> Session<'a> {
     ) -> Result<Self> {
         let record = format!("learner:{}", graph.output.artifact);
         let bytes = store.read(&record)?;
-        let saved = begin::saved(graph, online, &store, keys, bytes.as_deref(), options.watch)?;
-        let (learner, entries) = parts(graph, online, saved.state)?;
+        let mut saved = begin::saved(graph, online, &store, keys, bytes.as_deref(), options.watch)?;
+        let (learner, entries) = parts(graph, online, &store, &mut saved)?;
         let now = Instant::now();
         Ok(Self {
             graph,
@@ -128,16 +155,22 @@ impl<'a> Session<'a> {
             entries,
             place: saved.place,
             refused: Vec::new(),
+            expired: Vec::new(),
+            guarded: Value::Null,
             fresh: 0,
             committed: now,
             published: now,
             shown: 0,
             read: 0,
+            version: None,
+            overtaken: 0,
+            before: None,
+            measured: now,
         })
     }
 
-    /// Learns until it is to end; gives the version that was published at the end.
-    fn work(&mut self, lease: &Lease, until: Option<EntryId>) -> Result<Option<u64>> {
+    /// Learns until it is to end; gives the version that holds what was learned then, and whether this call has made it at the end.
+    fn work(&mut self, lease: &Lease, until: Option<EntryId>) -> Result<Option<(u64, bool)>> {
         let (max_wait, publish) =
             (Duration::from_millis(self.online.max_wait), Duration::from_millis(self.online.publish));
         let keep = Duration::from_millis(self.online.lease / 3);
@@ -153,6 +186,17 @@ impl<'a> Session<'a> {
                 return self.publish();
             }
             let more = self.page(until)?;
+            if self.measured.elapsed() >= LOOK {
+                self.measure();
+            }
+            if let Some(drifted) = self.tell_of_drift() {
+                // The rows are learned, so that the next learner goes on behind them.
+                if self.checkpoint()? {
+                    return Err(drifted);
+                }
+                self.reload()?;
+                continue;
+            }
             let due = self.committed.elapsed() >= max_wait;
             if self.fresh > 0 && due && !self.checkpoint()? {
                 // Somebody was ahead of us: what they have learned counts, and we go on from there.
@@ -235,21 +279,73 @@ impl<'a> Session<'a> {
     }
 
     fn entry(&mut self, id: EntryId, row: Row) -> Result<()> {
-        match self.entries.cells(&row) {
-            Ok(cells) => self.learner.push(&cells, id.time)?,
-            Err(reason) => {
-                self.place.refused += 1;
-                let mut fields = row;
-                fields.push((b"pipefit_reason".to_vec(), reason.into_bytes()));
-                self.refused.push(Entry { id: Some(id), fields });
-            }
+        match self.labelled(id, row) {
+            Arrived::Waits => {}
+            Arrived::Whole(row) => match self.entries.cells(&row) {
+                Ok(cells) => self.learner.push(&cells, id.time)?,
+                Err(reason) => self.refuse(id, row, reason),
+            },
+            Arrived::Refused(row, reason) => self.refuse(id, row, reason),
         }
         self.place.last = Some((id.time, id.number));
         self.place.read += 1;
         self.place.passed = self.place.passed.map(|passed| passed + 1);
+        self.before = self.before.map(|before| before + 1);
         self.fresh += 1;
         self.read += 1;
         Ok(())
+    }
+
+    /// An entry with its target, where that comes later.
+    fn labelled(&mut self, id: EntryId, row: Row) -> Arrived {
+        let Some(terms) = &self.online.labels else { return Arrived::Whole(row) };
+        let target = &self.graph.target.name;
+        let is_feature = |name: &[u8]| name != target.as_bytes() && self.entries.knows(name);
+        self.learner.waiting().arrive(id, row, terms, target, &is_feature, &mut self.expired)
+    }
+
+    fn refuse(&mut self, id: EntryId, row: Row, reason: String) {
+        self.place.refused += 1;
+        let mut fields = row;
+        fields.push((b"pipefit_reason".to_vec(), reason.into_bytes()));
+        self.refused.push(Entry { id: Some(id), fields });
+    }
+
+    /// Says what has drifted; that as an error where the file asks for it.
+    fn tell_of_drift(&mut self) -> Option<Diagnostic> {
+        let mut messages = Vec::new();
+        let stream = self.online.stream.shown();
+        for alarm in std::mem::take(&mut self.learner.alarms) {
+            messages.push(match alarm {
+                Alarm::Columns(columns) => {
+                    let columns: Vec<String> = columns.iter().map(|(j, found)| self.drifted(*j, found)).collect();
+                    format!("rows of stream `{stream}` have drifted: {}", columns.join(", "))
+                }
+                Alarm::Error(before, after) => format!(
+                    "rows of stream `{stream}` are predicted worse than before: bounded error {after:.3}, was {before:.3}",
+                ),
+            });
+        }
+        let help = "see `online.drift` in docs/learning.md";
+        if self.online.drift.is_some_and(|drift| drift.fail) && !messages.is_empty() {
+            let message = messages.join("; ");
+            return Some(Code::Drifted.error(message).at(&self.online.stream.span).help(help));
+        }
+        messages
+            .into_iter()
+            .for_each(|message| (self.options.tell)(Code::WarnData.warning(message).help(help)));
+        None
+    }
+
+    /// A feature and how far it is off.
+    fn drifted(&self, feature: usize, found: &Found) -> String {
+        let name = self.learner.state().schema.fields().get(feature).map_or("", |field| &field.name);
+        let distance = |name: &str, found: Option<Distance>| {
+            found.map(|found| format!("{name} {:.3}, p {:.0e}", found.value, found.p_value))
+        };
+        let distances = [distance("psi", found.psi), distance("ks", found.ks)];
+        let distances: Vec<String> = distances.into_iter().flatten().collect();
+        format!("`{name}` ({})", distances.join("; "))
     }
 
     /// Commits state and place; false if the record is not as we know it.
@@ -257,7 +353,11 @@ impl<'a> Session<'a> {
         if self.fresh == 0 && self.bytes.is_some() {
             return Ok(true);
         }
-        self.bury()?;
+        let (stream, tell) = (&self.online.stream.value, self.options.tell);
+        bury(self.keys, &format!("{stream}:dead"), &mut self.refused, "cannot be learned", tell)?;
+        let late = "have waited for a label in vain";
+        bury(self.keys, &format!("{stream}:unlabelled"), &mut self.expired, late, tell)?;
+        self.place.guard = self.learner.guard.as_ref().map(|guard| guard.compared.clone());
         let bytes = Saved::bytes_of(self.learner.state(), &self.place)?;
         if !self.store.swap(&self.record, self.bytes.as_deref(), &bytes)? {
             return Ok(false);
@@ -268,100 +368,46 @@ impl<'a> Session<'a> {
         Ok(true)
     }
 
-    /// Puts entries that cannot be learned where somebody may look at them. They keep their ids, so that those which an
-    /// earlier attempt has put there are known.
-    fn bury(&mut self) -> Result<()> {
-        if self.refused.is_empty() {
-            return Ok(());
-        }
-        let dead = format!("{}:dead", self.online.stream.value);
-        let last = match self.keys.stream(&dead) {
-            Ok(extent) => extent.map(|extent| extent.last),
-            Err(error) if error.code() == Code::MissingKeyOrFile => None,
-            Err(error) => return Err(error),
-        };
-        self.refused.retain(|entry| entry.id > last);
-        if let Some(first) = self.refused.first() {
-            let reason = first.fields.last().map_or(&[][..], |(_, reason)| reason);
-            let count = self.refused.len();
-            let id = first.id.map_or_else(String::new, |id| id.to_string());
-            let message = format!("{count} entries cannot be learned and go to `{dead}`");
-            let help = format!("the first, {id}: {}", String::from_utf8_lossy(reason));
-            (self.options.tell)(Code::WarnData.warning(message).help(help));
-        }
-        match self.keys.append(&dead, &self.refused) {
-            // Another learner was there in the meantime.
-            Err(error) if error.code() == Code::StoreRefused => {}
-            done => drop(done?),
-        }
-        self.refused.clear();
-        Ok(())
-    }
-
     /// Takes up what another learner has committed.
     fn reload(&mut self) -> Result<()> {
         self.bytes = self.store.read(&self.record)?;
         let watch = self.options.watch;
-        let saved =
+        let mut saved =
             begin::saved(self.graph, self.online, &self.store, self.keys, self.bytes.as_deref(), watch)?;
-        let (learner, entries) = parts(self.graph, self.online, saved.state)?;
+        let (learner, entries) = parts(self.graph, self.online, &self.store, &mut saved)?;
         (self.learner, self.entries, self.place) = (learner, entries, saved.place);
         self.refused.clear();
+        self.expired.clear();
         self.fresh = 0;
+        self.overtaken += 1;
+        self.before = None;
         Ok(())
-    }
-
-    /// Publishes a version, unless nothing was learned yet.
-    fn publish(&mut self) -> Result<Option<u64>> {
-        self.published = Instant::now();
-        if self.learner.state().learned() == 0 {
-            let waiting = self.learner.state().waiting();
-            let message =
-                format!("{waiting} rows are less than a block of {}: no version yet", self.online.batch);
-            let help = "go on, or lower `online.batch`";
-            (self.options.tell)(Code::WarnData.warning(message).help(help));
-            return Ok(None);
-        }
-        let learned = self.learned()?;
-        self.shown = self.learner.state().learned();
-        publish::publish(self.graph, &self.store, &mut self.learner, learned, self.options.tell).map(Some)
-    }
-
-    /// What was learned, for people and records.
-    fn learned(&self) -> Result<Value> {
-        let state = self.learner.state();
-        Ok(json!({
-            "rows": state.rows(),
-            "waiting": state.waiting(),
-            "read": self.place.read,
-            "refused": self.place.refused,
-            "last": self.last().map(|last| last.to_string()),
-            "sha256": Saved::digest(state)?.to_string(),
-            "score": {
-                "rows": state.score.rows(),
-                "unpredicted": state.score.unpredicted,
-                "r2": state.score.r2(),
-                "recent_r2": state.score.recent_r2(),
-            },
-        }))
-    }
-
-    fn told(&self, version: Option<u64>) -> Result<Value> {
-        let artifact = version.map(|version| json!({"name": self.graph.output.artifact, "version": version}));
-        Ok(json!({
-            "schema": "pipefit.learn/1",
-            "pipeline": self.graph.name,
-            "status": "ok",
-            "stream": self.online.stream.shown(),
-            "read": self.read,
-            "learned": self.learned()?,
-            "artifact": artifact,
-        }))
     }
 }
 
-fn parts<'a>(graph: &'a Graph, online: &Online, state: State) -> Result<(Learner<'a>, Entries)> {
+fn parts<'a>(
+    graph: &'a Graph,
+    online: &'a Online,
+    store: &Arc<dyn Store>,
+    saved: &mut Saved,
+) -> Result<(Learner<'a>, Entries)> {
+    let state = saved.state.clone();
     let groups = plan::groups(graph, &state.schema, &mut Vec::new())?;
     let entries = Entries::new(graph, &groups, &state);
-    Ok((Learner::new(graph, Settings::of(online), state)?, entries))
+    let guard = guard(graph, online, store, &state.schema, saved.place.guard.take())?;
+    let mut learner = Learner::new(graph, Settings::of(online), state)?;
+    learner.guard = guard;
+    Ok((learner, entries))
+}
+
+fn guard<'a>(
+    graph: &Graph,
+    online: &'a Online,
+    store: &Arc<dyn Store>,
+    schema: &Schema,
+    saved: Option<Compared>,
+) -> Result<Option<Guard<'a>>> {
+    let Some(terms) = &online.guard else { return Ok(None) };
+    let registry = Registry::new(Arc::clone(store));
+    Guard::open(terms, &registry, &graph.output.artifact, schema, saved).map(Some)
 }
