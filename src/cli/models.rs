@@ -46,6 +46,9 @@ pub enum Command {
         /// A Python file, ending in .py, that rebuilds the pipeline in scikit-learn, and what it learned beside it
         #[arg(long, value_name = "FILE")]
         sklearn: Option<PathBuf>,
+        /// Write no version that this public key (PEM) has not signed
+        #[arg(long, value_name = "FILE")]
+        require_signature: Option<PathBuf>,
     },
     /// Read every file of every version again and check it
     Verify {
@@ -67,15 +70,16 @@ pub fn run(command: &Command, global: &Global, output: &Output) -> Done {
         Command::Rollback(arguments) => Ok(aliases::rollback(arguments, &registry, output)?),
         Command::Rm(arguments) => Ok(aliases::remove(arguments, &registry, output)?),
         Command::Sign(arguments) => Ok(signatures::sign(arguments, &registry, output)?),
-        Command::Export { model, folder: Some(folder), .. } => {
-            Ok(signatures::export(model, folder, &registry, output)?)
+        Command::Export { model, folder, onnx, sklearn, require_signature } => {
+            let registry = signatures::requiring(registry, require_signature.as_deref())?;
+            match (folder, onnx, sklearn) {
+                (Some(folder), ..) => Ok(signatures::export(model, folder, &registry, output)?),
+                (_, Some(file), _) => Ok(export(model, file, &registry, output)?),
+                (.., Some(file)) => Ok(export_sklearn(model, file, &registry, output)?),
+                // One of them is required by the declaration above.
+                _ => Err(Code::Bug.error("an export to nowhere").into()),
+            }
         }
-        Command::Export { model, onnx: Some(file), .. } => Ok(export(model, file, &registry, output)?),
-        Command::Export { model, sklearn: Some(file), .. } => {
-            Ok(export_sklearn(model, file, &registry, output)?)
-        }
-        // One of them is required by the declaration above.
-        Command::Export { .. } => Err(Code::Bug.error("an export to nowhere").into()),
         Command::Verify { model, public_key } => verify(model, public_key.as_deref(), &registry, output),
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::bars::Bars;
 use super::output::{Output, exit_code, failure};
 use super::signals::Interrupt;
-use super::{Global, aliases, memory};
+use super::{Global, aliases, memory, signatures};
 use crate::diag::{Code, Diagnostic, Severity};
 use crate::graph::{self, Graph};
 use crate::job::{self, Finished};
@@ -32,6 +32,9 @@ pub struct Arguments {
     /// End with exit code 7 where the gate of `promote` does not promote the new version; it is published all the same
     #[arg(long)]
     gate: bool,
+    /// Compare with no champion that this public key (PEM) has not signed, and publish nothing then
+    #[arg(long, value_name = "FILE")]
+    require_signature: Option<PathBuf>,
     /// Do not use remembered steps
     #[arg(long)]
     no_cache: bool,
@@ -122,8 +125,10 @@ fn one(
         return Err(Code::Usage.error(message).help(help).into());
     }
     let overrides = arguments.overrides.clone();
+    let signer = arguments.require_signature.as_deref().map(signatures::public_key).transpose()?;
     let options = job::Options {
         overrides,
+        signer,
         locked: arguments.locked,
         by: aliases::user(),
         replay: arguments.replay.clone(),

@@ -142,12 +142,10 @@ fn pipeline(manifest: &Manifest) -> Result<Pipeline> {
         sections.insert("search".into(), json!({"GridSearchCV": {"param_grid": grid}}));
     }
     let source = Source::new("the pipeline of the artifact", file.to_string());
-    let mut parsed = spec::parse(source, Path::new(""), &[], &|name| std::env::var(name).ok());
-    let mut more = Vec::new();
-    let graph = parsed.spec.as_ref().and_then(|spec| graph::build(spec, &mut more));
-    parsed.add(more);
-    let Some(graph) = graph.filter(|_| !parsed.has_errors()) else {
-        let first = parsed.diagnostics.first().map(|problem| problem.message().to_owned());
+    let parsed = spec::parse(source, Path::new(""), &[], &|name| std::env::var(name).ok());
+    let (graphs, problems) = graph::checked(parsed);
+    let Some(graph) = graphs.into_iter().next() else {
+        let first = problems.first().map(|problem| problem.message().to_owned());
         return Err(other(&first.unwrap_or_else(|| "it is no pipeline of today".to_owned())));
     };
     Ok(match graph.search.as_ref().and_then(|search| search.candidates.first()) {

@@ -24,6 +24,7 @@ mod disks;
 mod easy;
 mod entries;
 mod everywhere;
+mod examples;
 mod expectations;
 mod faults;
 mod feast;
