@@ -40,6 +40,7 @@ const ROOMS: &[&[&str]] = &[
     &["job"],
     &["predict"],
     &["serve"],
+    &["score"],
     &["cli"],
 ];
 
