@@ -44,8 +44,46 @@ REGRESSIONS = ["LinearRegression", "{Ridge: {alpha: 0.3}}", "RidgeCV", "{Lasso: 
 CLASSIFIERS = ["LogisticRegression", "{LogisticRegression: {class_weight: balanced, C: 0.1}}", "DummyClassifier"]
 
 
+FILL = "{SimpleImputer: {strategy: median}}"
+ONE_HOT = "{OneHotEncoder: {handle_unknown: ignore}}"
+PENGUINS = f"  num: {{columns: {{type: number}}, steps: [{FILL}, StandardScaler]}}\n  cat: {{columns: {{type: category}}, steps: [%s]}}\n"
+
+# Parameters, targets and searches that the products below do not have: table, target, model, groups or more.
+MORE = [
+    ("penguins", "species", "LogisticRegression", PENGUINS % "{OneHotEncoder: {drop: [Dream, male], handle_unknown: ignore}}"),
+    ("penguins", "species", "LogisticRegression", PENGUINS % "{OneHotEncoder: {drop: if_binary, handle_unknown: ignore}}"),
+    ("penguins", "species", "LogisticRegression", PENGUINS % "{SimpleImputer: {strategy: constant, fill_value: 7}}, {OneHotEncoder: {drop: first}}"),
+    ("penguins", "species", "LogisticRegression", PENGUINS % "{OrdinalEncoder: {categories: [[Torgersen, Dream, Biscoe], [male, female, null]], handle_unknown: use_encoded_value, unknown_value: -1, encoded_missing_value: -2}}"),
+    ("penguins", "species", "{LogisticRegression: {fit_intercept: false, max_iter: 300}}", PENGUINS % ("{SimpleImputer: {strategy: most_frequent, add_indicator: true}}, " + ONE_HOT)),
+    ("penguins", "species", "{DummyClassifier: {strategy: most_frequent}}", PENGUINS % ONE_HOT),
+    ("penguins", "species", "{DummyClassifier: {strategy: constant, constant: Gentoo}}", PENGUINS % ONE_HOT),
+    ("penguins", "sex", "LogisticRegression", f"  num: {{columns: {{type: number}}, steps: [{FILL}, RobustScaler]}}\n"),
+    ("penguins", "body_mass_g", "{RidgeCV: {alphas: [0.1, 1, 10], cv: 3}}", PENGUINS % ONE_HOT),
+    ("penguins", "body_mass_g", "{RidgeCV: {cv: {KFold: {n_splits: 4, shuffle: true, random_state: 1}}}}", PENGUINS % ONE_HOT),
+    ("penguins", "body_mass_g", "{LinearRegression: {fit_intercept: false}}", PENGUINS % ONE_HOT),
+    ("penguins", "body_mass_g", "{DummyRegressor: {strategy: quantile, quantile: 0.25}}", PENGUINS % ONE_HOT),
+    ("penguins", "body_mass_g", "{DummyRegressor: {strategy: constant, constant: 4000}}", PENGUINS % ONE_HOT),
+    ("diabetes", "target", "Ridge", "  remainder: passthrough\n  a: {columns: [age, bmi], steps: [StandardScaler]}\n"),
+    ("diabetes", "target", "Ridge", "  verbose: {columns: [age, bmi], steps: [StandardScaler]}\n  two-lines: {columns: [bp], steps: [RobustScaler]}\n"),
+    ("diabetes", "target", "{ElasticNet: {alpha: 0.01, l1_ratio: 0.3, positive: true}}", ""),
+    ("diabetes", "target", "Ridge", "search: {GridSearchCV: {param_grid: {model__alpha: [0.001, 3.0], preprocess__a__standardscaler__with_std: [true, false]}}}\npreprocess:\n  a: {columns: [age, bmi], steps: [StandardScaler]}\n"),
+    ("diabetes", "target", "Ridge", "search: {GridSearchCV: {param_grid: {model: [{Lasso: {alpha: 0.5}}, {Lasso: {alpha: 9}}]}}}\n"),
+]
+
+
+def singles():
+    """The pipelines of `MORE`."""
+    for table, target, model, groups in MORE:
+        head = "" if groups.startswith("search") or not groups else "preprocess:\n"
+        words = ["island"] if table == "penguins" else []
+        groups += f"clean: [{{dropna: {{subset: [{target}]}}}}]\n"
+        folds = "3" if "search" in groups else "null"
+        yield table, target, words, f"{table}: {model}, {groups.split(chr(10))[-3:-2]}", f"target: {target}\n{head}{groups}model: {model}\ncv: {folds}\n"
+
+
 def pipelines():
-    """Every pipeline as (table, YAML)."""
+    """Every pipeline as (table, target, categories, name, YAML)."""
+    yield from singles()
     for table, (target, regression, _, words) in TABLES.items():
         with open(DATA / f"{table}.csv", newline="") as file:
             header = next(csv.reader(file))

@@ -3,7 +3,7 @@
     python -m venv venv && venv/bin/pip install scikit-learn pandas safetensors
     venv/bin/python tests/clients/sklearn_parity.py --binary target/release/pipefit
 
-The pipelines and rows are those of `onnx_parity.py`, and more. Rows that `predict` refuses have to be refused here. Fails when a
+The pipelines and rows are those of `onnx_parity.py`. Rows that `predict` refuses have to be refused here. Fails when a
 label differs, or a number by more than 1e-12 of the greatest of its column, and when scikit-learn warns.
 """
 
@@ -21,42 +21,6 @@ import sklearn
 
 from pipelines import DATA, ROOT, pipelines, rows_of, said_of
 
-FILL = "{SimpleImputer: {strategy: median}}"
-ONE_HOT = "{OneHotEncoder: {handle_unknown: ignore}}"
-PENGUINS = f"  num: {{columns: {{type: number}}, steps: [{FILL}, StandardScaler]}}\n  cat: {{columns: {{type: category}}, steps: [%s]}}\n"
-
-# What the list for ONNX does not have: table, target, categories, YAML.
-MORE = [
-    ("penguins", "species", "LogisticRegression", PENGUINS % "{OneHotEncoder: {drop: [Dream, male], handle_unknown: ignore}}"),
-    ("penguins", "species", "LogisticRegression", PENGUINS % "{OneHotEncoder: {drop: if_binary, handle_unknown: ignore}}"),
-    ("penguins", "species", "LogisticRegression", PENGUINS % "{SimpleImputer: {strategy: constant, fill_value: 7}}, {OneHotEncoder: {drop: first}}"),
-    ("penguins", "species", "LogisticRegression", PENGUINS % "{OrdinalEncoder: {categories: [[Torgersen, Dream, Biscoe], [male, female, null]], handle_unknown: use_encoded_value, unknown_value: -1, encoded_missing_value: -2}}"),
-    ("penguins", "species", "{LogisticRegression: {fit_intercept: false, max_iter: 300}}", PENGUINS % ("{SimpleImputer: {strategy: most_frequent, add_indicator: true}}, " + ONE_HOT)),
-    ("penguins", "species", "{DummyClassifier: {strategy: most_frequent}}", PENGUINS % ONE_HOT),
-    ("penguins", "species", "{DummyClassifier: {strategy: constant, constant: Gentoo}}", PENGUINS % ONE_HOT),
-    ("penguins", "sex", "LogisticRegression", f"  num: {{columns: {{type: number}}, steps: [{FILL}, RobustScaler]}}\n"),
-    ("penguins", "body_mass_g", "{RidgeCV: {alphas: [0.1, 1, 10], cv: 3}}", PENGUINS % ONE_HOT),
-    ("penguins", "body_mass_g", "{RidgeCV: {cv: {KFold: {n_splits: 4, shuffle: true, random_state: 1}}}}", PENGUINS % ONE_HOT),
-    ("penguins", "body_mass_g", "{LinearRegression: {fit_intercept: false}}", PENGUINS % ONE_HOT),
-    ("penguins", "body_mass_g", "{DummyRegressor: {strategy: quantile, quantile: 0.25}}", PENGUINS % ONE_HOT),
-    ("penguins", "body_mass_g", "{DummyRegressor: {strategy: constant, constant: 4000}}", PENGUINS % ONE_HOT),
-    ("diabetes", "target", "Ridge", "  remainder: passthrough\n  a: {columns: [age, bmi], steps: [StandardScaler]}\n"),
-    ("diabetes", "target", "Ridge", "  verbose: {columns: [age, bmi], steps: [StandardScaler]}\n  two-lines: {columns: [bp], steps: [RobustScaler]}\n"),
-    ("diabetes", "target", "{ElasticNet: {alpha: 0.01, l1_ratio: 0.3, positive: true}}", ""),
-    ("diabetes", "target", "Ridge", "search: {GridSearchCV: {param_grid: {model__alpha: [0.001, 3.0], preprocess__a__standardscaler__with_std: [true, false]}}}\npreprocess:\n  a: {columns: [age, bmi], steps: [StandardScaler]}\n"),
-    ("diabetes", "target", "Ridge", "search: {GridSearchCV: {param_grid: {model: [{Lasso: {alpha: 0.5}}, {Lasso: {alpha: 9}}]}}}\n"),
-]
-
-
-def more():
-    for table, target, model, groups in MORE:
-        head = "" if groups.startswith("search") or not groups else "preprocess:\n"
-        words = ["island"] if table == "penguins" else []
-        groups += f"clean: [{{dropna: {{subset: [{target}]}}}}]\n"
-        folds = "3" if "search" in groups else "null"
-        yield table, target, words, f"{table}: {model}, {groups.split(chr(10))[-3:-2]}", f"target: {target}\n{head}{groups}model: {model}\ncv: {folds}\n"
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--binary", default=str(ROOT / "target" / "release" / "pipefit"))
@@ -68,7 +32,7 @@ def main():
         def pipefit(*more, given=None):
             return subprocess.run([arguments.binary, *more, "--store", f"dir:{folder}/store"], input=given, cwd=folder, capture_output=True, text=True)
 
-        for k, (table, target, words, name, text) in enumerate([*pipelines(), *more()]):
+        for k, (table, target, words, name, text) in enumerate(pipelines()):
             file = folder / f"p{k}.yaml"
             file.write_text(f"version: 1\nname: p{k}\nsource: {{file: {DATA / table}.csv}}\n{text}output: {{report: [json]}}\n")
             for step in (["run", str(file)], ["models", "export", f"p{k}", "--sklearn", f"p{k}.py"]):
