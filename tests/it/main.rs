@@ -25,6 +25,7 @@ mod easy;
 mod entries;
 mod everywhere;
 mod expectations;
+mod experiments;
 mod faults;
 mod feast;
 mod featureform;
