@@ -64,7 +64,7 @@ pub fn saved(
         None => first_types(graph, online, keys, last, watch)?,
     };
     let state = State::new(Arc::new(schema), &Settings::of(online))?;
-    Ok(Saved { state, place: Place { last, ..Place::default() } })
+    fitting(Saved { state, place: Place { last, ..Place::default() } }, online)
 }
 
 /// The learning state of a table, in blocks as of a stream: what `run` leaves for `learn`. `last` is the entry that the
@@ -93,6 +93,12 @@ pub fn of_table(
 
 /// Refuses a state that was learned in another way than the file says.
 fn fitting(saved: Saved, online: &Online) -> Result<Saved> {
+    let key = online.labels.as_ref().map(|labels| &labels.key);
+    if let Some(key) = key.filter(|key| saved.state.schema.index(&key.value).is_some()) {
+        let message = format!("column `{}` is the key of `online.labels`, and a feature too", key.shown());
+        let help = format!("say `roles: {{id: {}}}`, and run the file again", key.shown());
+        return Err(Code::Conflict.error(message).help(help).at(&key.span));
+    }
     if saved.state.window() == online.window {
         return Ok(saved);
     }
@@ -164,7 +170,8 @@ fn first_types(
 
 /// The columns that are features.
 fn features(graph: &Graph, schema: &Schema) -> Schema {
-    let is_id = |name: &str| graph.ids.iter().any(|id| id.name == name);
+    let key = graph.online.as_ref().and_then(|online| online.labels.as_ref()).map(|labels| &labels.key.value);
+    let is_id = |name: &str| graph.ids.iter().any(|id| id.name == name) || key.is_some_and(|key| key == name);
     let is_feature =
         |field: &&Field| field.name != graph.target.name && !is_id(&field.name) && field.kind != Kind::Text;
     Schema::new(schema.fields().iter().filter(is_feature).cloned().collect())
