@@ -245,7 +245,7 @@ fn an_alias_that_moves_is_followed_and_no_entry_is_lost() {
     wait_until("version 1 has predicted", || count(&*keys) == 300);
     here.run(&["models", "promote", "demo:2", "--alias", "champion"]).ok();
     let mut upto = 300;
-    while !entries(&*keys, "scored").last().is_some_and(|last| last["pipefit_model"] == "demo:2") {
+    while entries(&*keys, "scored").last().is_none_or(|last| last["pipefit_model"] != "demo:2") {
         assert!(upto < 20_000, "version 2 never came");
         upto += 10;
         more(upto);

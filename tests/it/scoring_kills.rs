@@ -1,6 +1,8 @@
 //! Workers that are killed while they predict a stream, and a server that crashes: for each entry one prediction, the right one.
 
 use std::process::Child;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rand_mt::Mt64;
@@ -9,7 +11,8 @@ use redis::{Value, cmd};
 use crate::command::{Place, tell};
 use crate::fleet::wait_until;
 use crate::learn::{FILE, append, csv, opened, place};
-use crate::scoring::{entries, expected, holds, pending, scoring, start, stop};
+use crate::proxy::{Fate, holds as bears, proxy};
+use crate::scoring::{entries, expected, holds, pending, published, scoring, start, stop};
 use crate::server::Server;
 
 /// How many workers are killed at random; `PIPEFIT_TEST_KILLS` says another number.
@@ -110,4 +113,49 @@ fn killed_workers_and_a_crashed_server_write_every_entry_once() {
         "{kills} workers killed, {busy} of them with entries in hand, {restarts} crashes of the server, {unstarted} workers \
          that found none, over {ROWS} entries"
     ));
+}
+
+/// Answers that are lost after the server has done what was asked, requests that never come, a server that is silent: whatever the
+/// worker knows of it, the output is what it has to be.
+#[test]
+fn lost_answers_write_nothing_twice() {
+    let (mut here, keys) = published();
+    append(&*keys, 0..2_000);
+    let met = Arc::new([const { AtomicUsize::new(0) }; 3]);
+    let (asked, counted) = (AtomicUsize::new(0), Arc::clone(&met));
+    let port = proxy(here.server().unwrap().port(), move |_, request| {
+        if !["XREADGROUP", "EVAL", "XPENDING", "XACK"].iter().any(|word| bears(request, word)) {
+            return Fate::Pass;
+        }
+        let count = |at: usize| counted[at].fetch_add(1, Ordering::Relaxed);
+        match asked.fetch_add(1, Ordering::Relaxed) % 11 {
+            2 | 5 => (count(0), Fate::Deaf).1,
+            7 => (count(1), Fate::Close).1,
+            9 if counted[2].load(Ordering::Relaxed) < 4 => (count(2), Fate::Silence).1,
+            _ => Fate::Pass,
+        }
+    });
+    let store = format!("redis://127.0.0.1:{port}/0?timeout=1");
+    let more = [
+        "--once",
+        "--json",
+        "--batch",
+        "50",
+        "--max-deliveries",
+        "1000",
+        "--idle",
+        "200ms",
+        "--store",
+        &store,
+    ];
+    let ran = here.run(&scoring("demo", &more));
+    let told = ran.object();
+    ran.ok().says(&["trying again"]);
+    assert!(told["written"].as_u64().unwrap() <= 2_000);
+    holds(&*keys, &expected(&here, "demo", 0..2_000));
+    assert!(entries(&*keys, "events:dead").is_empty());
+    assert_eq!(pending(&mut here.server().unwrap().raw()), 0);
+    let met: Vec<usize> = met.iter().map(|met| met.load(Ordering::Relaxed)).collect();
+    assert!(met.iter().all(|met| *met > 0), "{met:?}");
+    tell(&format!("{} answers lost, {} requests, {} silences over 2000 entries", met[0], met[1], met[2]));
 }
