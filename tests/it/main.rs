@@ -73,6 +73,7 @@ mod row_faults;
 mod row_indexes;
 mod scale_gate;
 mod scoring;
+mod scoring_kills;
 mod searches;
 mod secrets;
 mod serve;
