@@ -30,6 +30,7 @@ const ROOMS: &[&[&str]] = &[
     &["run"],
     &["gate"],
     &["artifact"],
+    &["sklearn"],
     &["report"],
     &["store"],
     &["source"],
