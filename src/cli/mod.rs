@@ -12,6 +12,7 @@ mod learned;
 mod list;
 mod memory;
 mod models;
+mod origins;
 mod output;
 mod plan;
 mod predict;

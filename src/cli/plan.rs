@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::output::Output;
 use super::signals::Interrupt;
-use super::{Done, Global, bars::Bars, memory, run};
+use super::{Done, Global, bars::Bars, memory, origins, run};
 use crate::diag::Result;
 use crate::graph::{Drawing, Graph};
 use crate::job::{self, Prepared};
@@ -28,6 +28,9 @@ pub struct Arguments {
     /// The form of the answer
     #[arg(long, default_value = "text", value_parser = ["text", "json", "dot", "mermaid"])]
     format: String,
+    /// Tell every key with its value and where that was written, and read no data
+    #[arg(long, conflicts_with_all = ["path", "memory"])]
+    origin: bool,
     /// Force the path: `two-pass` or `general`
     #[arg(long, value_name = "PATH", value_parser = ["two-pass", "general"])]
     path: Option<String>,
@@ -39,16 +42,18 @@ pub struct Arguments {
 /// Tells how the file would be run. A drawing needs the file alone; the rest reads the data.
 pub fn run(arguments: &Arguments, global: &Global, output: &Output) -> Done {
     let graphs = run::all_checked(&arguments.file, &arguments.overrides, output)?;
-    if arguments.format == "json" || (output.json && arguments.format == "text") {
+    let as_json = arguments.format == "json" || (output.json && arguments.format == "text");
+    if arguments.origin {
+        origins::tell(&graphs, as_json, output);
+        return Ok(());
+    }
+    if as_json {
         let objects = graphs.iter().map(|graph| {
             told(graph, arguments, global, |bound, plan, prepared| {
                 run::with_variant(object(graph, bound, plan, prepared), graph)
             })
         });
-        let mut objects = objects.collect::<Result<Vec<_>>>()?;
-        let alone = graphs.iter().all(|graph| graph.variant.is_only());
-        let answer = if alone { objects.swap_remove(0) } else { objects.into() };
-        output.answer(&format!("{answer}\n"));
+        answer_all(objects.collect::<Result<Vec<_>>>()?, &graphs, output);
         return Ok(());
     }
     for graph in &graphs {
@@ -60,6 +65,13 @@ pub fn run(arguments: &Arguments, global: &Global, output: &Output) -> Done {
         output.answer(&answer);
     }
     Ok(())
+}
+
+/// An object a pipeline: alone where the file is one.
+pub fn answer_all(mut objects: Vec<Value>, graphs: &[Graph], output: &Output) {
+    let alone = graphs.iter().all(|graph| graph.variant.is_only());
+    let answer = if alone { objects.swap_remove(0) } else { objects.into() };
+    output.answer(&format!("{answer}\n"));
 }
 
 /// What there is to tell when the data was read.
@@ -76,7 +88,7 @@ fn told<T>(
     told
 }
 
-fn object(graph: &Graph, bound: &Bound, plan: &Plan, prepared: &Prepared) -> serde_json::Value {
+fn object(graph: &Graph, bound: &Bound, plan: &Plan, prepared: &Prepared) -> Value {
     let steps = plan.steps.iter().map(|step| {
         json!({"address": step.address, "class": step.class, "path": step.path.name(), "reason": step.reason})
     });

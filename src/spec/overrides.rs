@@ -5,7 +5,7 @@ use crate::diag::{Code, Diagnostic, Source, Span};
 use crate::yaml::{self, Entry, MAX_DEPTH, MAX_NODES, Node, Value, shorten};
 
 /// The name of the source that an override's places point into.
-const SOURCE: &str = "-S";
+pub(super) const SOURCE: &str = "-S";
 
 /// A key and what it is set to: one value, or several where each makes a pipeline.
 pub(super) struct Override {

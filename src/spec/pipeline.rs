@@ -56,6 +56,8 @@ pub struct Spec {
     pub promote: Option<Promote>,
     /// How it goes on learning once it is published.
     pub online: Option<Online>,
+    /// What was written, with all references replaced.
+    pub(super) tree: Node,
     /// Which of the file's pipelines it is.
     pub variant: Variant,
     /// What came from the environment.
@@ -141,6 +143,7 @@ impl Reader<'_> {
             output,
             promote: self.promote(entries),
             online: self.online(entries),
+            tree: root.clone(),
             variant: Variant::default(),
             veil: Veil::default(),
             lost: self.lost,

@@ -76,6 +76,7 @@ mod searches;
 mod secrets;
 mod serve;
 mod serve_hostile;
+mod serve_http;
 mod serve_swaps;
 mod server;
 mod shared_rows;
