@@ -15,7 +15,9 @@ use crate::learn::{FILE, append, csv, digest, id, once, place, undisturbed};
 use crate::proxy::{Fate, cutting, holds, proxy};
 use crate::server::Server;
 
-const FATES: [(&str, fn() -> Fate); 7] = [
+type Named = (&'static str, fn() -> Fate);
+
+const FATES: [Named; 7] = [
     ("OOM", || Fate::Answer(b"-OOM command not allowed when used memory > 'maxmemory'.\r\n")),
     ("READONLY", || Fate::Answer(b"-READONLY You can't write against a read only replica.\r\n")),
     ("NOAUTH", || Fate::Answer(b"-NOAUTH Authentication required.\r\n")),
