@@ -235,7 +235,10 @@ fn failed(step: usize) -> usize {
     let goes_on = goes_on(&expected);
     let errors = ["ENOSPC", "EIO", "EACCES"];
     let (mut refused, mut tried) = (0, 0);
-    for (i, moment) in moments(&copy_of(&empty), &LEARN).iter().step_by(step).enumerate() {
+    let moments = moments(&copy_of(&empty), &LEARN);
+    // A `close` that strace fails closes nothing, which no system does: a lock would stay.
+    let moments = moments.iter().filter(|moment| !moment.starts_with("inject=close:"));
+    for (i, moment) in moments.step_by(step).enumerate() {
         let (call, when) = moment.split_once(":signal=KILL").unwrap();
         let option = format!("{call}:error={}{when}", errors[i % errors.len()]);
         let here = copy_of(&empty);
@@ -254,13 +257,13 @@ fn failed(step: usize) -> usize {
 
 #[test]
 fn calls_that_fail_end_a_learner_and_lose_nothing() {
-    assert!(failed(6) >= 20);
+    assert!(failed(5) >= 20);
 }
 
 #[test]
-#[ignore = "minutes: every call, of which the test above takes a sixth"]
+#[ignore = "minutes: every call, of which the test above takes a fifth"]
 fn any_call_that_fails_ends_a_learner_and_loses_nothing() {
-    assert!(failed(1) >= 120);
+    assert!(failed(1) >= 100);
 }
 
 /// Cut after so many bytes, each way: what was committed is the old or the new state, and the next learner goes on.
