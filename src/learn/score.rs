@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use super::saved;
+
 /// Progressive evaluation: every row is predicted by what was learned of those before it.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,6 +41,12 @@ impl Score {
         if self.recent.len() > WINDOW {
             self.recent.pop_front();
         }
+    }
+
+    /// Whether it counts no more rows than can be.
+    pub(super) fn is_sound(&self) -> bool {
+        let rows = self.recent.iter().chain([&self.all]).map(|sums| sums.rows);
+        rows.chain([self.unpredicted]).all(|rows| rows <= saved::MOST)
     }
 
     /// How many rows were predicted.

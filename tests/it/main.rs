@@ -42,6 +42,7 @@ mod kills;
 mod kinds;
 mod layouts;
 mod learn;
+mod learn_faults;
 mod learn_golden;
 mod learn_kills;
 mod learn_labels;
