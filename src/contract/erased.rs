@@ -8,11 +8,11 @@ use std::marker::PhantomData;
 
 use super::params::Checks;
 use super::{
-    Exception, Facts, Fault, FittedModel, FittedStep, Fold, Frame, Linear, Loader, Map, Model, Monomials,
+    Exception, Facts, Fault, FittedModel, FittedStep, Fold, Frame, Linear, Loader, Map, Model, Monomials, More,
     Needs, Param, Params, PowerColumn, Prediction, Rng, Saver, SharedRows, Split, Splitter, State, Stats,
     Step, Task, Train, Types, Unfit, Value, Width,
 };
-use crate::diag::{Diagnostic, Result};
+use crate::diag::{Code, Diagnostic, Result};
 use crate::linalg::Matrix;
 use crate::onnx::{Graph, Outputs, Wire};
 
@@ -226,6 +226,22 @@ pub trait AnyModel: AnyParams {
     /// # Errors
     /// As there.
     fn fit(&self, train: &Train, rng: &mut Rng) -> Result<Box<dyn AnyFittedModel>>;
+    /// As [`Model::updates`].
+    fn updates(&self) -> bool;
+    /// As [`Model::fixes_classes`].
+    fn fixes_classes(&self) -> bool;
+    /// As [`Model::no_forgetting`].
+    fn no_forgetting(&self) -> Option<&'static str>;
+    /// As [`Model::update`]. What was learned must be of this model's own type; another is a bug and comes back as one.
+    ///
+    /// # Errors
+    /// As there.
+    fn update(&self, old: Option<&dyn AnyFittedModel>, more: &More) -> Result<Box<dyn AnyFittedModel>>;
+    /// As [`State::load`], of what it has learned.
+    ///
+    /// # Errors
+    /// As there.
+    fn load(&self, loader: &Loader) -> Result<Box<dyn AnyFittedModel>>;
     /// As [`Model::gathers`].
     fn gathers(&self, rows: usize, features: usize) -> bool;
     /// As [`Model::inner_folds`].
@@ -262,6 +278,28 @@ impl<T: Model> AnyModel for T {
 
     fn fit(&self, train: &Train, rng: &mut Rng) -> Result<Box<dyn AnyFittedModel>> {
         Ok(Box::new(Model::fit(self, train, rng)?))
+    }
+
+    fn updates(&self) -> bool {
+        Model::updates(self)
+    }
+
+    fn fixes_classes(&self) -> bool {
+        Model::fixes_classes(self)
+    }
+
+    fn no_forgetting(&self) -> Option<&'static str> {
+        Model::no_forgetting(self)
+    }
+
+    fn update(&self, old: Option<&dyn AnyFittedModel>, more: &More) -> Result<Box<dyn AnyFittedModel>> {
+        let other = || Code::Bug.error("another model was learned");
+        let old = old.map(|old| old.as_any().downcast_ref().ok_or_else(other)).transpose()?;
+        Ok(Box::new(Model::update(self, old, more)?))
+    }
+
+    fn load(&self, loader: &Loader) -> Result<Box<dyn AnyFittedModel>> {
+        Ok(Box::new(T::Fitted::load(loader)?))
     }
 
     fn gathers(&self, rows: usize, features: usize) -> bool {
@@ -330,6 +368,8 @@ pub trait AnyFittedModel: Send + Sync {
     fn onnx(&self, graph: &mut Graph, features: &Wire) -> Result<Outputs>;
     /// As [`State::save`].
     fn save(&self, saver: &mut Saver);
+    /// Itself, to find its type.
+    fn as_any(&self) -> &dyn Any;
 }
 
 impl<T: FittedModel> AnyFittedModel for T {
@@ -359,6 +399,10 @@ impl<T: FittedModel> AnyFittedModel for T {
 
     fn save(&self, saver: &mut Saver) {
         State::save(self, saver);
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::erased::AnySplitter;
 use super::params::Checks;
 use super::{Frame, Needs, Params, Rng, SharedRows, State, Stats, Task, Train};
-use crate::diag::{Diagnostic, Result};
+use crate::diag::{Code, Diagnostic, Result};
 use crate::linalg::Matrix;
 use crate::onnx::{Graph, Outputs, Wire, no_form};
 use crate::table::Levels;
@@ -24,6 +24,17 @@ impl From<Diagnostic> for Unfit {
     fn from(diagnostic: Diagnostic) -> Self {
         Unfit::Failed(diagnostic)
     }
+}
+
+/// Rows that are learned on top of others.
+#[derive(Clone, Copy)]
+pub struct More<'a> {
+    /// The rows. Their classes are all that were learned, and more.
+    pub train: &'a Train<'a>,
+    /// Where each of their features was among the features of the rows before; one that is new was 0 in all of these.
+    pub places: &'a [Option<usize>],
+    /// What the weights of the rows before are multiplied with.
+    pub share: f64,
 }
 
 /// A model: hyperparameters only.
@@ -53,6 +64,29 @@ pub trait Model: Params + Checks {
     /// # Errors
     /// A diagnostic that names the feature, and the row where one is to blame.
     fn fit(&self, train: &Train, rng: &mut Rng) -> Result<Self::Fitted>;
+
+    /// Whether it learns rows on top of others: [`Model::update`].
+    fn updates(&self) -> bool {
+        false
+    }
+
+    /// Whether it has to know all classes when it begins to.
+    fn fixes_classes(&self) -> bool {
+        false
+    }
+
+    /// Why rows that were learned on top of others cannot be forgotten by weights, after "the model ...", if they cannot.
+    fn no_forgetting(&self) -> Option<&'static str> {
+        Some("keeps no weights of rows")
+    }
+
+    /// Learns rows in their order, on top of what was learned of others, as `partial_fit` of scikit-learn does.
+    ///
+    /// # Errors
+    /// As [`Model::fit`]; `NotSupported` for models that learn all rows at once.
+    fn update(&self, _old: Option<&Self::Fitted>, _more: &More) -> Result<Self::Fitted> {
+        Err(Code::NotSupported.error(format!("{} learns all rows at once", Self::NAME)))
+    }
 
     /// Whether a fit of so many rows and features, though statistics would do, takes the rows as a matrix: those of a
     /// small case cost nothing and have more digits.
