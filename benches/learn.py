@@ -1,12 +1,15 @@
 """Learning online, rows of 20 features: pipefit beside River and scikit-learn, interleaved, three runs each, the best of each.
 
     cargo bench --bench learn --no-run
-    python -m venv target/bench && target/bench/bin/pip install scikit-learn==1.9.1 river==0.23.0 pandas
-    target/bench/bin/python benches/learn.py
+    python -m venv target/bench && target/bench/bin/pip install scikit-learn==1.9.1 river==0.26.1 pandas
+    target/bench/bin/python benches/learn.py [CLIENT]
+
+CLIENT is the benchmark as cargo has built it; without it cargo is asked.
 """
 
 import json
 import subprocess
+import sys
 import time
 
 import numpy as np
@@ -16,6 +19,7 @@ from sklearn.linear_model import SGDRegressor
 from sklearn.preprocessing import StandardScaler
 
 FEATURES, BATCH = 20, 500
+NAMES = [f"x{i}" for i in range(FEATURES)]
 rng = np.random.default_rng(0)
 
 
@@ -49,8 +53,8 @@ def river_row_by_row():
 
 def river_in_batches():
     x, y = data(500_000)
-    frames = [pd.DataFrame(x[i : i + BATCH]) for i in range(0, len(x), BATCH)]
-    targets = [pd.Series(y[i : i + BATCH]) for i in range(0, len(y), BATCH)]
+    frames = [pd.DataFrame(x[i : i + BATCH], columns=NAMES) for i in range(0, len(x), BATCH)]
+    targets = [pd.Series(y[i : i + BATCH], name="y") for i in range(0, len(y), BATCH)]
 
     def work():
         model = pipeline()
@@ -73,7 +77,7 @@ def sklearn_in_batches():
 
 
 def pipefit():
-    command = ["cargo", "bench", "--quiet", "--bench", "learn"]
+    command = [*sys.argv[1:], "--bench"] if sys.argv[1:] else ["cargo", "bench", "--quiet", "--bench", "learn"]
     out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     lines = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
     return {f"pipefit: {line['what']}": line["rows_per_second"] for line in lines}

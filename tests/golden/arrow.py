@@ -5,7 +5,6 @@ python tests/golden/arrow.py
 
 import datetime
 import decimal
-import json
 import math
 from pathlib import Path
 
@@ -13,6 +12,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.feather as feather
+
+import cells
 
 HERE = Path(__file__).resolve().parent
 ARROW, NPY = HERE / "data" / "arrow", HERE / "data" / "npy"
@@ -61,55 +62,9 @@ def kinds():
     })
 
 
-def odd():
-    """Columns of types that are refused, each beside a number."""
-    types = {
-        "time": pa.array([datetime.time(1)]),
-        "duration": pa.array([datetime.timedelta(1)]),
-        "binary": pa.array([b"\xff\x00"]),
-        "list": pa.array([[1.0, 2.0]]),
-        "struct": pa.array([{"a": 1.0}]),
-        "map": pa.array([[("a", 1.0)]], pa.map_(pa.string(), pa.float64())),
-        "wide": pa.array([decimal.Decimal(10) ** 40], pa.decimal256(50, 2)),
-        "runs": pa.RunEndEncodedArray.from_arrays(pa.array([1], pa.int32()), pa.array([1.0])),
-    }
-    return pa.table({"n": pa.array([1.0]), **types})
-
-
 def stream(table, name, batches=1):
     with pa.OSFile(str(ARROW / name), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table, max_chunksize=-(-table.num_rows // batches))
-
-
-def value(cell):
-    """A cell as JSON: a missing one is null, a datetime is microseconds since 1970 in UTC."""
-    if cell is None or cell is pd.NA or cell is pd.NaT or isinstance(cell, float) and math.isnan(cell):
-        return None
-    if isinstance(cell, datetime.date) and not isinstance(cell, datetime.datetime):
-        cell = datetime.datetime(cell.year, cell.month, cell.day)
-    if isinstance(cell, datetime.datetime):
-        return float(pd.Timestamp(cell).as_unit("us").asm8.view("i8"))
-    return cell if isinstance(cell, str) else float(cell)
-
-
-def kind(column, cells):
-    dtype = str(column.dtype)
-    if dtype.startswith("datetime") or any(isinstance(cell, datetime.date) for cell in column):
-        return "datetime"
-    is_level = dtype == "category" and any(cell is not None for cell in cells)
-    return "category" if is_level or any(isinstance(cell, str) for cell in cells) else "number"
-
-
-def expected(frame, *names):
-    columns = []
-    for name in frame.columns:
-        cells = [value(cell) for cell in frame[name].tolist()]
-        held = kind(frame[name], cells)
-        # The labels of numbers are their texts.
-        if held == "category":
-            cells = [str(int(cell)) if isinstance(cell, float) else cell for cell in cells]
-        columns.append({"name": str(name), "kind": held, "cells": cells})
-    return {"files": list(names), "columns": columns}
 
 
 def arrays():
@@ -154,25 +109,26 @@ def main():
     feather.write_feather(table, str(ARROW / "lz4.arrow"))
     feather.write_feather(table, str(ARROW / "zstd.arrow"), compression="zstd", chunksize=4)
     stream(table, "stream.arrow", 3)
-    stream(odd(), "refused.arrow")
-    stream(pa.table({"a": [1.0, 2.0**60, math.inf], "b": [1, 2**53 + 1, 0], "c": [2**60, 1, 2]}), "beyond.arrow")
+    runs = pa.RunEndEncodedArray.from_arrays(pa.array([1], pa.int32()), pa.array([1.0]))
+    stream(cells.refused(duration=pa.array([datetime.timedelta(1)]), runs=runs), "refused.arrow")
+    stream(pa.table(cells.BEYOND), "beyond.arrow")
     stream(pa.table({"a": pa.array([], pa.float64())}), "empty.arrow")
     stream(table.slice(0, 4), "part-1.arrow")
     feather.write_feather(table.slice(4).select(table.column_names[::-1]), str(ARROW / "part-2.arrow"))
     frame = table.to_pandas()
     names = ["kinds", "lz4", "zstd", "stream"]
-    cases = [expected(frame, f"arrow/{name}.arrow") for name in names]
-    cases.append(expected(frame, "arrow/part-1.arrow", "arrow/part-2.arrow"))
+    cases = [cells.expected(frame, f"arrow/{name}.arrow") for name in names]
+    cases.append(cells.expected(frame, "arrow/part-1.arrow", "arrow/part-2.arrow"))
     for name, array in arrays().items():
         np.save(NPY / f"{name}.npy", array)
-        cases.append(expected(frame_of(array), f"npy/{name}.npy"))
+        cases.append(cells.expected(frame_of(array), f"npy/{name}.npy"))
     np.lib.format.write_array((NPY / "version_2.npy").open("wb"), arrays()["plain"], version=(2, 0))
-    cases.append(expected(frame_of(arrays()["plain"]), "npy/version_2.npy"))
+    cases.append(cells.expected(frame_of(arrays()["plain"]), "npy/version_2.npy"))
     np.save(NPY / "objects.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     np.save(NPY / "three_dimensions.npy", np.zeros((2, 2, 2)))
     np.save(NPY / "complex.npy", np.zeros(2, dtype="c16"))
     np.save(NPY / "years.npy", np.array(["2024"], dtype="M8[Y]"))
-    (HERE / "arrow.json").write_text("[\n" + ",\n".join(json.dumps(case) for case in cases) + "\n]\n")
+    cells.write(HERE / "arrow.json", cases)
 
 
 if __name__ == "__main__":

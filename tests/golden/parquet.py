@@ -5,13 +5,14 @@ python tests/golden/parquet.py
 
 import datetime
 import decimal
-import json
 import math
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+import cells
 
 HERE = Path(__file__).resolve().parent
 FOLDER = HERE / "data" / "parquet"
@@ -67,43 +68,9 @@ def times():
     })
 
 
-def odd():
-    """Columns of types that are refused, each beside a number."""
-    day = datetime.datetime(2026, 1, 2, 3, 4, 5)
-    types = {
-        "time": pa.array([day.time()]),
-        "binary": pa.array([b"\xff\x00"]),
-        "half": pa.array([1.5], pa.float16()),
-        "list": pa.array([[1.0, 2.0]]),
-        "struct": pa.array([{"a": 1.0}]),
-        "map": pa.array([[("a", 1.0)]], pa.map_(pa.string(), pa.float64())),
-        "wide": pa.array([decimal.Decimal(10) ** 40], pa.decimal256(50, 2)),
-    }
-    return pa.table({"n": pa.array([1.0]), **types})
-
-
-def value(cell):
-    """A cell as JSON: a missing one is null, a datetime is microseconds since 1970 in UTC."""
-    if cell is None or cell is pd.NA or cell is pd.NaT or isinstance(cell, float) and math.isnan(cell):
-        return None
-    if isinstance(cell, datetime.date) and not isinstance(cell, datetime.datetime):
-        cell = datetime.datetime(cell.year, cell.month, cell.day)
-    if isinstance(cell, datetime.datetime):
-        return float(pd.Timestamp(cell).as_unit("us").asm8.view("i8"))
-    return cell if isinstance(cell, str) else float(cell)
-
-
 def expected(*names):
     """What pandas reads from some files."""
-    frame = pd.concat([pd.read_parquet(FOLDER / name) for name in names])
-    columns = []
-    for name in frame.columns:
-        cells = [value(cell) for cell in frame[name].tolist()]
-        kind = "category" if any(isinstance(cell, str) for cell in cells) else "number"
-        if any(isinstance(cell, datetime.date) for cell in frame[name]):
-            kind = "datetime"
-        columns.append({"name": name, "kind": kind, "cells": cells})
-    return {"files": list(names), "columns": columns}
+    return cells.expected(pd.concat([pd.read_parquet(FOLDER / name) for name in names]), *names)
 
 
 def main():
@@ -128,13 +95,13 @@ def main():
     write(times().select(["ms", "ns"]), "int96.parquet", use_deprecated_int96_timestamps=True)
     write(pa.table({"n": [1.0], "other": [2.0]}), "other-columns.parquet")
     write(pa.table({"x": ["a"], "n": [1], "w": ["b"]}), "other-types.parquet")
-    write(odd(), "refused.parquet")
+    write(cells.refused(half=pa.array([1.5], pa.float16())), "refused.parquet")
     write(pa.table({"a": pa.array([], pa.float64())}), "empty.parquet")
-    write(pa.table({"a": [1.0, 2.0**60, math.inf], "b": [1, 2**53 + 1, 0], "c": [2**60, 1, 2]}), "beyond.parquet")
+    write(pa.table(cells.BEYOND), "beyond.parquet")
     names = ["kinds", "plain", "snappy", "zstd", "gzip", "lz4", "encodings", "version_2", "times", "int96"]
     cases = [expected(f"{name}.parquet") for name in names] + [expected("part-1.parquet", "part-2.parquet")]
     cases.append(expected("mixed-1.parquet", "mixed-2.parquet"))
-    (HERE / "parquet.json").write_text("[\n" + ",\n".join(json.dumps(case) for case in cases) + "\n]\n")
+    cells.write(HERE / "parquet.json", cases)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use pipefit::diag::{Code, Diagnostic};
 use pipefit::source::formats::{Format, Part, Read, ReadOptions, detect, read, read_parts, unpack, write};
 use pipefit::table::{Column, Kind, Table, fingerprint};
-use serde_json::Value;
+
+use crate::typed::{as_pandas, names_what_is_not_read, tells_what_is_beyond};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/data")
@@ -32,38 +33,11 @@ fn with(name: &str, kind: Kind) -> ReadOptions {
     }
 }
 
-/// A cell as the golden has it.
-fn cell(column: &Column, row: usize) -> Value {
-    match column {
-        Column::Number(values) if values[row].is_nan() => Value::Null,
-        Column::Number(values) => values[row].into(),
-        Column::Codes { codes, levels } => levels.label(codes[row]).into(),
-    }
-}
-
-fn golden() -> Vec<Value> {
-    let path = folder().with_file_name("arrow.json");
-    serde_json::from_str(&std::fs::read_to_string(path).expect("the golden is committed")).expect("JSON")
-}
-
 #[test]
 fn tables_are_those_of_pandas() {
-    let cases = golden();
-    assert!(cases.len() > 15);
-    for case in cases {
-        let names: Vec<&str> =
-            case["files"].as_array().unwrap().iter().map(|n| n.as_str().unwrap()).collect();
-        let table = all(&names, &ReadOptions::default()).unwrap_or_else(|e| panic!("{names:?}: {e}")).table;
-        let columns = case["columns"].as_array().unwrap();
-        assert_eq!(table.columns().len(), columns.len(), "{names:?}");
-        for ((field, column), expected) in table.fields().zip(columns) {
-            assert_eq!(field.name, expected["name"], "{names:?}");
-            let kind = if field.kind == Kind::Bool { Kind::Number } else { field.kind };
-            assert_eq!(kind.name(), expected["kind"], "{names:?} {}", field.name);
-            let cells: Vec<Value> = (0..table.rows()).map(|row| cell(column, row)).collect();
-            assert_eq!(Value::from(cells), expected["cells"], "{names:?} {}", field.name);
-        }
-    }
+    as_pandas("arrow.json", 15, |names| {
+        all(names, &ReadOptions::default()).unwrap_or_else(|error| panic!("{names:?}: {error}")).table
+    });
 }
 
 /// Whatever holds it, it is one table; and as an Arrow file it is read back without being told its types.
@@ -124,36 +98,15 @@ fn types_that_the_file_asks_for() {
 #[test]
 fn what_a_float_cannot_hold_is_told_by_column() {
     let read = all(&["arrow/beyond.arrow"], &ReadOptions::default()).unwrap();
-    let told: Vec<(&str, usize, &str)> =
-        read.suspects.iter().map(|s| (s.column.as_str(), s.row, s.error.message())).collect();
-    let beyond = |column: &str, row: usize, text: &str| {
-        format!("column `{column}`, row {row}: `{text}` is an integer beyond 2^53, which a float cannot hold")
-    };
-    assert_eq!(
-        told,
-        [
-            ("a", 3, "column `a`, row 3: `inf` is infinite"),
-            ("b", 2, &*beyond("b", 2, "9007199254740993")),
-            ("c", 1, &*beyond("c", 1, "1152921504606846976")),
-        ]
-    );
+    tells_what_is_beyond(&read, "");
 }
 
 #[test]
 fn what_is_not_read_is_named() {
     let only = |name: &str| ReadOptions { columns: Some(vec![name.to_owned()]), ..ReadOptions::default() };
-    for (column, what) in [
-        ("time", "times"),
-        ("duration", "durations"),
-        ("binary", "bytes"),
-        ("list", "lists"),
-        ("struct", "structs"),
-        ("map", "maps"),
-    ] {
-        let error = all(&["arrow/refused.arrow"], &only(column)).expect_err(column);
-        assert_eq!(error.message(), format!("column `{column}` holds {what}, which are not read"));
-        assert_eq!(error.code(), Code::UnreadableValue);
-    }
+    names_what_is_not_read(&[("duration", "durations")], |column| {
+        all(&["arrow/refused.arrow"], &only(column)).expect_err(column)
+    });
     for column in ["wide", "runs"] {
         let error = all(&["arrow/refused.arrow"], &only(column)).expect_err(column);
         assert!(

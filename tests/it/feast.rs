@@ -8,11 +8,12 @@ use pipefit::diag::{Code, Diagnostic, Silent, Watch};
 use pipefit::source::formats::{Read, ReadOptions};
 use pipefit::source::keys::{self, Keys};
 use pipefit::source::layouts::{FeatureView, read_feast};
-use pipefit::table::{Column, Kind, Table};
+use pipefit::table::{Column, Kind, Table, fingerprint};
 use redis::{Connection, cmd};
 use serde_json::Value;
 
 use crate::command::{Place, repository};
+use crate::fleet::{Cluster, slot_of};
 use crate::server::Server;
 
 const FEATURES: [&str; 9] = ["größe", "trips", "rank", "score", "plan", "active", "since", "code", "never"];
@@ -301,4 +302,33 @@ fn entities_that_go_or_change_meanwhile_are_told() {
     .unwrap_err();
     assert_eq!(error.code(), Code::WrongKind);
     assert!(error.message().contains("is no hash"), "{error:?}");
+}
+
+#[test]
+fn entities_of_a_cluster_are_found_also_on_their_way() {
+    let cluster = Cluster::start();
+    let name = |id: u64| String::from_utf8(entity(id)).unwrap();
+    for id in 0..120 {
+        let mut put = cmd("HSET");
+        put.arg(entity(id)).arg("_ts:fahrer").arg("").arg(hex("1eb6203a")).arg(&[0x20, id as u8][..]);
+        put.exec(&mut cluster.at(&name(id))).unwrap();
+    }
+    let keys = keys::open(&cluster.url("?timeout=5"), Path::new("")).unwrap().1;
+    let read = || table(&*keys, &view("fahrer", &["driver_id"], &["trips"])).unwrap().table;
+    let expected = read();
+    assert_eq!(expected.rows(), 120);
+    assert_eq!(cell(&expected, "trips", 119), cell(&expected, "driver_id", 119));
+    let key = name(7);
+    let (slot, from) = (slot_of(&cluster.servers[0], &key), cluster.owner(&key));
+    let to = (from + 1) % 3;
+    let set = |server: usize, words: &[&str]| {
+        let mut command = cmd("CLUSTER");
+        command.arg("SETSLOT").arg(slot).arg(words).exec(&mut cluster.servers[server].raw()).unwrap();
+    };
+    set(to, &["IMPORTING", &cluster.id(from)]);
+    set(from, &["MIGRATING", &cluster.id(to)]);
+    let mut migrate = cmd("MIGRATE");
+    migrate.arg("127.0.0.1").arg(cluster.servers[to].port()).arg(&key).arg(0).arg(5000);
+    migrate.exec(&mut cluster.servers[from].raw()).unwrap();
+    assert_eq!(fingerprint(&read()), fingerprint(&expected));
 }

@@ -68,17 +68,17 @@ fn typed_tables(name: &str, seeds: &[&str]) {
 
 #[test]
 fn parquet_tables() {
-    typed_tables("parquet", &["golden/data/parquet"]);
+    typed_tables("parquet", &["golden/data/parquet", "corpus/parquet"]);
 }
 
 #[test]
 fn arrow_tables() {
-    typed_tables("arrow", &["golden/data/arrow"]);
+    typed_tables("arrow", &["golden/data/arrow", "corpus/arrow"]);
 }
 
 #[test]
 fn npy_tables() {
-    typed_tables("npy", &["golden/data/npy"]);
+    typed_tables("npy", &["golden/data/npy", "corpus/npy"]);
 }
 
 #[test]

@@ -84,4 +84,5 @@ mod stores;
 mod streams;
 mod tidy;
 mod trickle;
+mod typed;
 mod univariate;

@@ -18,7 +18,8 @@ use pipefit::source::keys::{self, Keys};
 use pipefit::source::{files_matching, open_parquet};
 use pipefit::table::{Column, Digest, Kind, Scan, Table, fingerprint};
 use pipefit::{artifact, graph, plan, run};
-use serde_json::Value;
+
+use crate::typed::{as_pandas, names_what_is_not_read, tells_what_is_beyond};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/data/parquet")
@@ -40,39 +41,17 @@ fn with(schema: &[(&str, Kind)], columns: Option<&[&str]>) -> ReadOptions {
     }
 }
 
-/// A cell as the golden has it.
-fn cell(column: &Column, row: usize) -> Value {
-    match column {
-        Column::Number(values) if values[row].is_nan() => Value::Null,
-        Column::Number(values) => values[row].into(),
-        Column::Codes { codes, levels } => levels.label(codes[row]).into(),
-    }
-}
-
 #[test]
 fn tables_are_those_of_pandas() {
-    let path = folder().parent().unwrap().with_file_name("parquet.json");
-    let cases: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    assert!(cases.len() > 8);
-    for case in cases {
-        let names: Vec<&str> =
-            case["files"].as_array().unwrap().iter().map(|n| n.as_str().unwrap()).collect();
-        let table = all(&names, &ReadOptions::default()).unwrap_or_else(|e| panic!("{names:?}: {e}")).table;
-        let columns = case["columns"].as_array().unwrap();
-        assert_eq!(table.columns().len(), columns.len(), "{names:?}");
-        for ((field, column), expected) in table.fields().zip(columns) {
-            assert_eq!(field.name, expected["name"], "{names:?}");
-            let kind = if field.kind == Kind::Bool { Kind::Number } else { field.kind };
-            assert_eq!(kind.name(), expected["kind"], "{names:?} {}", field.name);
-            let cells: Vec<Value> = (0..table.rows()).map(|row| cell(column, row)).collect();
-            assert_eq!(Value::from(cells), expected["cells"], "{names:?} {}", field.name);
-        }
-        if let [name] = names[..] {
+    as_pandas("parquet.json", 8, |names| {
+        let table = all(names, &ReadOptions::default()).unwrap_or_else(|e| panic!("{names:?}: {e}")).table;
+        if let [name] = names {
             let bytes = std::fs::read(folder().join(name)).unwrap();
             let value = read(&bytes, Format::Parquet, name, &ReadOptions::default()).unwrap().table;
             assert_eq!(fingerprint(&value), fingerprint(&table), "{name}");
         }
-    }
+        table
+    });
 }
 
 #[test]
@@ -105,42 +84,14 @@ fn types_that_the_file_asks_for() {
 #[test]
 fn what_a_float_cannot_hold_is_told_by_column() {
     let read = all(&["beyond.parquet"], &ReadOptions::default()).unwrap();
-    let told: Vec<(&str, usize, &str)> =
-        read.suspects.iter().map(|s| (s.column.as_str(), s.row, s.error.message())).collect();
-    assert_eq!(
-        told,
-        [
-            ("a", 3, "row group 1, column `a`, row 3: `inf` is infinite"),
-            (
-                "b",
-                2,
-                "row group 1, column `b`, row 2: `9007199254740993` is an integer beyond 2^53, which a float cannot hold"
-            ),
-            (
-                "c",
-                1,
-                "row group 1, column `c`, row 1: `1152921504606846976` is an integer beyond 2^53, which a float cannot hold"
-            ),
-        ]
-    );
+    tells_what_is_beyond(&read, "row group 1, ");
 }
 
 #[test]
 fn columns_that_are_not_read_are_named() {
-    for (name, what) in [
-        ("time", "times"),
-        ("binary", "bytes"),
-        ("half", "floats of 16 bits"),
-        ("list", "lists"),
-        ("struct", "structs"),
-        ("map", "maps"),
-        ("wide", "decimals of 50 digits"),
-    ] {
-        let error = all(&["refused.parquet"], &with(&[], Some(&["n", name]))).unwrap_err();
-        assert_eq!(error.code(), Code::UnreadableValue, "{name}");
-        assert_eq!(error.message(), format!("column `{name}` holds {what}, which are not read"));
-        assert!(error.advice().unwrap().contains("source.columns"), "{name}");
-    }
+    names_what_is_not_read(&[("half", "floats of 16 bits"), ("wide", "decimals of 50 digits")], |name| {
+        all(&["refused.parquet"], &with(&[], Some(&["n", name]))).unwrap_err()
+    });
     assert_eq!(all(&["refused.parquet"], &with(&[], Some(&["n"]))).unwrap().table.rows(), 1);
 }
 

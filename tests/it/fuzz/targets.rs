@@ -10,7 +10,7 @@ use pipefit::diag::{Code, Diagnostic, Source, render, to_json};
 use pipefit::graph::{self, Drawing};
 use pipefit::predict::{Options, predict};
 use pipefit::serve::{self, Call, Loaded, Models, Served};
-use pipefit::source::formats::{Format, ReadOptions, describe, detect, read, unpack, write};
+use pipefit::source::formats::{Format, ReadOptions, describe, detect, read, unpack, write, written};
 use pipefit::spec;
 use pipefit::store::resp::{Parser, Part};
 use pipefit::table::{Column, Field, Kind, Levels, MISSING, Schema, Table};
@@ -149,6 +149,22 @@ fn reads_back(table: &Table, formats: &[Format]) {
         let back = read(&written, format, "k", &options);
         let back = back.unwrap_or_else(|error| panic!("{}: {error}", format.name())).table;
         assert_eq!(write(&back, format), written, "{} changes when it is read again", format.name());
+    }
+    // Every row takes as much as the longest text there.
+    let longest = |column: &Column| match column {
+        Column::Codes { levels, .. } => levels.labels().iter().map(String::len).max().unwrap_or(0),
+        Column::Number(_) => 8,
+    };
+    if table.rows() * table.columns().iter().map(longest).sum::<usize>() > 1 << 18 {
+        return;
+    }
+    if let Ok(array) = written(table, Format::Npy) {
+        let back = read(&array, Format::Npy, "k", &options).unwrap_or_else(|error| panic!("NPY: {error}"));
+        assert_eq!(
+            written(&back.table, Format::Npy).as_deref(),
+            Ok(&array[..]),
+            "NPY changes when it is read again"
+        );
     }
 }
 
