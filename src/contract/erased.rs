@@ -5,16 +5,18 @@
 
 use std::any::Any;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use super::params::Checks;
 use super::{
-    Exception, Facts, Fault, FittedModel, FittedStep, Fold, Frame, Linear, Loader, Map, Model, Monomials, More,
-    Needs, Param, Params, PowerColumn, Prediction, Rng, Saver, SharedRows, Split, Splitter, State, Stats,
-    Step, Task, Train, Types, Unfit, Value, Width,
+    Exception, Facts, Fault, FittedModel, FittedStep, Fold, Frame, Linear, Loader, Map, Model, Monomials,
+    More, Needs, Param, Params, PowerColumn, Prediction, Rng, Saver, SharedRows, Split, Splitter, State,
+    Stats, Step, Task, Train, Types, Unfit, Value, Width,
 };
 use crate::diag::{Code, Diagnostic, Result};
 use crate::linalg::Matrix;
 use crate::onnx::{Graph, Outputs, Wire};
+use crate::table::Levels;
 
 /// Hyperparameters of a component whose type is not known.
 pub trait AnyParams: Any + Send + Sync {
@@ -226,17 +228,22 @@ pub trait AnyModel: AnyParams {
     /// # Errors
     /// As there.
     fn fit(&self, train: &Train, rng: &mut Rng) -> Result<Box<dyn AnyFittedModel>>;
-    /// As [`Model::updates`].
-    fn updates(&self) -> bool;
+    /// As [`Model::no_update`].
+    fn no_update(&self) -> Option<&'static str>;
     /// As [`Model::fixes_classes`].
     fn fixes_classes(&self) -> bool;
     /// As [`Model::no_forgetting`].
     fn no_forgetting(&self) -> Option<&'static str>;
+    /// As [`Model::begin`].
+    ///
+    /// # Errors
+    /// As there.
+    fn begin(&self, features: usize, labels: Option<&Arc<Levels>>) -> Result<Box<dyn AnyFittedModel>>;
     /// As [`Model::update`]. What was learned must be of this model's own type; another is a bug and comes back as one.
     ///
     /// # Errors
     /// As there.
-    fn update(&self, old: Option<&dyn AnyFittedModel>, more: &More) -> Result<Box<dyn AnyFittedModel>>;
+    fn update(&self, learned: &mut dyn AnyFittedModel, more: &More) -> Result<()>;
     /// As [`State::load`], of what it has learned.
     ///
     /// # Errors
@@ -280,8 +287,8 @@ impl<T: Model> AnyModel for T {
         Ok(Box::new(Model::fit(self, train, rng)?))
     }
 
-    fn updates(&self) -> bool {
-        Model::updates(self)
+    fn no_update(&self) -> Option<&'static str> {
+        Model::no_update(self)
     }
 
     fn fixes_classes(&self) -> bool {
@@ -292,10 +299,13 @@ impl<T: Model> AnyModel for T {
         Model::no_forgetting(self)
     }
 
-    fn update(&self, old: Option<&dyn AnyFittedModel>, more: &More) -> Result<Box<dyn AnyFittedModel>> {
+    fn begin(&self, features: usize, labels: Option<&Arc<Levels>>) -> Result<Box<dyn AnyFittedModel>> {
+        Ok(Box::new(Model::begin(self, features, labels)?))
+    }
+
+    fn update(&self, learned: &mut dyn AnyFittedModel, more: &More) -> Result<()> {
         let other = || Code::Bug.error("another model was learned");
-        let old = old.map(|old| old.as_any().downcast_ref().ok_or_else(other)).transpose()?;
-        Ok(Box::new(Model::update(self, old, more)?))
+        Model::update(self, learned.as_any_mut().downcast_mut().ok_or_else(other)?, more)
     }
 
     fn load(&self, loader: &Loader) -> Result<Box<dyn AnyFittedModel>> {
@@ -369,7 +379,7 @@ pub trait AnyFittedModel: Send + Sync {
     /// As [`State::save`].
     fn save(&self, saver: &mut Saver);
     /// Itself, to find its type.
-    fn as_any(&self) -> &dyn Any;
+    fn as_any_mut(&mut self) -> &mut dyn Any;
 }
 
 impl<T: FittedModel> AnyFittedModel for T {
@@ -401,7 +411,7 @@ impl<T: FittedModel> AnyFittedModel for T {
         State::save(self, saver);
     }
 
-    fn as_any(&self) -> &dyn Any {
+    fn as_any_mut(&mut self) -> &mut dyn Any {
         self
     }
 }

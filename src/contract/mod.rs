@@ -31,7 +31,7 @@ pub use frame::{Block, Frame};
 pub use map::{Map, MapColumn, Power, PowerColumn, Term};
 pub use memo::Memo;
 pub use metric::{Metric, Reads, Score, Task};
-pub use model::{Facts, FittedModel, Linear, Model, More, Prediction, Unfit};
+pub use model::{Facts, FittedModel, Linear, Model, More, Prediction, Truth, Unfit};
 pub use monomials::{Monomials, Product};
 pub use order::Order;
 pub use params::{Bound, Checks, Choice, Fault, Param, ParamValue, Params, read_bounded};

@@ -26,15 +26,84 @@ impl From<Diagnostic> for Unfit {
     }
 }
 
-/// Rows that are learned on top of others.
+/// Rows that are learned on top of others, in their order.
 #[derive(Clone, Copy)]
 pub struct More<'a> {
-    /// The rows. Their classes are all that were learned, and more.
-    pub train: &'a Train<'a>,
-    /// Where each of their features was among the features of the rows before; one that is new was 0 in all of these.
-    pub places: &'a [Option<usize>],
+    /// The features, row after row.
+    pub x: &'a [f64],
+    /// How many features a row has, at least one.
+    pub features: usize,
+    /// What is to be learned of each row, of which there is at least one.
+    pub y: Truth<'a>,
+    /// The weights of the rows; all are 1 if there are none.
+    pub weights: Option<&'a [f64]>,
+    /// Where each feature was among those of the rows before, if that has changed; one that is new was 0 in all of these.
+    pub places: Option<&'a [Option<usize>]>,
     /// What the weights of the rows before are multiplied with.
     pub share: f64,
+    /// What stands for a `random_state` that is not written.
+    pub random_state: u32,
+}
+
+/// The targets of rows.
+#[derive(Clone, Copy)]
+pub enum Truth<'a> {
+    /// Numbers.
+    Values(&'a [f64]),
+    /// Classes, as codes into labels that are all that were learned, and more.
+    Classes {
+        /// A code a row.
+        codes: &'a [u32],
+        /// What the codes stand for.
+        labels: &'a Arc<Levels>,
+    },
+}
+
+impl<'a> More<'a> {
+    /// Checks the features against how many were learned.
+    ///
+    /// # Errors
+    /// `NotFinite` for one that is missing or infinite, `Bug` for another number of them.
+    pub fn check_features(&self, learned: usize) -> Result<()> {
+        if self.features != learned || self.x.len() % learned.max(1) != 0 {
+            let message = format!("a model learned {learned} features and gets {}", self.features);
+            return Err(Code::Bug.error(message));
+        }
+        match self.x.iter().position(|value| !value.is_finite()) {
+            Some(at) => {
+                let (row, feature) = (at / learned + 1, at % learned + 1);
+                let message = format!("feature {feature} of row {row} is missing or infinite");
+                Err(Code::NotFinite.error(message).help("fill it with a `SimpleImputer`"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The targets of a regression.
+    ///
+    /// # Errors
+    /// `BadTarget` for classes.
+    pub fn values(&self) -> Result<&'a [f64]> {
+        match self.y {
+            Truth::Values(values) => Ok(values),
+            Truth::Classes { .. } => {
+                Err(Code::BadTarget.error("the target is of classes, and numbers are learned"))
+            }
+        }
+    }
+
+    /// The targets of a classification: codes, and what they stand for.
+    ///
+    /// # Errors
+    /// `BadTarget` for numbers.
+    pub fn classes(&self) -> Result<(&'a [u32], &'a Arc<Levels>)> {
+        match self.y {
+            Truth::Classes { codes, labels } => Ok((codes, labels)),
+            Truth::Values(_) => {
+                Err(Code::BadTarget.error("the target is of numbers, and classes are learned"))
+            }
+        }
+    }
 }
 
 /// A model: hyperparameters only.
@@ -65,9 +134,9 @@ pub trait Model: Params + Checks {
     /// A diagnostic that names the feature, and the row where one is to blame.
     fn fit(&self, train: &Train, rng: &mut Rng) -> Result<Self::Fitted>;
 
-    /// Whether it learns rows on top of others: [`Model::update`].
-    fn updates(&self) -> bool {
-        false
+    /// Why it cannot learn rows on top of others, after "the model ...", if it cannot: [`Model::update`].
+    fn no_update(&self) -> Option<&'static str> {
+        Some("learns all rows at once")
     }
 
     /// Whether it has to know all classes when it begins to.
@@ -80,11 +149,19 @@ pub trait Model: Params + Checks {
         Some("keeps no weights of rows")
     }
 
-    /// Learns rows in their order, on top of what was learned of others, as `partial_fit` of scikit-learn does.
+    /// What it knows before the first row, of so many features and, if it is a classifier, these classes.
     ///
     /// # Errors
-    /// As [`Model::fit`]; `NotSupported` for models that learn all rows at once.
-    fn update(&self, _old: Option<&Self::Fitted>, _more: &More) -> Result<Self::Fitted> {
+    /// `FitFailed` if these are too few; `NotSupported` as in [`Model::update`].
+    fn begin(&self, _features: usize, _labels: Option<&Arc<Levels>>) -> Result<Self::Fitted> {
+        Err(Code::NotSupported.error(format!("{} learns all rows at once", Self::NAME)))
+    }
+
+    /// Learns rows on top of others, as `partial_fit` of scikit-learn does. After an error what was learned is of no use.
+    ///
+    /// # Errors
+    /// As [`Model::fit`]; `NotSupported` for models that learn all rows at once: [`Model::no_update`].
+    fn update(&self, _learned: &mut Self::Fitted, _more: &More) -> Result<()> {
         Err(Code::NotSupported.error(format!("{} learns all rows at once", Self::NAME)))
     }
 

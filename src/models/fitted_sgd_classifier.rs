@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use super::linear;
 use super::sgd_classifier::ClassificationLoss;
+use super::stochastic::Descent;
 use super::stochastic_state::Progress;
-use crate::contract::{Facts, FittedModel, Frame, Linear, Loader, ParamValue, Prediction, Saver, State, Value};
+use crate::contract::{
+    Facts, FittedModel, Frame, Linear, Loader, More, ParamValue, Prediction, Saver, State, Value,
+};
 use crate::diag::{Diagnostic, Result};
 use crate::linalg::Matrix;
 use crate::onnx::{Graph, Numbers, Outputs, Part, Wire};
@@ -45,9 +48,20 @@ impl FittedSgdClassifier {
         self.labels.labels()
     }
 
-    /// Where the descents are.
-    pub(super) fn progress(&self) -> &Progress {
-        &self.progress
+    /// Goes on descending.
+    ///
+    /// # Errors
+    /// As [`Progress::learn`].
+    pub(super) fn learn(
+        &mut self,
+        descent: &Descent,
+        more: &More,
+        targets: &[(Vec<f64>, [f64; 2], u32)],
+        average: usize,
+    ) -> Result<()> {
+        self.progress.learn(descent, more, targets)?;
+        self.progress.write(average, &mut self.form);
+        Ok(())
     }
 
     fn has_shares(&self) -> bool {
@@ -132,7 +146,10 @@ impl FittedModel for FittedSgdClassifier {
             codes.push(self.present[place]);
             if self.has_shares() {
                 let shares = self.shares(&row);
-                self.present.iter().zip(shares).for_each(|(class, share)| proba[(i, *class as usize)] = share);
+                self.present
+                    .iter()
+                    .zip(shares)
+                    .for_each(|(class, share)| proba[(i, *class as usize)] = share);
             }
         }
         let decision = (self.present.len() == all).then_some(values);
@@ -194,11 +211,14 @@ impl State for FittedSgdClassifier {
             return Err(loader.damaged("present", "is not a list of classes"));
         }
         let loss: String = loader.json("loss")?;
-        let loss = ClassificationLoss::read(&Value::Text(loss)).ok_or_else(|| loader.damaged("loss", "is none"))?;
+        let loss =
+            ClassificationLoss::read(&Value::Text(loss)).ok_or_else(|| loader.damaged("loss", "is none"))?;
         let form = linear::load(loader)?;
         let outputs = if present.len() == 2 { 1 } else { present.len() };
         if form.intercept.len() != outputs {
-            return Err(loader.damaged("coef", &format!("has {} outputs, not {outputs}", form.intercept.len())));
+            return Err(
+                loader.damaged("coef", &format!("has {} outputs, not {outputs}", form.intercept.len()))
+            );
         }
         let progress = Progress::load(loader, &form)?;
         Ok(Self { labels: labels.into(), present, loss, form, progress })

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{logistic_regression, naive_bayes, training};
+use super::naive_bayes::{self, Classes};
+use super::{logistic_regression, training};
 use crate::contract::{
-    Checks, Facts, Fault, FittedModel, Frame, Loader, Model, More, Needs, Params, Prediction, Rng, Saver, State, Task,
-    Train, params,
+    Checks, Exception, Facts, Fault, FittedModel, Frame, Loader, Model, More, Needs, Params, Prediction, Rng,
+    Saver, State, Task, Train, params,
 };
 use crate::diag::{Code, Result};
 use crate::linalg::Matrix;
@@ -38,8 +39,14 @@ impl Checks for GaussianNB {
         faults
     }
 
-    fn exceptions() -> &'static [crate::contract::Exception] {
-        &[("linear form", "its likelihoods are squares of the features")]
+    fn exceptions() -> &'static [Exception] {
+        &[
+            ("linear form", "its likelihoods are squares of the features"),
+            (
+                "integer weights",
+                "what is added to the variances is of rows that all weigh the same, as in scikit-learn",
+            ),
+        ]
     }
 }
 
@@ -59,125 +66,132 @@ impl Model for GaussianNB {
     fn fit(&self, train: &Train, _rng: &mut Rng) -> Result<FittedGaussianNB> {
         let (codes, labels) = training::classes(train, Self::NAME)?;
         let weights = training::weights(train)?;
-        training::design(train, Self::NAME)?;
-        logistic_regression::present(&codes, weights.as_deref(), &labels, Self::NAME)?;
-        let places = vec![None; train.x.features()];
-        self.update(None, &More { train, places: &places, share: 1.0 })
+        let x = training::row_major(train, Self::NAME)?;
+        let (_, present) = logistic_regression::present(&codes, weights.as_deref(), &labels, Self::NAME)?;
+        let mut fitted = FittedGaussianNB::empty(train.x.features(), &labels);
+        self.take(&mut fitted, &x, &codes, weights.as_deref(), &present)?;
+        Ok(fitted)
     }
 
-    fn updates(&self) -> bool {
-        true
+    fn no_update(&self) -> Option<&'static str> {
+        None
     }
 
     fn no_forgetting(&self) -> Option<&'static str> {
         None
     }
 
-    fn update(&self, old: Option<&FittedGaussianNB>, more: &More) -> Result<FittedGaussianNB> {
-        let (codes, labels) = training::classes(more.train, Self::NAME)?;
-        let weights = training::weights(more.train)?;
-        let x = training::design(more.train, Self::NAME)?;
-        let mut fitted = match old {
-            Some(old) => old.moved(labels, more),
-            None => FittedGaussianNB::empty(labels, x.columns()),
-        };
-        fitted.take(&x, &codes, weights.as_deref());
-        fitted.epsilon = self.var_smoothing * greatest_variance(&x);
-        if let Some(priors) = &self.priors {
-            fitted.priors = Some(naive_bayes::written("priors", priors, naive_bayes::present(&fitted.counts).len())?);
-        }
-        if fitted.epsilon == 0.0 && fitted.has_no_spread() {
-            let message = "GaussianNB divides by the variances, and in a class one is 0";
-            return Err(Code::FitFailed.error(message).help("write a `var_smoothing` greater than 0"));
-        }
+    fn begin(&self, features: usize, labels: Option<&Arc<Levels>>) -> Result<FittedGaussianNB> {
+        Ok(FittedGaussianNB::empty(features, labels.unwrap_or(&Arc::default())))
+    }
+
+    fn update(&self, learned: &mut FittedGaussianNB, more: &More) -> Result<()> {
+        let (codes, labels) = more.classes()?;
+        learned.classes.move_to(labels, more, &mut [&mut learned.theta, &mut learned.var]);
+        more.check_features(learned.theta.columns())?;
+        let all: Vec<u32> = (0..labels.len() as u32).collect();
+        self.take(learned, more.x, codes, more.weights, &all)
+    }
+}
+
+impl GaussianNB {
+    /// Learns rows; priors are written for these classes. As with scikit-learn, what the latest rows add to the variances is taken off
+    /// before they are merged, though rows before had added something else.
+    fn take(
+        &self,
+        fitted: &mut FittedGaussianNB,
+        x: &[f64],
+        codes: &[u32],
+        weights: Option<&[f64]>,
+        classes: &[u32],
+    ) -> Result<()> {
+        let all = fitted.classes.counts.len();
+        let written = |priors: &Vec<f64>| naive_bayes::written("priors", priors, classes, all);
+        fitted.priors = self.priors.as_ref().map(written).transpose()?;
+        let epsilon = self.var_smoothing * greatest_variance(x, fitted.theta.columns());
+        fitted.var.values_mut().iter_mut().for_each(|var| *var -= epsilon);
+        fitted.merge(x, codes, weights);
+        fitted.var.values_mut().iter_mut().for_each(|var| *var = (*var + epsilon).max(0.0));
+        fitted.epsilon = epsilon;
         if !fitted.is_finite() {
             let message = "GaussianNB has variances that are not finite";
             return Err(Code::NotFinite.error(message).help("the features are too great: scale them"));
         }
-        Ok(fitted)
+        Ok(())
     }
 }
 
 /// The greatest of the features' variances, of rows that all weigh the same.
-fn greatest_variance(x: &Matrix) -> f64 {
-    (0..x.columns()).map(|j| moments(x.column(j), |_| 1.0).2).fold(0.0, f64::max)
-}
-
-/// The weight, mean and variance of values.
-fn moments(values: &[f64], weight: impl Fn(usize) -> f64) -> (f64, f64, f64) {
-    let all: f64 = (0..values.len()).map(&weight).sum();
-    let mean = values.iter().enumerate().map(|(i, value)| weight(i) * value).sum::<f64>() / all;
-    let squares = values.iter().enumerate().map(|(i, value)| weight(i) * (value - mean) * (value - mean));
-    (all, mean, squares.sum::<f64>() / all)
+fn greatest_variance(x: &[f64], features: usize) -> f64 {
+    let rows = x.len() / features;
+    if rows < 2 {
+        return 0.0;
+    }
+    let variance = |j: usize| {
+        let values = || x.iter().skip(j).step_by(features);
+        let mean = values().sum::<f64>() / rows as f64;
+        values().map(|value| (value - mean) * (value - mean)).sum::<f64>() / rows as f64
+    };
+    (0..features).map(variance).fold(0.0, f64::max)
 }
 
 /// `theta_`, `var_` and `class_count_`, over the classes of the whole table.
-#[derive(Debug)]
 pub struct FittedGaussianNB {
-    labels: Arc<Levels>,
-    /// The weight of each class.
-    counts: Vec<f64>,
+    classes: Classes,
     /// Means, classes x features.
     theta: Matrix,
-    /// Variances, without what is added to them.
+    /// Variances, with what was added to them.
     var: Matrix,
-    /// What is added.
+    /// What the latest rows have added.
     epsilon: f64,
-    /// Shares that were written, of the classes that training had.
+    /// Shares of the classes, if they were written.
     priors: Option<Vec<f64>>,
 }
 
-impl FittedGaussianNB {
-    fn empty(labels: Arc<Levels>, features: usize) -> Self {
-        let zeros = Matrix::zeros(labels.len(), features);
-        Self { counts: vec![0.0; labels.len()], labels, theta: zeros.clone(), var: zeros, epsilon: 0.0, priors: None }
-    }
+/// The logarithm of a class' likelihood, as a sum of squares.
+struct Likelihood {
+    /// That of its share, and those of the heights of its distributions.
+    constant: f64,
+    means: Vec<f64>,
+    /// What a squared distance is multiplied with: -1 / (2 variances).
+    factors: Vec<f64>,
+}
 
-    /// For the classes and features of more rows, with the weights that are left.
-    fn moved(&self, labels: Arc<Levels>, more: &More) -> Self {
-        let classes = naive_bayes::places(&labels, &self.labels);
-        let count = |place: &Option<usize>| place.map_or(0.0, |place| self.counts[place] * more.share);
-        Self {
-            counts: classes.iter().map(count).collect(),
-            theta: naive_bayes::moved(&self.theta, &classes, more.places),
-            var: naive_bayes::moved(&self.var, &classes, more.places),
-            epsilon: 0.0,
-            priors: None,
-            labels,
-        }
+impl FittedGaussianNB {
+    fn empty(features: usize, labels: &Arc<Levels>) -> Self {
+        let zeros = Matrix::zeros(labels.len(), features);
+        Self { classes: Classes::new(labels), theta: zeros.clone(), var: zeros, epsilon: 0.0, priors: None }
     }
 
     /// Merges the moments of rows into those of their classes (Chan, Golub and LeVeque, 1979).
-    fn take(&mut self, x: &Matrix, codes: &[u32], weights: Option<&[f64]>) {
-        for class in 0..self.counts.len() {
-            let rows: Vec<u32> =
-                (0..).zip(codes).filter(|(_, code)| **code as usize == class).map(|(row, _)| row).collect();
-            let weight = |i: usize| weights.map_or(1.0, |weights| weights[rows[i] as usize]);
-            let new: f64 = (0..rows.len()).map(weight).sum();
+    fn merge(&mut self, x: &[f64], codes: &[u32], weights: Option<&[f64]>) {
+        let features = self.theta.columns();
+        for class in 0..self.classes.counts.len() {
+            let rows: Vec<(&[f64], f64)> = (x.chunks_exact(features).zip(codes).enumerate())
+                .filter(|(_, (_, code))| **code as usize == class)
+                .map(|(i, (row, _))| (row, weights.map_or(1.0, |weights| weights[i])))
+                .collect();
+            let new: f64 = rows.iter().map(|(_, weight)| weight).sum();
             if new == 0.0 {
                 continue;
             }
-            let rows_of = Rows::List(rows.as_slice().into());
-            let old = self.counts[class];
+            let old = self.classes.counts[class];
             let all = old + new;
-            for j in 0..x.columns() {
-                let (_, mean, var) = moments(&rows_of.gather(x.column(j)), weight);
+            for j in 0..features {
+                let mean = rows.iter().map(|(row, weight)| weight * row[j]).sum::<f64>() / new;
+                let square = |(row, weight): &(&[f64], f64)| weight * (row[j] - mean) * (row[j] - mean);
+                let squares: f64 = rows.iter().map(square).sum();
                 let away = mean - self.theta[(class, j)];
                 if old == 0.0 {
-                    (self.theta[(class, j)], self.var[(class, j)]) = (mean, var);
+                    (self.theta[(class, j)], self.var[(class, j)]) = (mean, squares / new);
                 } else {
-                    let squares = old * self.var[(class, j)] + new * var + (new * old / all) * away * away;
-                    self.theta[(class, j)] += new / all * away;
-                    self.var[(class, j)] = squares / all;
+                    let between = new * old / all * away * away;
+                    self.theta[(class, j)] = (new * mean + old * self.theta[(class, j)]) / all;
+                    self.var[(class, j)] = (old * self.var[(class, j)] + squares + between) / all;
                 }
             }
-            self.counts[class] = all;
+            self.classes.counts[class] = all;
         }
-    }
-
-    fn has_no_spread(&self) -> bool {
-        let present = naive_bayes::present(&self.counts);
-        present.iter().any(|class| self.var.row(*class as usize).contains(&0.0))
     }
 
     fn is_finite(&self) -> bool {
@@ -185,58 +199,62 @@ impl FittedGaussianNB {
         self.epsilon.is_finite() && finite(&self.theta) && finite(&self.var)
     }
 
-    /// Of each present class: the logarithm of its share and the sum of those of its distributions' heights, the means, and what
-    /// squares are divided by.
-    fn classes(&self) -> Vec<(f64, Vec<f64>, Vec<f64>)> {
-        let present = naive_bayes::present(&self.counts);
-        let shares = match &self.priors {
-            Some(priors) if priors.len() == present.len() => priors.iter().map(|prior| prior.ln()).collect(),
-            _ => naive_bayes::log_shares(&present.iter().map(|k| self.counts[*k as usize]).collect::<Vec<_>>()),
+    /// Of each class that has rows. A feature says nothing as long as it is constant in one of them, and nothing is added to that.
+    fn likelihoods(&self) -> Vec<Likelihood> {
+        let present = naive_bayes::present(&self.classes.counts);
+        let shares = self.priors.as_ref().unwrap_or(&self.classes.counts);
+        let all: f64 = present.iter().map(|class| shares[*class as usize]).sum();
+        let variance = |class: u32, j: usize| self.var[(class as usize, j)];
+        let spread = |j: usize| present.iter().all(|class| variance(*class, j) > 0.0);
+        let speaks: Vec<bool> = (0..self.var.columns()).map(spread).collect();
+        let likelihood = |class: &u32| {
+            let speaking = || (0..speaks.len()).filter(|j| speaks[*j]);
+            let height = |j: usize| (2.0 * std::f64::consts::PI * variance(*class, j)).ln();
+            let factor = |j: usize| if speaks[j] { -0.5 / variance(*class, j) } else { 0.0 };
+            Likelihood {
+                constant: (shares[*class as usize] / all).ln() - 0.5 * speaking().map(height).sum::<f64>(),
+                means: self.theta.row(*class as usize),
+                factors: (0..speaks.len()).map(factor).collect(),
+            }
         };
-        let class = |(k, share): (&u32, f64)| {
-            // One that is constant in every row says nothing.
-            let var = |var: f64| if var + self.epsilon > 0.0 { var + self.epsilon } else { 1.0 };
-            let var: Vec<f64> = self.var.row(*k as usize).into_iter().map(var).collect();
-            let heights: f64 = var.iter().map(|var| (2.0 * std::f64::consts::PI * var).ln()).sum();
-            (share - 0.5 * heights, self.theta.row(*k as usize), var)
-        };
-        present.iter().zip(shares).map(class).collect()
+        present.iter().map(likelihood).collect()
     }
 }
 
 impl FittedModel for FittedGaussianNB {
     fn predict(&self, frame: &Frame) -> Result<Prediction> {
         if frame.features() != self.theta.columns() {
-            let message = format!("a model was fitted on {} features and got {}", self.theta.columns(), frame.features());
+            let message = format!(
+                "a model was fitted on {} features and got {}",
+                self.theta.columns(),
+                frame.features()
+            );
             return Err(Code::Bug.error(message));
         }
         let x = frame.design(&Rows::all(frame.rows()))?;
-        let classes = self.classes();
-        let mut joint = Matrix::zeros(x.rows(), classes.len());
-        for (k, (share, theta, var)) in classes.iter().enumerate() {
-            let mut sums = vec![0.0; x.rows()];
-            for j in 0..x.columns() {
-                for (sum, x) in sums.iter_mut().zip(x.column(j)) {
-                    *sum += (x - theta[j]) * (x - theta[j]) / var[j];
-                }
+        let likelihoods = self.likelihoods();
+        let mut joint = Matrix::zeros(x.rows(), likelihoods.len());
+        for (k, likelihood) in likelihoods.iter().enumerate() {
+            let sums = joint.column_mut(k);
+            sums.fill(likelihood.constant);
+            for (j, (mean, factor)) in likelihood.means.iter().zip(&likelihood.factors).enumerate() {
+                sums.iter_mut()
+                    .zip(x.column(j))
+                    .for_each(|(sum, x)| *sum += factor * (x - mean) * (x - mean));
             }
-            let column = joint.column_mut(k);
-            column.iter_mut().zip(sums).for_each(|(value, sum)| *value = share - 0.5 * sum);
         }
-        Ok(naive_bayes::prediction(&joint, &naive_bayes::present(&self.counts), self.labels.len()))
+        let present = naive_bayes::present(&self.classes.counts);
+        Ok(naive_bayes::prediction(&joint, &present, self.classes.labels.len()))
     }
 
     fn facts(&self) -> Facts {
-        let rows = |matrix: &Matrix, more: f64| -> Vec<Vec<f64>> {
-            let row = |k: usize| matrix.row(k).into_iter().map(|value| value + more).collect();
-            (0..matrix.rows()).map(row).collect()
-        };
+        let rows = |matrix: &Matrix| (0..matrix.rows()).map(|k| matrix.row(k)).collect::<Vec<_>>();
         Facts {
-            classes: Some(Arc::clone(&self.labels)),
+            classes: Some(Arc::clone(&self.classes.labels)),
             more: vec![
-                ("class_count", serde_json::json!(self.counts)),
-                ("theta", serde_json::json!(rows(&self.theta, 0.0))),
-                ("var", serde_json::json!(rows(&self.var, self.epsilon))),
+                ("class_count", serde_json::json!(self.classes.counts)),
+                ("theta", serde_json::json!(rows(&self.theta))),
+                ("var", serde_json::json!(rows(&self.var))),
                 ("epsilon", serde_json::json!(self.epsilon)),
             ],
             ..Facts::default()
@@ -246,22 +264,22 @@ impl FittedModel for FittedGaussianNB {
     fn onnx(&self, graph: &mut Graph, features: &Wire) -> Result<Outputs> {
         let x = graph.numbers(features)?;
         let mut parts = Vec::new();
-        for (share, theta, var) in self.classes() {
-            let away = graph.subtract(&x, &theta);
+        for likelihood in self.likelihoods() {
+            let away = graph.subtract(&x, &likelihood.means);
             let squares = graph.times(&away, &away);
-            let weighed = graph.divide(&squares, &var);
-            let sum = graph.product(&weighed, &Matrix::from_fn(var.len(), 1, |_, _| -0.5));
-            parts.push(graph.add(&sum, &[share]));
+            let factors = Matrix::from_columns(likelihood.factors.len(), 1, likelihood.factors);
+            let sum = graph.product(&squares, &factors);
+            parts.push(graph.add(&sum, &[likelihood.constant]));
         }
         let joint = graph.beside(&parts);
-        Ok(naive_bayes::onnx(graph, &joint, &naive_bayes::present(&self.counts), &self.labels))
+        let present = naive_bayes::present(&self.classes.counts);
+        Ok(naive_bayes::onnx(graph, &joint, &present, &self.classes.labels))
     }
 }
 
 impl State for FittedGaussianNB {
     fn save(&self, saver: &mut Saver) {
-        saver.json("labels", &*self.labels);
-        saver.numbers("class_count", &self.counts);
+        self.classes.save(saver);
         saver.matrix("theta", &self.theta);
         saver.matrix("var", &self.var);
         saver.numbers("epsilon", &[self.epsilon]);
@@ -269,15 +287,23 @@ impl State for FittedGaussianNB {
     }
 
     fn load(loader: &Loader) -> Result<Self> {
-        let (labels, counts) = naive_bayes::load(loader)?;
+        let classes = Classes::load(loader)?;
         let (theta, var) = (loader.matrix("theta")?, loader.matrix("var")?);
-        let fits = |matrix: &Matrix| matrix.rows() == labels.len() && matrix.columns() == theta.columns();
+        let fits =
+            |matrix: &Matrix| matrix.rows() == classes.counts.len() && matrix.columns() == theta.columns();
         if !fits(&theta) || !fits(&var) || var.values().iter().any(|var| *var < 0.0) {
             return Err(loader.damaged("theta", "or `var` does not go with the classes"));
         }
         let epsilon = loader.numbers_of("epsilon", 1)?[0];
         let priors: Option<Vec<f64>> = loader.json("priors")?;
-        let fitted = Self { labels, counts, theta, var, epsilon, priors };
+        let sound = |priors: &Vec<f64>| {
+            priors.len() == classes.counts.len()
+                && priors.iter().all(|prior| prior.is_finite() && *prior >= 0.0)
+        };
+        if !priors.as_ref().is_none_or(sound) {
+            return Err(loader.damaged("priors", "does not go with the classes"));
+        }
+        let fitted = Self { classes, theta, var, epsilon, priors };
         if !fitted.is_finite() || epsilon < 0.0 {
             return Err(loader.damaged("epsilon", "or a moment is not finite"));
         }

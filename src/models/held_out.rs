@@ -24,7 +24,8 @@ pub(super) fn stratified(codes: &[u32], classes: usize, share: f64, state: u32) 
     let mut of_class: Vec<Vec<usize>> = vec![Vec::new(); classes];
     codes.iter().enumerate().for_each(|(i, code)| of_class[*code as usize].push(i));
     if of_class.iter().any(|rows| rows.len() < 2) || train.min(test) < classes {
-        let message = format!("early stopping holds {test} of {} rows out, too few for {classes} classes", codes.len());
+        let message =
+            format!("early stopping holds {test} of {} rows out, too few for {classes} classes", codes.len());
         return Err(Code::EmptyData.error(message).help("leave `early_stopping` out, or take more rows"));
     }
     let mut rng = Rng::seeded(state);
@@ -52,8 +53,7 @@ fn count(rows: usize, share: f64) -> Result<usize> {
 /// How many of so many draws are of each class: by its share, and what is left by the greatest remainders, ties by lot.
 fn allotted(counts: &[usize], draws: usize, rng: &mut Rng) -> Vec<usize> {
     let all: usize = counts.iter().sum();
-    let shares: Vec<f64> =
-        counts.iter().map(|count| *count as f64 / all as f64 * draws as f64).collect();
+    let shares: Vec<f64> = counts.iter().map(|count| *count as f64 / all as f64 * draws as f64).collect();
     let mut allotted: Vec<usize> = shares.iter().map(|share| share.floor() as usize).collect();
     let mut left = draws.saturating_sub(allotted.iter().sum());
     let remainder = |k: usize| shares[k] - shares[k].floor();

@@ -188,8 +188,7 @@ pub(super) fn present(
         [] => Err(Code::BadWeight.error("the weights of all training rows are 0")),
         [only] => {
             let only = labels.label(*only).unwrap_or_default();
-            let message =
-                format!("the training rows are all of class `{only}`, and {model} needs two");
+            let message = format!("the training rows are all of class `{only}`, and {model} needs two");
             Err(Code::FitFailed
                 .error(message)
                 .help("use folds that hold every class, as `StratifiedKFold` does"))

@@ -1,5 +1,7 @@
 //! `sklearn.linear_model.SGDClassifier`.
 
+use std::sync::Arc;
+
 use super::averaging::Averaging;
 use super::class_weight::ClassWeight;
 use super::fitted_sgd_classifier::FittedSgdClassifier;
@@ -80,6 +82,9 @@ params! {
     without_effect: ["n_jobs", "verbose", "warm_start"];
 }
 
+const BETWEEN: Exception =
+    ("classes between others", "one plane parts each class from all others, as in scikit-learn");
+
 impl Checks for SGDClassifier {
     fn check(&self) -> Vec<Fault> {
         let mut faults = state::faults(&self.descent(), self.validation_fraction, self.l1_ratio);
@@ -91,7 +96,7 @@ impl Checks for SGDClassifier {
     }
 
     fn exceptions() -> &'static [Exception] {
-        state::EXCEPTIONS
+        const { &[state::EXCEPTIONS[0], state::EXCEPTIONS[1], state::EXCEPTIONS[2], BETWEEN] }
     }
 }
 
@@ -111,30 +116,27 @@ impl Model for SGDClassifier {
     fn fit(&self, train: &Train, rng: &mut Rng) -> Result<FittedSgdClassifier> {
         let (codes, labels) = training::classes(train, "SGDClassifier")?;
         let weights = training::weights(train)?;
-        let x = state::row_major(&training::design(train, "SGDClassifier")?);
+        let x = training::row_major(train, "SGDClassifier")?;
         let random_state = stochastic::random_state(self.random_state, rng);
         // Each class of the rows counts, even one whose rows all have the weight 0, as in scikit-learn.
         let (own, present) = logistic_regression::present(&codes, None, &labels, "SGDClassifier")?;
         let factors = self.factors(&codes, &labels)?;
         let held_out = self.held_out(&own, present.len(), random_state)?;
-        let (random_states, outputs) = random_states(random_state, present.len());
-        let mut progress =
-            Progress::new(outputs.len(), train.x.features(), self.average.0 > 0);
-        for ((k, random_state), output) in outputs.iter().zip(random_states).zip(&mut progress.outputs) {
-            let y = self.targets(&own, *k as u32);
+        let seeds = seeds(random_state, present.len());
+        let mut progress = Progress::new(seeds.len(), train.x.features(), self.average.0 > 0);
+        for ((k, seed), output) in outputs(present.len()).zip(seeds).zip(&mut progress.outputs) {
+            let y = self.targets(&own, k as u32);
             let rows = Rows {
                 x: &x,
                 features: train.x.features(),
                 y: &y,
                 weights: weights.as_deref(),
-                class_weights: self.class_weights(&factors, &present, *k),
+                class_weights: self.class_weights(&factors, &present, k),
             };
-            let score =
-                |coef: &[f64], intercept: f64| accuracy(&rows, held_out.as_deref().unwrap_or_default(), coef, intercept);
+            let score = |coef: &[f64], intercept: f64| {
+                accuracy(&rows, held_out.as_deref().unwrap_or_default(), coef, intercept)
+            };
             let validation = held_out.as_deref().map(|held_out| Validation { held_out, score: &score });
-            let mut rng = Rng::seeded(random_state);
-            stochastic::skip(&mut rng);
-            let seed = stochastic::seed(&mut rng);
             let passes = self.descent().run(output, &rows, 1.0, seed, validation.as_ref())?;
             progress.passes = progress.passes.max(passes);
         }
@@ -143,42 +145,42 @@ impl Model for SGDClassifier {
         FittedSgdClassifier::of(labels, present, progress, self.loss, self.average.0)
     }
 
-    fn updates(&self) -> bool {
-        true
+    fn no_update(&self) -> Option<&'static str> {
+        if self.class_weight == Some(ClassWeight::Balanced) {
+            return Some("balances classes by all rows, with `class_weight: balanced`");
+        }
+        self.early_stopping.then_some(state::NO_UPDATE)
     }
 
     fn fixes_classes(&self) -> bool {
         true
     }
 
-    /// Learns all classes that the target can have, whether the rows have them or not.
-    fn update(&self, old: Option<&FittedSgdClassifier>, more: &More) -> Result<FittedSgdClassifier> {
-        let train = more.train;
-        let (codes, labels) = training::classes(train, "SGDClassifier")?;
-        if labels.len() < 2 {
-            return Err(Code::FitFailed.error("SGDClassifier needs two classes, and the target has fewer"));
-        }
-        let weights = training::weights(train)?;
-        let x = state::row_major(&training::design(train, "SGDClassifier")?);
+    /// For all classes that the target can have, whether there are rows of them or not.
+    fn begin(&self, features: usize, labels: Option<&Arc<Levels>>) -> Result<FittedSgdClassifier> {
+        let labels = labels.filter(|labels| labels.len() > 1).ok_or_else(|| {
+            Code::FitFailed.error("SGDClassifier needs two classes, and the target has fewer")
+        })?;
         let present: Vec<u32> = (0..labels.len() as u32).collect();
-        let factors = self.factors(&codes, &labels)?;
-        let (_, outputs) = random_states(1, present.len());
-        let mut progress = match old {
-            Some(old) if old.classes() == labels.labels() => old.progress().moved(more.places),
-            Some(_) => return Err(Code::Bug.error("other classes than those that were learned")),
-            None => Progress::new(outputs.len(), train.x.features(), self.average.0 > 0),
-        };
-        let descent = Descent { max_iter: 1, shuffle: false, ..self.descent() };
-        for (k, output) in outputs.iter().zip(&mut progress.outputs) {
-            let y = self.targets(&codes, *k as u32);
-            let class_weights = self.class_weights(&factors, &present, *k);
-            let features = train.x.features();
-            let rows = Rows { x: &x, features, y: &y, weights: weights.as_deref(), class_weights };
-            descent.run(output, &rows, progress.t, 1, None)?;
+        let outputs = if present.len() == 2 { 1 } else { present.len() };
+        let progress = Progress::new(outputs, features, self.average.0 > 0);
+        FittedSgdClassifier::of(Arc::clone(labels), present, progress, self.loss, self.average.0)
+    }
+
+    fn update(&self, learned: &mut FittedSgdClassifier, more: &More) -> Result<()> {
+        let (codes, labels) = more.classes()?;
+        if learned.classes() != labels.labels() {
+            return Err(Code::Bug.error("other classes than those that were learned"));
         }
-        progress.t += codes.len() as f64;
-        progress.passes = 1;
-        FittedSgdClassifier::of(labels, present, progress, self.loss, self.average.0)
+        let factors = self.factors(codes, labels)?;
+        let present: Vec<u32> = (0..labels.len() as u32).collect();
+        let seeds = || seeds(self.random_state.unwrap_or(more.random_state), present.len());
+        let seeds = if self.shuffle && codes.len() > 1 { seeds() } else { vec![0; present.len()] };
+        let target = |(k, seed): (usize, u32)| {
+            (self.targets(codes, k as u32), self.class_weights(&factors, &present, k), seed)
+        };
+        let targets: Vec<_> = outputs(present.len()).zip(seeds).map(target).collect();
+        learned.learn(&self.descent(), more, &targets, self.average.0)
     }
 }
 
@@ -237,13 +239,25 @@ impl SGDClassifier {
     }
 }
 
-/// The `random_state` of each output, and the class that it is of: the second of two, else every one.
-fn random_states(random_state: u32, classes: usize) -> (Vec<u32>, Vec<usize>) {
-    if classes == 2 {
-        return (vec![random_state], vec![1]);
-    }
+/// The classes that outputs are of: the second of two, else every one.
+fn outputs(classes: usize) -> std::ops::Range<usize> {
+    usize::from(classes == 2)..classes
+}
+
+/// The seeds of the orders of each output.
+fn seeds(random_state: u32, classes: usize) -> Vec<u32> {
     let mut rng = Rng::seeded(random_state);
-    ((0..classes).map(|_| stochastic::seed(&mut rng)).collect(), (0..classes).collect())
+    let states = if classes == 2 {
+        vec![random_state]
+    } else {
+        (0..classes).map(|_| stochastic::seed(&mut rng)).collect()
+    };
+    let seed = |state: u32| {
+        let mut rng = Rng::seeded(state);
+        stochastic::skip(&mut rng);
+        stochastic::seed(&mut rng)
+    };
+    states.into_iter().map(seed).collect()
 }
 
 /// The weighted share of the rows that are held out whose class is found. Of `log_loss`, rows that are not of the class count as
@@ -260,4 +274,3 @@ fn accuracy(rows: &Rows, held_out: &[bool], coef: &[f64], intercept: f64) -> f64
     }
     right / all
 }
-

@@ -1,17 +1,20 @@
 //! `sklearn.linear_model.SGDRegressor`.
 
+use std::sync::Arc;
+
 use super::averaging::Averaging;
 use super::stochastic::{self, Descent, LearningRate, Output, SgdPenalty, Validation};
 use super::stochastic_loss::Loss;
 use super::stochastic_state::{self as state, Progress};
 use super::{held_out, linear, training};
 use crate::contract::{
-    Checks, Exception, Facts, Fault, FittedModel, Frame, Linear, Loader, Model, More, Needs, Prediction, Rng, Saver,
-    State, Task, Train, choice, params,
+    Checks, Exception, Facts, Fault, FittedModel, Frame, Linear, Loader, Model, More, Needs, Prediction, Rng,
+    Saver, State, Task, Train, choice, params,
 };
 use crate::diag::{Code, Diagnostic, Result};
 use crate::linalg::Matrix;
 use crate::onnx::{Graph, Outputs, Part, Wire};
+use crate::table::Levels;
 
 choice! {
     /// What is minimized.
@@ -73,7 +76,8 @@ impl Checks for SGDRegressor {
     fn check(&self) -> Vec<Fault> {
         let mut faults = state::faults(&self.descent(), self.validation_fraction, self.l1_ratio);
         if self.descent().is_passive_aggressive() && self.loss != RegressionLoss::EpsilonInsensitive {
-            let fault = Fault::of("learning_rate", "`pa1` and `pa2` go with `loss: epsilon_insensitive` only");
+            let fault =
+                Fault::of("learning_rate", "`pa1` and `pa2` go with `loss: epsilon_insensitive` only");
             faults.push(fault.help("write that loss, or another `learning_rate`"));
         }
         faults
@@ -126,7 +130,7 @@ impl Model for SGDRegressor {
     fn fit(&self, train: &Train, rng: &mut Rng) -> Result<FittedSgdRegressor> {
         let y = target(train)?;
         let weights = training::weights(train)?;
-        let x = state::row_major(&training::design(train, "SGDRegressor")?);
+        let x = training::row_major(train, "SGDRegressor")?;
         let features = train.x.features();
         let random_state = stochastic::random_state(self.random_state, rng);
         let held_out = if self.early_stopping {
@@ -152,26 +156,21 @@ impl Model for SGDRegressor {
         FittedSgdRegressor::of(progress, self.average.0)
     }
 
-    fn updates(&self) -> bool {
-        true
+    fn no_update(&self) -> Option<&'static str> {
+        self.early_stopping.then_some(state::NO_UPDATE)
     }
 
-    fn update(&self, old: Option<&FittedSgdRegressor>, more: &More) -> Result<FittedSgdRegressor> {
-        let y = target(more.train)?;
-        let weights = training::weights(more.train)?;
-        let x = state::row_major(&training::design(more.train, "SGDRegressor")?);
-        let features = more.train.x.features();
-        let rows =
-            stochastic::Rows { x: &x, features, y: &y, weights: weights.as_deref(), class_weights: [1.0; 2] };
-        let descent = Descent { max_iter: 1, shuffle: false, ..self.descent() };
-        let mut progress = match old {
-            Some(old) => old.progress.moved(more.places),
-            None => Progress::new(1, features, self.average.0 > 0),
-        };
-        descent.run(&mut progress.outputs[0], &rows, progress.t, 1, None)?;
-        progress.t += y.len() as f64;
-        progress.passes = 1;
-        FittedSgdRegressor::of(progress, self.average.0)
+    fn begin(&self, features: usize, _labels: Option<&Arc<Levels>>) -> Result<FittedSgdRegressor> {
+        FittedSgdRegressor::of(Progress::new(1, features, self.average.0 > 0), self.average.0)
+    }
+
+    fn update(&self, learned: &mut FittedSgdRegressor, more: &More) -> Result<()> {
+        let y = more.values()?;
+        let seed = || stochastic::seed(&mut Rng::seeded(self.random_state.unwrap_or(more.random_state)));
+        let seed = if self.shuffle && y.len() > 1 { seed() } else { 0 };
+        learned.progress.learn(&self.descent(), more, &[(y.to_vec(), [1.0; 2], seed)])?;
+        learned.progress.write(self.average.0, &mut learned.form);
+        Ok(())
     }
 }
 

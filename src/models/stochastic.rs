@@ -124,7 +124,7 @@ impl Descent {
             eta: self.eta0,
             t,
             due: 0.0,
-            had: vec![0.0; rows.features],
+            had: if self.has_l1() { vec![0.0; rows.features] } else { Vec::new() },
             objective: 0.0,
         };
         let passes = walk.passes(seed, validation)?;
@@ -135,6 +135,10 @@ impl Descent {
             *intercept = average_intercept;
         }
         Ok(passes)
+    }
+
+    fn has_l1(&self) -> bool {
+        matches!(self.penalty, Some(SgdPenalty::L1 | SgdPenalty::ElasticNet))
     }
 
     fn share_of_l1(&self) -> f64 {
@@ -257,7 +261,7 @@ impl Walk<'_> {
             self.weights.add_average(row, update, count);
             self.average_intercept += (self.intercept - self.average_intercept) / count;
         }
-        if matches!(descent.penalty, Some(SgdPenalty::L1 | SgdPenalty::ElasticNet)) {
+        if descent.has_l1() {
             self.due += self.l1_ratio * self.eta * descent.alpha;
             self.weights.truncate(self.due, &mut self.had);
         }

@@ -1,7 +1,7 @@
 //! Where stochastic gradient descents are, and what the models of it share.
 
 use super::stochastic::{Descent, LearningRate, Output, Rows, SgdPenalty};
-use crate::contract::{Exception, Fault, Linear, Loader, Saver};
+use crate::contract::{Exception, Fault, Linear, Loader, More, Saver};
 use crate::diag::{Code, Diagnostic, Result};
 use crate::linalg::Matrix;
 
@@ -9,9 +9,14 @@ use crate::linalg::Matrix;
 pub(super) const EXCEPTIONS: &[Exception] = &[
     ("integer weights", "a row that counts twice is one longer step, and not two"),
     ("permuted rows", "rows are gone through in an order"),
-    ("scaled features", "features have to be of about the same size, as in scikit-learn"),
-    ("great values", "features have to be of about the same size, as in scikit-learn"),
+    (
+        "features of any size",
+        "steps along great features overshoot, as in scikit-learn: they have to be scaled",
+    ),
 ];
+
+/// Why a descent cannot learn rows on top of others.
+pub(super) const NO_UPDATE: &str = "holds some of all rows out, with `early_stopping`";
 
 /// Where a descent is, an output after the other.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,36 +36,80 @@ impl Progress {
         Self { outputs: vec![Output::new(features, average); outputs], t: 1.0, passes: 0, converged: true }
     }
 
-    /// For features of which each is the one that had this place; one that is new was 0 before.
-    pub(super) fn moved(&self, places: &[Option<usize>]) -> Self {
+    /// Gives each feature the place that it has among others; one that is new was 0 before.
+    pub(super) fn move_to(&mut self, places: &[Option<usize>]) {
         let moved = |coef: &Vec<f64>| -> Vec<f64> {
             let at = |place: &Option<usize>| place.and_then(|at| coef.get(at)).copied().unwrap_or(0.0);
             places.iter().map(at).collect()
         };
-        let output = |output: &Output| Output {
-            coef: moved(&output.coef),
-            intercept: output.intercept,
-            average: output.average.as_ref().map(|(coef, intercept)| (moved(coef), *intercept)),
-        };
-        Self { outputs: self.outputs.iter().map(output).collect(), ..*self }
+        for output in &mut self.outputs {
+            output.coef = moved(&output.coef);
+            if let Some((coef, _)) = &mut output.average {
+                *coef = moved(coef);
+            }
+        }
+    }
+
+    /// Learns rows in one pass, each output with its targets, weights of classes and seed of an order.
+    ///
+    /// # Errors
+    /// As [`Descent::run`] and [`More::check_features`].
+    pub(super) fn learn(
+        &mut self,
+        descent: &Descent,
+        more: &More,
+        targets: &[(Vec<f64>, [f64; 2], u32)],
+    ) -> Result<()> {
+        if let Some(places) = more.places {
+            self.move_to(places);
+        }
+        more.check_features(self.outputs.first().map_or(0, |output| output.coef.len()))?;
+        if targets.len() != self.outputs.len() {
+            return Err(Code::Bug.error("other outputs than those that were learned"));
+        }
+        let descent = Descent { max_iter: 1, ..*descent };
+        for (output, (y, class_weights, seed)) in self.outputs.iter_mut().zip(targets) {
+            let (x, features, weights, class_weights) = (more.x, more.features, more.weights, *class_weights);
+            descent.run(output, &Rows { x, features, y, weights, class_weights }, self.t, *seed, None)?;
+        }
+        self.t += (more.x.len() / more.features) as f64;
+        self.passes = 1;
+        Ok(())
+    }
+
+    /// Writes the coefficients into a form of as many outputs.
+    pub(super) fn write(&self, average: usize, form: &mut Linear) {
+        let features = self.outputs.first().map_or(0, |output| output.coef.len());
+        if form.coef.rows() != features {
+            form.coef = Matrix::zeros(features, self.outputs.len());
+        }
+        for (k, output) in self.outputs.iter().enumerate() {
+            let (coef, intercept) = self.part(output, average);
+            form.coef.column_mut(k).copy_from_slice(coef);
+            form.intercept[k] = intercept;
+        }
+    }
+
+    fn part<'a>(&self, output: &'a Output, average: usize) -> (&'a [f64], f64) {
+        match &output.average {
+            Some((coef, intercept)) if average as f64 <= self.t - 1.0 => (coef, *intercept),
+            _ => (&output.coef, output.intercept),
+        }
     }
 
     /// The coefficients, averaged if as many steps were made.
     pub(super) fn form(&self, average: usize) -> Linear {
-        let part = |output: &Output| match &output.average {
-            Some(averaged) if average as f64 <= self.t - 1.0 => averaged.clone(),
-            _ => (output.coef.clone(), output.intercept),
-        };
-        let parts: Vec<(Vec<f64>, f64)> = self.outputs.iter().map(part).collect();
-        let features = parts.first().map_or(0, |(coef, _)| coef.len());
-        Linear {
-            coef: Matrix::from_columns(features, parts.len(), parts.iter().flat_map(|(coef, _)| coef.clone()).collect()),
-            intercept: parts.iter().map(|(_, intercept)| *intercept).collect(),
-        }
+        let mut form = Linear { coef: Matrix::zeros(0, 0), intercept: vec![0.0; self.outputs.len()] };
+        self.write(average, &mut form);
+        form
     }
 
     pub(super) fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
-        vec![("iterations", serde_json::json!(self.passes)), ("converged", serde_json::json!(self.converged))]
+        vec![
+            ("iterations", serde_json::json!(self.passes)),
+            ("steps", serde_json::json!(self.t - 1.0)),
+            ("converged", serde_json::json!(self.converged)),
+        ]
     }
 
     pub(super) fn notes(&self, model: &str) -> Vec<Diagnostic> {
@@ -105,7 +154,12 @@ impl Progress {
             Output { coef, intercept, average: average.as_ref().map(|average| column(average, k)) }
         };
         let outputs = (0..form.intercept.len()).map(output).collect();
-        Ok(Self { outputs, t: steps + 1.0, passes: loader.json("passes")?, converged: loader.json("converged")? })
+        Ok(Self {
+            outputs,
+            t: steps + 1.0,
+            passes: loader.json("passes")?,
+            converged: loader.json("converged")?,
+        })
     }
 
     fn standard(&self) -> Linear {
@@ -125,7 +179,9 @@ pub(super) fn faults(descent: &Descent, validation_fraction: f64, l1_ratio: Opti
         faults.push(fault.help("write a greater `alpha`, or another `learning_rate`"));
     }
     if descent.penalty == Some(SgdPenalty::ElasticNet) && l1_ratio.is_none() {
-        faults.push(Fault::of("l1_ratio", "`penalty: elasticnet` has no `l1_ratio`").help("write one, from 0 to 1"));
+        faults.push(
+            Fault::of("l1_ratio", "`penalty: elasticnet` has no `l1_ratio`").help("write one, from 0 to 1"),
+        );
     }
     if validation_fraction == 0.0 || validation_fraction == 1.0 {
         faults.push(Fault::of("validation_fraction", "`validation_fraction` is more than 0 and less than 1"));
@@ -136,11 +192,6 @@ pub(super) fn faults(descent: &Descent, validation_fraction: f64, l1_ratio: Opti
         }
     }
     faults
-}
-
-/// The rows one after the other.
-pub(super) fn row_major(x: &Matrix) -> Vec<f64> {
-    (0..x.rows()).flat_map(|i| x.row(i)).collect()
 }
 
 /// What coefficients without their scale predict of a row.

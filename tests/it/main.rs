@@ -81,6 +81,7 @@ mod step_tables;
 mod steps;
 mod store_faults;
 mod stores;
+mod streamed;
 mod streams;
 mod tidy;
 mod trickle;
