@@ -10,6 +10,7 @@
 
 mod collect;
 pub mod erased;
+mod erased_model;
 mod frame;
 mod map;
 mod memo;

@@ -149,7 +149,7 @@ fn updated(case: &Json, data: &Rowed, batch: usize) -> Box<dyn AnyFittedModel> {
             let mut saver = Saver::default();
             learned.save(&mut saver);
             let (tensors, facts) = saver.finish();
-            learned = model.load(&Loader::new(tensors, facts)).unwrap();
+            learned = models::named(model.name()).unwrap().load(&Loader::new(tensors, facts)).unwrap();
         }
     }
     learned
