@@ -72,7 +72,7 @@ fn learned(rows: &[[f64; FEATURES + 1]], batch: usize, evaluate: bool) -> f64 {
     let (graph, problems) = graph::read(Path::new(&folder), &[]);
     std::fs::remove_file(&folder).expect("the file was just written");
     let graph = graph.unwrap_or_else(|| panic!("{problems:?}"));
-    let settings = Settings { batch, half_life: None, window: None, evaluate };
+    let settings = Settings { batch, half_life: None, window: None, evaluate, drift: None };
     let field = |j| Field { name: format!("x{j}"), kind: Kind::Number };
     let schema = Arc::new(Schema::new((0..FEATURES).map(field).collect()));
     let state = State::new(schema, &settings).expect("columns of numbers");

@@ -2,4 +2,4 @@
 
 include!("../program.rs");
 
-program!(targets::typed, tokens::BINARY);
+program!(targets::typed, tokens::BINARY, caught: ["/arrow-", "/flatbuffers-"]);

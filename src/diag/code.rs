@@ -102,6 +102,7 @@ codes! {
     Damaged "E0701" 7 "damaged" "A stored artifact or record does not have the digest or the form it should have. It is refused, whatever it contains.";
     LockDiffers "E0702" 7 "the run differs from its lock" "`run --locked` or `runs verify` found a difference. The message names the first.";
     NotReproducible "E0703" 7 "a promise was not met" "A gate or a verification failed. The message says which.";
+    Drifted "E0704" 7 "a stream has drifted" "Rows of the stream are not as those that were learned first, or are predicted worse. They are learned; the next `learn` goes on behind them. `online.drift.on_drift: warn` goes on at once.";
 
     // W: warnings
     WarnDeprecated "W0001" 0 "deprecated" "The spelling works today and will go; the message gives the new one.";

@@ -132,7 +132,7 @@ fn output(output: &spec::Output) -> OutputNode {
 fn store(spec: &Spec) -> Option<StoreNode> {
     spec.store.as_ref().map(|store| StoreNode {
         url: store.value.clone(),
-        base: spec.base_of(&store.span).to_owned(),
+        base: spec.files.folder(&store.span).to_owned(),
         unexpanded: store.unexpanded.as_deref().map(str::to_owned),
     })
 }

@@ -16,7 +16,7 @@ pub(super) fn refused<'a>(
     let candidates = searches.flat_map(|search| &search.candidates).map(|candidate| &candidate.pipeline);
     for pipeline in [pipeline].into_iter().chain(candidates) {
         let steps = pipeline.groups.iter().flat_map(|group| &group.steps).chain(&pipeline.select);
-        for problem in steps.filter_map(step).chain(model(pipeline)) {
+        for problem in steps.filter_map(|node| step(node, online)).chain(model(pipeline)) {
             if !problems.iter().any(|other| other.message() == problem.message()) {
                 problems.push(problem);
             }
@@ -37,8 +37,15 @@ pub(super) fn refused<'a>(
     problems
 }
 
-fn step(node: &StepNode) -> Option<Diagnostic> {
+fn step(node: &StepNode, online: &Online) -> Option<Diagnostic> {
     let needs = node.step.needs();
+    if needs.has(Needs::EXTREMES) && online.half_life.is_some() {
+        let name = node.step.name();
+        let message =
+            format!("`{name}` needs least and greatest values, which no `online.half_life` forgets");
+        let help = "forget with `online.window`, or take `StandardScaler`";
+        return Some(Code::NotSupported.error(message).help(help).at(&node.span));
+    }
     let why = if needs.has(Needs::ORDER) {
         "needs the order of all values"
     } else if needs.has(Needs::ROWS) {

@@ -2,7 +2,7 @@
 
 use super::snapshot::SNAPSHOT_FILE;
 use crate::diag::{Code, Result};
-use crate::registry::{MODEL_FILE, ONNX_FILE};
+use crate::registry::{LEARNER_FILE, MODEL_FILE, ONNX_FILE};
 
 /// Parses one file of a version: the artifact as an artifact, a snapshot of the data as a table, JSON as JSON, the rest as text.
 ///
@@ -15,6 +15,8 @@ pub fn parse_part(name: &str, bytes: &[u8]) -> Result<()> {
     } else if name == ONNX_FILE {
         // Its digest was checked, and nothing here reads such a file.
         Ok(())
+    } else if name == LEARNER_FILE {
+        crate::learn::Saved::parse(bytes).map(drop)
     } else if name == SNAPSHOT_FILE {
         crate::artifact::Snapshot::read(bytes).map(drop)
     } else if name.ends_with(".json") {

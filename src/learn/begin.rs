@@ -13,7 +13,7 @@ use crate::registry::{LATEST, LEARNER_FILE, MODEL_FILE, Published, Registry};
 use crate::source::formats::ReadOptions;
 use crate::source::keys::{EntryId, Keys};
 use crate::source::layouts::{Entries, read_stream};
-use crate::spec::{Moment, Online};
+use crate::spec::{DriftTerms, Moment, Online};
 use crate::store::Store;
 use crate::table::{self, Field, Kind, Schema};
 
@@ -79,10 +79,14 @@ pub fn of_table(
     target: &[f64],
     last: Option<EntryId>,
 ) -> Result<Vec<u8>> {
-    let settings = Settings { evaluate: false, ..Settings::of(online) };
+    let settings = Settings::of(online);
+    // All rows of the table are what those of the stream are compared with.
+    let drift = settings.drift.map(|terms| DriftTerms { reference: u64::MAX, ..terms });
+    let settings = Settings { evaluate: false, drift, ..settings };
     let state = State::new(Arc::clone(table.schema()), &settings)?;
     let mut learner = Learner::new(graph, settings, state)?;
     learner.extend(table, target)?;
+    learner.end_reference();
     let last = last.map(|last| (last.time, last.number));
     Saved::bytes_of(learner.state(), &Place { last, ..Place::default() })
 }

@@ -1,6 +1,6 @@
 //! What a learner remembers of one column.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use crate::linalg::{self, BLOCK};
 use crate::table::MISSING;
@@ -24,8 +24,11 @@ pub struct Number {
     pub missing: Option<usize>,
     /// The mean of the first values, which is taken from all.
     pub shift: Option<f64>,
-    /// Least and greatest value.
+    /// Least and greatest value of all rows, or of the window's.
     pub extremes: Option<(f64, f64)>,
+    /// The same of each bucket of the window, oldest first; none where nothing is forgotten.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    pub recent: VecDeque<Option<(f64, f64)>>,
     /// How many rows have a value, and how many have none.
     pub counts: [u64; 2],
 }
@@ -79,7 +82,7 @@ impl Cells {
 impl Number {
     /// A column whose values lie at a position.
     pub fn new(at: usize) -> Self {
-        Self { at, missing: None, shift: None, extremes: None, counts: [0, 0] }
+        Self { at, missing: None, shift: None, extremes: None, recent: VecDeque::new(), counts: [0, 0] }
     }
 
     /// Takes values in: counts them, and asks for a position for missing ones where there are the first. `next` is the
@@ -91,12 +94,24 @@ impl Number {
             *next += 1;
         }
         self.shift = self.shift.or_else(|| first_mean(values));
-        self.extremes = match (self.extremes, extremes) {
-            (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
-            (one, other) => one.or(other),
-        };
+        self.extremes = wider(self.extremes, extremes);
         self.counts[0] += (values.len() - missing) as u64;
         self.counts[1] += missing as u64;
+    }
+
+    /// Forgets the extremes of what the window has left. The values are those that were seen last, which may have begun a bucket, and
+    /// there are so many buckets now.
+    pub fn slide(&mut self, values: &[f64], begun: bool, buckets: usize) {
+        if begun || self.recent.is_empty() {
+            self.recent.push_back(None);
+        }
+        if let Some(last) = self.recent.back_mut() {
+            *last = wider(*last, linalg::extremes(values).0);
+        }
+        while self.recent.len() > buckets {
+            self.recent.pop_front();
+        }
+        self.extremes = self.recent.iter().copied().fold(None, wider);
     }
 
     /// Writes values to their positions.
@@ -165,6 +180,13 @@ impl Category {
             (0..).zip(&self.at).filter(|(_, at)| at.is_some()).map(|(code, _)| code).collect();
         let labels = codes.iter().map(|code| self.labels[*code as usize].clone()).collect();
         (codes, labels)
+    }
+}
+
+fn wider(one: Option<(f64, f64)>, other: Option<(f64, f64)>) -> Option<(f64, f64)> {
+    match (one, other) {
+        (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
+        (one, other) => one.or(other),
     }
 }
 

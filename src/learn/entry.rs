@@ -9,6 +9,9 @@ use crate::source::formats::{Missing, number_cell};
 use crate::source::keys::Row;
 use crate::table::Kind;
 
+/// The greatest number that is learned: sums of squares of many must be numbers too, and one that is not would stay for ever.
+const MOST: f64 = 1e120;
+
 /// Reads the fields of entries.
 pub struct Entries {
     /// The names of the features, then the target's.
@@ -41,6 +44,11 @@ impl Entries {
         Self { names, place, kinds, holes, missing: Missing::of(&graph.source.na_values) }
     }
 
+    /// Whether a field is a feature or the target.
+    pub fn knows(&self, name: &[u8]) -> bool {
+        std::str::from_utf8(name).is_ok_and(|name| self.place.contains_key(name))
+    }
+
     fn cell<'t>(&self, place: usize, text: Option<&'t str>) -> Result<Cell<'t>, String> {
         let name = &self.names[place];
         let kind = self.kinds[place];
@@ -60,6 +68,9 @@ impl Entries {
             Cell::Number(value) if value.is_nan() && !self.holes[place] => {
                 Err(format!("field `{name}` is missing"))
             }
+            Cell::Number(value) if value.abs() > MOST => Err(format!(
+                "field `{name}`: `{value:e}` is beyond {MOST:e}, whose square is too near the end of numbers"
+            )),
             cell => Ok(cell),
         }
     }

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 
 use super::column::{Cells, Column};
+use super::drift::{Alarm, Drift};
+use super::guard::Guard;
+use super::labels::Waiting;
 use super::state::{Cell, Settings, State};
 use crate::contract::{Frame, Prediction};
 use crate::diag::{Code, Result};
@@ -18,6 +21,10 @@ pub struct Learner<'g> {
     settings: Settings,
     state: State,
     model: Option<Model>,
+    /// What is compared with what it predicts.
+    pub(super) guard: Option<Guard<'g>>,
+    /// What was found since somebody asked.
+    pub(super) alarms: Vec<Alarm>,
 }
 
 /// What was fitted of all learned rows.
@@ -34,14 +41,30 @@ impl<'g> Learner<'g> {
     ///
     /// # Errors
     /// As [`plan::groups`].
-    pub fn new(graph: &'g Graph, settings: Settings, state: State) -> Result<Self> {
+    pub fn new(graph: &'g Graph, settings: Settings, mut state: State) -> Result<Self> {
         let groups = plan::groups(graph, &state.schema, &mut Vec::new())?;
-        Ok(Self { pipeline: &graph.pipeline, groups, settings, state, model: None })
+        match (settings.drift, &state.drift) {
+            (Some(_), None) => state.drift = Some(Drift::new(&state.columns)),
+            (None, Some(_)) => state.drift = None,
+            _ => {}
+        }
+        let (pipeline, alarms) = (&graph.pipeline, Vec::new());
+        Ok(Self { pipeline, groups, settings, state, model: None, guard: None, alarms })
     }
 
     /// What it knows.
     pub fn state(&self) -> &State {
         &self.state
+    }
+
+    /// The rows so far are what those to come are compared with.
+    pub(super) fn end_reference(&mut self) {
+        self.state.drift.iter_mut().for_each(Drift::complete);
+    }
+
+    /// The rows that wait for their labels.
+    pub(super) fn waiting(&mut self) -> &mut Waiting {
+        self.state.labels.get_or_insert_default()
     }
 
     /// Takes in a row that was written at a time; a full block is predicted, then learned.
@@ -84,6 +107,9 @@ impl<'g> Learner<'g> {
         if self.settings.evaluate {
             self.evaluate(&block);
         }
+        if let (Some(drift), Some(terms)) = (&mut self.state.drift, self.settings.drift) {
+            self.alarms.extend(drift.absorb(&block, terms));
+        }
         self.state.absorb(&block, &self.settings)?;
         self.model = None;
         Ok(())
@@ -106,7 +132,19 @@ impl<'g> Learner<'g> {
     fn evaluate(&mut self, block: &[Cells]) {
         let Some(Cells::Numbers(truth)) = block.last() else { return };
         match self.fit().map(|_| ()).and_then(|()| self.predict(block)) {
-            Ok(predicted) => self.state.score.add(truth, &predicted),
+            Ok(predicted) => {
+                self.state.score.add(truth, &predicted);
+                if let Some(drift) = &mut self.state.drift {
+                    let errors = truth.iter().zip(&predicted).map(|(y, predicted)| y - predicted);
+                    self.alarms.extend(drift.error.absorb(errors));
+                }
+                if self.guard.is_some()
+                    && let Ok(features) = self.table(block)
+                    && let Some(guard) = &mut self.guard
+                {
+                    guard.compare(truth, &predicted, &features);
+                }
+            }
             // Nothing to predict with, or a row that a step refuses: learning goes on.
             Err(_) => self.state.score.unpredicted += truth.len() as u64,
         }

@@ -4,9 +4,16 @@
 //! unfinished block are kept as they are: how they came, and who was killed when, changes no bit. State and place in the
 //! stream are one record, and a commit is its compare-and-swap.
 
+mod adwin;
 mod begin;
 mod column;
+mod dead;
+mod distance;
+mod drift;
 mod entry;
+mod error_drift;
+mod guard;
+mod labels;
 mod learner;
 mod lease;
 mod publish;
@@ -15,7 +22,9 @@ mod score;
 mod session;
 mod state;
 
+pub use adwin::Adwin;
 pub use begin::of_table;
+pub use distance::{Distance, kolmogorov_smirnov, stability_index};
 pub use learner::Learner;
 pub use lease::Owner;
 pub use saved::{FORMAT, Place, Saved};

@@ -6,13 +6,15 @@ use std::time::SystemTime;
 use serde_json::{Map, Value, json};
 
 use super::Learner;
+use super::guard::{BY, Verdict};
 use crate::artifact;
 use crate::diag::{Code, Diagnostic, Result};
 use crate::graph::Graph;
-use crate::registry::{Draft, MODEL_FILE, Registry, rfc3339, run_id};
+use crate::registry::{Draft, Guard, MODEL_FILE, Publication, Registry, Terms, rfc3339, run_id};
 use crate::store::{Exchanged, Flush, Store, publish_folder};
 
-/// Publishes what a learner knows as a new version, and gives its number. `learned` is what the record says of it.
+/// Publishes what a learner knows as a new version, and gives its number and whether the guarded alias names it. `learned` is what
+/// the record says of it, and `verdict` what is to become of the alias.
 ///
 /// # Errors
 /// What fitting meets, and what disk and store have to say; the versions published before are untouched then.
@@ -21,8 +23,9 @@ pub fn publish(
     store: &Arc<dyn Store>,
     learner: &mut Learner,
     learned: Value,
+    verdict: Option<(&str, &Verdict)>,
     tell: &dyn Fn(Diagnostic),
-) -> Result<u64> {
+) -> Result<(u64, bool)> {
     let categories = learner.categories();
     let schema = Arc::clone(&learner.state().schema);
     let rows = learner.state().learned();
@@ -60,6 +63,21 @@ pub fn publish(
         files: &files,
         record: &record,
     };
-    registry.publish(&draft)?;
-    Ok(version)
+    let guard = verdict.map(|(alias, verdict)| Guard {
+        alias,
+        champion: verdict.champion,
+        promote: verdict.promote,
+        by: Some(BY),
+        why: Some(&verdict.why),
+    });
+    let terms = Terms { keep: graph.output.keep, guard };
+    let promoted = verdict.is_some_and(|(_, verdict)| verdict.promote);
+    match registry.publish_with(&draft, &terms)? {
+        Publication::Done(_) => Ok((version, promoted)),
+        // Somebody has moved the alias meanwhile: there it stays.
+        Publication::Overtaken => {
+            registry.publish_with(&draft, &Terms { guard: None, ..terms })?;
+            Ok((version, false))
+        }
+    }
 }

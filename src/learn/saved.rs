@@ -6,6 +6,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::column::{Cells, Column};
+use super::drift::Drift;
+use super::guard::Compared;
+use super::labels::Waiting;
 use super::score::Score;
 use super::state::{Kept, State, empty};
 use crate::artifact::tensors;
@@ -44,6 +47,9 @@ pub struct Place {
     pub passed: Option<u64>,
     /// The version whose rows the state began with; none where it began with nothing.
     pub version: Option<u64>,
+    /// How the guarded alias' version does on the rows of the stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<Compared>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -66,6 +72,10 @@ struct Rest {
     rows: Vec<u64>,
     /// Of how many latest rows the factors are.
     window: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    drift: Option<Drift>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    labels: Option<Waiting>,
 }
 
 impl Saved {
@@ -96,6 +106,8 @@ impl Saved {
             score: state.score.clone(),
             rows: factors.iter().map(|factor| factor.rows()).collect(),
             window,
+            drift: state.drift.clone(),
+            labels: state.labels.clone(),
         };
         saver.json("rest", rest);
         let (tensors, facts) = saver.finish();
@@ -138,7 +150,7 @@ impl Saved {
 
 fn state(loader: &Loader, schema: Schema) -> Result<State> {
     let rest: Rest = loader.json("rest")?;
-    let Rest { columns, clock, learned_at, score, rows, window } = rest;
+    let Rest { columns, clock, learned_at, score, rows, window, drift, labels } = rest;
     if columns.len() != schema.fields().len() + 1 || !matches!(columns.last(), Some(Column::Number(_))) {
         return Err(damaged("has other columns than its schema"));
     }
@@ -167,7 +179,9 @@ fn state(loader: &Loader, schema: Schema) -> Result<State> {
         number @ Column::Number(_) => number,
     });
     let schema = Arc::new(schema);
-    let state = State { schema, columns: columns.collect(), kept, pending, clock, learned_at, score };
+    let columns = columns.collect();
+    let labels = labels.map(Waiting::indexed);
+    let state = State { schema, columns, kept, pending, clock, learned_at, score, drift, labels };
     match state.disagreement() {
         Some(what) => Err(damaged(what)),
         None => Ok(state),

@@ -24,6 +24,9 @@ pub struct Sums {
     errors: f64,
 }
 
+/// The greatest sum of squared errors of a block.
+const MOST: f64 = 1e300;
+
 /// So many blocks are the window of [`Score::recent_r2`].
 const WINDOW: usize = 20;
 
@@ -59,7 +62,9 @@ impl Sums {
         let rows = truth.len() as f64;
         let mean = truth.iter().sum::<f64>() / rows;
         let squares = truth.iter().map(|y| (y - mean) * (y - mean)).sum();
-        let errors = truth.iter().zip(predicted).map(|(y, p)| (y - p) * (y - p)).sum();
+        let errors: f64 = truth.iter().zip(predicted).map(|(y, p)| (y - p) * (y - p)).sum();
+        // A prediction beyond all numbers is as bad as can be, and a state holds numbers only.
+        let errors = if errors.is_finite() { errors } else { MOST };
         Self { rows: truth.len() as u64, mean, squares, errors }
     }
 

@@ -5,17 +5,23 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::dead::bury;
+use super::drift::Alarm;
 use super::entry::Entries;
+use super::guard::{Compared, Guard, Verdict};
+use super::labels::Arrived;
 use super::lease::{Lease, Owner};
 use super::saved::{Place, Saved};
-use super::state::{Settings, State};
+use super::state::Settings;
 use super::{Learner, begin, publish};
 use crate::diag::{Code, Diagnostic, Result, Watch};
 use crate::graph::Graph;
 use crate::plan;
+use crate::registry::Registry;
 use crate::source::keys::{Entry, EntryId, Keys, Row};
 use crate::spec::Online;
 use crate::store::Store;
+use crate::table::Schema;
 
 /// Entries that are read at once.
 const PAGE: usize = 2_000;
@@ -93,6 +99,10 @@ struct Session<'a> {
     place: Place,
     /// Entries that cannot be learned, since the last checkpoint.
     refused: Vec<Entry>,
+    /// Rows whose labels did not come, since then.
+    expired: Vec<Entry>,
+    /// What became of the guarded alias.
+    guarded: Value,
     /// How many entries came since then.
     fresh: u64,
     committed: Instant,
@@ -113,8 +123,8 @@ impl<'a> Session<'a> {
     ) -> Result<Self> {
         let record = format!("learner:{}", graph.output.artifact);
         let bytes = store.read(&record)?;
-        let saved = begin::saved(graph, online, &store, keys, bytes.as_deref(), options.watch)?;
-        let (learner, entries) = parts(graph, online, saved.state)?;
+        let mut saved = begin::saved(graph, online, &store, keys, bytes.as_deref(), options.watch)?;
+        let (learner, entries) = parts(graph, online, &store, &mut saved)?;
         let now = Instant::now();
         Ok(Self {
             graph,
@@ -128,6 +138,8 @@ impl<'a> Session<'a> {
             entries,
             place: saved.place,
             refused: Vec::new(),
+            expired: Vec::new(),
+            guarded: Value::Null,
             fresh: 0,
             committed: now,
             published: now,
@@ -153,6 +165,14 @@ impl<'a> Session<'a> {
                 return self.publish();
             }
             let more = self.page(until)?;
+            if let Some(drifted) = self.tell_of_drift() {
+                // The rows are learned, so that the next learner goes on behind them.
+                if self.checkpoint()? {
+                    return Err(drifted);
+                }
+                self.reload()?;
+                continue;
+            }
             let due = self.committed.elapsed() >= max_wait;
             if self.fresh > 0 && due && !self.checkpoint()? {
                 // Somebody was ahead of us: what they have learned counts, and we go on from there.
@@ -235,14 +255,13 @@ impl<'a> Session<'a> {
     }
 
     fn entry(&mut self, id: EntryId, row: Row) -> Result<()> {
-        match self.entries.cells(&row) {
-            Ok(cells) => self.learner.push(&cells, id.time)?,
-            Err(reason) => {
-                self.place.refused += 1;
-                let mut fields = row;
-                fields.push((b"pipefit_reason".to_vec(), reason.into_bytes()));
-                self.refused.push(Entry { id: Some(id), fields });
-            }
+        match self.labelled(id, row) {
+            Arrived::Waits => {}
+            Arrived::Whole(row) => match self.entries.cells(&row) {
+                Ok(cells) => self.learner.push(&cells, id.time)?,
+                Err(reason) => self.refuse(id, row, reason),
+            },
+            Arrived::Refused(row, reason) => self.refuse(id, row, reason),
         }
         self.place.last = Some((id.time, id.number));
         self.place.read += 1;
@@ -252,12 +271,59 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// An entry with its target, where that comes later.
+    fn labelled(&mut self, id: EntryId, row: Row) -> Arrived {
+        let Some(terms) = &self.online.labels else { return Arrived::Whole(row) };
+        let target = &self.graph.target.name;
+        let is_feature = |name: &[u8]| name != target.as_bytes() && self.entries.knows(name);
+        self.learner.waiting().arrive(id, row, terms, target, &is_feature, &mut self.expired)
+    }
+
+    fn refuse(&mut self, id: EntryId, row: Row, reason: String) {
+        self.place.refused += 1;
+        let mut fields = row;
+        fields.push((b"pipefit_reason".to_vec(), reason.into_bytes()));
+        self.refused.push(Entry { id: Some(id), fields });
+    }
+
+    /// Says what has drifted; that as an error where the file asks for it.
+    fn tell_of_drift(&mut self) -> Option<Diagnostic> {
+        let schema = Arc::clone(&self.learner.state().schema);
+        let mut messages = Vec::new();
+        for alarm in self.learner.alarms.drain(..) {
+            messages.push(match alarm {
+                Alarm::Columns(columns) => {
+                    let names: Vec<String> =
+                        columns.iter().map(|j| format!("`{}`", schema.fields()[*j].name)).collect();
+                    format!("rows of stream `{}` have drifted: {}", self.online.stream.shown(), names.join(", "))
+                }
+                Alarm::Error(before, after) => format!(
+                    "rows of stream `{}` are predicted worse than before: bounded error {after:.3}, was {before:.3}",
+                    self.online.stream.shown()
+                ),
+            });
+        }
+        let help = "`models show` tells how far; see `online.drift` in docs/learning.md";
+        if self.online.drift.is_some_and(|drift| drift.fail) && !messages.is_empty() {
+            let message = messages.join("; ");
+            return Some(Code::Drifted.error(message).at(&self.online.stream.span).help(help));
+        }
+        messages
+            .into_iter()
+            .for_each(|message| (self.options.tell)(Code::WarnData.warning(message).help(help)));
+        None
+    }
+
     /// Commits state and place; false if the record is not as we know it.
     fn checkpoint(&mut self) -> Result<bool> {
         if self.fresh == 0 && self.bytes.is_some() {
             return Ok(true);
         }
-        self.bury()?;
+        let (stream, tell) = (&self.online.stream.value, self.options.tell);
+        bury(self.keys, &format!("{stream}:dead"), &mut self.refused, "cannot be learned", tell)?;
+        let late = "have waited for a label in vain";
+        bury(self.keys, &format!("{stream}:unlabelled"), &mut self.expired, late, tell)?;
+        self.place.guard = self.learner.guard.as_ref().map(|guard| guard.compared.clone());
         let bytes = Saved::bytes_of(self.learner.state(), &self.place)?;
         if !self.store.swap(&self.record, self.bytes.as_deref(), &bytes)? {
             return Ok(false);
@@ -268,45 +334,16 @@ impl<'a> Session<'a> {
         Ok(true)
     }
 
-    /// Puts entries that cannot be learned where somebody may look at them. They keep their ids, so that those which an
-    /// earlier attempt has put there are known.
-    fn bury(&mut self) -> Result<()> {
-        if self.refused.is_empty() {
-            return Ok(());
-        }
-        let dead = format!("{}:dead", self.online.stream.value);
-        let last = match self.keys.stream(&dead) {
-            Ok(extent) => extent.map(|extent| extent.last),
-            Err(error) if error.code() == Code::MissingKeyOrFile => None,
-            Err(error) => return Err(error),
-        };
-        self.refused.retain(|entry| entry.id > last);
-        if let Some(first) = self.refused.first() {
-            let reason = first.fields.last().map_or(&[][..], |(_, reason)| reason);
-            let count = self.refused.len();
-            let id = first.id.map_or_else(String::new, |id| id.to_string());
-            let message = format!("{count} entries cannot be learned and go to `{dead}`");
-            let help = format!("the first, {id}: {}", String::from_utf8_lossy(reason));
-            (self.options.tell)(Code::WarnData.warning(message).help(help));
-        }
-        match self.keys.append(&dead, &self.refused) {
-            // Another learner was there in the meantime.
-            Err(error) if error.code() == Code::StoreRefused => {}
-            done => drop(done?),
-        }
-        self.refused.clear();
-        Ok(())
-    }
-
     /// Takes up what another learner has committed.
     fn reload(&mut self) -> Result<()> {
         self.bytes = self.store.read(&self.record)?;
         let watch = self.options.watch;
-        let saved =
+        let mut saved =
             begin::saved(self.graph, self.online, &self.store, self.keys, self.bytes.as_deref(), watch)?;
-        let (learner, entries) = parts(self.graph, self.online, saved.state)?;
+        let (learner, entries) = parts(self.graph, self.online, &self.store, &mut saved)?;
         (self.learner, self.entries, self.place) = (learner, entries, saved.place);
         self.refused.clear();
+        self.expired.clear();
         self.fresh = 0;
         Ok(())
     }
@@ -322,9 +359,52 @@ impl<'a> Session<'a> {
             (self.options.tell)(Code::WarnData.warning(message).help(help));
             return Ok(None);
         }
-        let learned = self.learned()?;
+        let verdict = self.verdict()?;
+        let mut learned = self.learned()?;
+        if !self.guarded.is_null() {
+            learned["guard"] = self.guarded.clone();
+        }
         self.shown = self.learner.state().learned();
-        publish::publish(self.graph, &self.store, &mut self.learner, learned, self.options.tell).map(Some)
+        let alias = self.online.guard.as_ref().map_or("", |guard| &guard.alias);
+        let verdict = verdict.as_ref().map(|verdict| (alias, verdict));
+        let (version, promoted) = publish::publish(
+            self.graph,
+            &self.store,
+            &mut self.learner,
+            learned,
+            verdict,
+            self.options.tell,
+        )?;
+        if verdict.is_some() {
+            self.guarded["promoted"] = promoted.into();
+            if promoted {
+                let schema = Arc::clone(&self.learner.state().schema);
+                self.learner.guard = guard(self.graph, self.online, &self.store, &schema, None)?;
+            }
+        }
+        Ok(Some(version))
+    }
+
+    /// Moves the guarded alias back if it is to go back, and says whether it is to name what the learner knows.
+    fn verdict(&mut self) -> Result<Option<Verdict>> {
+        let Some(guard) = &mut self.learner.guard else { return Ok(None) };
+        let registry = Registry::new(Arc::clone(&self.store));
+        let back = guard.roll_back(&registry, &self.graph.output.artifact)?;
+        let verdict = guard.verdict();
+        self.guarded = guard.json();
+        self.guarded["promoted"] = verdict.promote.into();
+        self.guarded["why"] = verdict.why.as_str().into();
+        let alias = self.online.guard.as_ref().map_or("", |guard| &guard.alias);
+        if let Some((to, why)) = back {
+            let message = format!("`{alias}` names version {to} again");
+            (self.options.tell)(Code::WarnData.warning(message).help(why.clone()));
+            self.guarded["rolled_back"] = json!({"to": to, "why": why});
+        }
+        if !verdict.promote {
+            let message = format!("`{alias}` does not name the new version");
+            (self.options.tell)(Code::WarnData.warning(message).help(verdict.why.clone()));
+        }
+        Ok(Some(verdict))
     }
 
     /// What was learned, for people and records.
@@ -343,6 +423,8 @@ impl<'a> Session<'a> {
                 "r2": state.score.r2(),
                 "recent_r2": state.score.recent_r2(),
             },
+            "labels": state.labels.as_ref().map(|labels| json!({"waiting": labels.len(), "expired": labels.expired})),
+            "drift": state.drift.as_ref().map(|drift| drift.json(&state.schema)),
         }))
     }
 
@@ -355,13 +437,35 @@ impl<'a> Session<'a> {
             "stream": self.online.stream.shown(),
             "read": self.read,
             "learned": self.learned()?,
+            "guard": self.guarded,
             "artifact": artifact,
         }))
     }
 }
 
-fn parts<'a>(graph: &'a Graph, online: &Online, state: State) -> Result<(Learner<'a>, Entries)> {
+fn parts<'a>(
+    graph: &'a Graph,
+    online: &'a Online,
+    store: &Arc<dyn Store>,
+    saved: &mut Saved,
+) -> Result<(Learner<'a>, Entries)> {
+    let state = saved.state.clone();
     let groups = plan::groups(graph, &state.schema, &mut Vec::new())?;
     let entries = Entries::new(graph, &groups, &state);
-    Ok((Learner::new(graph, Settings::of(online), state)?, entries))
+    let guard = guard(graph, online, store, &state.schema, saved.place.guard.take())?;
+    let mut learner = Learner::new(graph, Settings::of(online), state)?;
+    learner.guard = guard;
+    Ok((learner, entries))
+}
+
+fn guard<'a>(
+    graph: &Graph,
+    online: &'a Online,
+    store: &Arc<dyn Store>,
+    schema: &Schema,
+    saved: Option<Compared>,
+) -> Result<Option<Guard<'a>>> {
+    let Some(terms) = &online.guard else { return Ok(None) };
+    let registry = Registry::new(Arc::clone(store));
+    Guard::open(terms, &registry, &graph.output.artifact, schema, saved).map(Some)
 }

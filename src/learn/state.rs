@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use super::column::{Category, Cells, Column, Number};
+use super::drift::Drift;
+use super::labels::Waiting;
 use super::score::Score;
 use crate::diag::{Code, Result};
 use crate::linalg::{Centred, Factor, Ring};
 use crate::run::{Known, Memory};
-use crate::spec::{HalfLife, Online};
+use crate::spec::{DriftTerms, HalfLife, Online};
 use crate::table::{Field, Kind, Levels, Schema, number_of};
 
 /// Positions, numbers and indicators, that are kept at most: the square of them is what is kept.
@@ -24,13 +26,15 @@ pub struct Settings {
     pub window: Option<u64>,
     /// Whether rows are predicted before they are learned.
     pub evaluate: bool,
+    /// Whether rows are compared with those before.
+    pub drift: Option<DriftTerms>,
 }
 
 impl Settings {
     /// As the file says.
     pub fn of(online: &Online) -> Self {
         let Online { batch, half_life, window, evaluate, .. } = *online;
-        Self { batch, half_life, window, evaluate }
+        Self { batch, half_life, window, evaluate, drift: online.drift.map(|drift| drift.terms) }
     }
 }
 
@@ -51,6 +55,10 @@ pub struct State {
     pub(super) learned_at: u64,
     /// How well rows were predicted.
     pub score: Score,
+    /// How far rows are from those that came first.
+    pub(super) drift: Option<Drift>,
+    /// Rows that wait for their labels.
+    pub(super) labels: Option<Waiting>,
 }
 
 /// The factors of the rows that count.
@@ -98,7 +106,9 @@ impl State {
             None => Kept::All(Factor::new(positions)),
         };
         let pending = columns.iter().map(empty).collect();
-        Ok(Self { schema, columns, kept, pending, clock: 0, learned_at: 0, score: Score::default() })
+        let drift = settings.drift.map(|_| Drift::new(&columns));
+        let score = Score::default();
+        Ok(Self { schema, columns, kept, pending, clock: 0, learned_at: 0, score, drift, labels: None })
     }
 
     /// How many rows came.
@@ -172,7 +182,13 @@ impl State {
             }
             Kept::Latest(ring) => {
                 ring.widen(next - before);
-                ring.absorb(&columns);
+                let begun = ring.absorb(&columns);
+                let buckets = ring.buckets().count();
+                for (column, cells) in self.columns.iter_mut().zip(block) {
+                    if let (Column::Number(number), Cells::Numbers(values)) = (column, cells) {
+                        number.slide(values, begun, buckets);
+                    }
+                }
             }
         }
         self.learned_at = self.clock;
@@ -310,11 +326,16 @@ impl State {
         let mut taken = vec![false; positions];
         let mut take = |at: usize| at < positions && !std::mem::replace(&mut taken[at], true);
         let (waiting, mut sound) = (self.waiting(), true);
+        let buckets = match &self.kept {
+            Kept::Latest(ring) if self.learned() > 0 => ring.buckets().count(),
+            _ => 0,
+        };
         for (column, cells) in self.columns.iter().zip(&self.pending) {
             sound &= cells.len() == waiting;
             match (column, cells) {
                 (Column::Number(number), _) => {
                     sound &= take(number.at) && number.missing.is_none_or(&mut take);
+                    sound &= number.recent.len() == buckets;
                 }
                 (Column::Category(category), Cells::Codes(codes)) => {
                     let labels = category.labels.len();
@@ -326,6 +347,8 @@ impl State {
                 _ => sound = false,
             }
         }
+        sound &= self.labels.as_ref().is_none_or(Waiting::is_sound);
+        sound &= self.drift.as_ref().is_none_or(|drift| drift.is_sound(&self.columns));
         (!sound || !taken.into_iter().all(|taken| taken)).then_some("has parts that do not match")
     }
 }

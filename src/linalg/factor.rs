@@ -158,11 +158,11 @@ impl Ring {
         self.buckets.iter_mut().for_each(|bucket| bucket.widen(more));
     }
 
-    /// As [`Factor::absorb`]; buckets that the window has left are let go.
+    /// As [`Factor::absorb`]; buckets that the window has left are let go. Says whether the rows have begun a bucket.
     ///
     /// # Panics
     /// As there.
-    pub fn absorb(&mut self, columns: &[&[f64]]) {
+    pub fn absorb(&mut self, columns: &[&[f64]]) -> bool {
         let full = self.buckets.back().is_none_or(|last| last.rows >= self.bucket);
         if full {
             self.buckets.push_back(Factor::new(columns.len()));
@@ -172,6 +172,7 @@ impl Ring {
         if self.buckets.front().is_some_and(|first| all - first.rows >= self.window) {
             self.buckets.pop_front();
         }
+        full
     }
 
     /// The factor of all rows in the window, merged oldest first.

@@ -19,13 +19,7 @@ pub struct Written {
 impl Spec {
     /// A component in a place where parameters stand, such as the values of a search.
     pub fn component(&self, node: &Node, what: &str, problems: &mut Vec<Diagnostic>) -> Option<Written> {
-        let mut reader = Reader {
-            file: &self.file,
-            base: &self.base,
-            problems: Vec::new(),
-            meant: Vec::new(),
-            lost: false,
-        };
+        let mut reader = Reader { files: &self.files, problems: Vec::new(), meant: Vec::new(), lost: false };
         let written = reader.component(node, what);
         problems.extend(reader.problems);
         written

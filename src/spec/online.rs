@@ -3,6 +3,7 @@
 use super::Text;
 use super::reader::{Keys, Reader, value, wrong};
 use super::stream::{Moment, SPANS};
+use super::watched::{Drift, Guarded, Labels};
 use crate::diag::{Code, Span};
 use crate::yaml::{Entry, Node, Value};
 
@@ -29,6 +30,12 @@ pub struct Online {
     pub evaluate: bool,
     /// Whether entries that nobody can read any more are an error.
     pub stop_on_gap: bool,
+    /// Whether rows are compared with those before.
+    pub drift: Option<Drift>,
+    /// An alias that follows the versions unless they are worse.
+    pub guard: Option<Guarded>,
+    /// Whether targets come later than their rows.
+    pub labels: Option<Labels>,
     /// Where it is written.
     pub span: Span,
 }
@@ -55,8 +62,11 @@ const ONLINE: Keys = Keys {
         "window",
         "evaluate",
         "on_gap",
+        "drift",
+        "guard",
+        "labels",
     ],
-    later: &["labels", "guard", "drift"],
+    later: &[],
 };
 
 const DEFAULT_BATCH: usize = 500;
@@ -83,18 +93,25 @@ impl Reader<'_> {
             self.report(Code::Conflict.error(message).help("leave one of them out").at(&node.span));
         }
         let evaluate = self.online_word(entries, "evaluate", &["progressive", "none"]);
+        if let (Some("none"), Some(guard)) = (evaluate.as_deref(), value(entries, "guard")) {
+            let message = "`online.guard` compares predictions, and `online.evaluate: none` makes none";
+            self.report(Code::Conflict.error(message).help("leave one of them out").at(&guard.span));
+        }
         let on_gap = self.online_word(entries, "on_gap", &["fail", "warn"]);
         Some(Online {
             stream,
             from,
             batch: batch.and_then(|batch| usize::try_from(batch).ok()).unwrap_or(DEFAULT_BATCH),
-            max_wait: self.span_of(entries, "max_wait").unwrap_or(1_000),
-            publish: self.span_of(entries, "publish").unwrap_or(60_000),
-            lease: self.span_of(entries, "lease").unwrap_or(10_000),
+            max_wait: self.span_of(entries, "max_wait", "`online.max_wait`").unwrap_or(1_000),
+            publish: self.span_of(entries, "publish", "`online.publish`").unwrap_or(60_000),
+            lease: self.span_of(entries, "lease", "`online.lease`").unwrap_or(10_000),
             half_life,
             window: window.and_then(|window| u64::try_from(window).ok()),
             evaluate: evaluate.is_none_or(|word| word == "progressive"),
             stop_on_gap: on_gap.is_none_or(|word| word == "fail"),
+            drift: self.online_drift(entries),
+            guard: self.online_guard(entries),
+            labels: self.online_labels(entries),
             span: node.span.clone(),
         })
     }
@@ -106,16 +123,15 @@ impl Reader<'_> {
     }
 
     /// A length of time, in milliseconds.
-    fn span_of(&mut self, entries: &[Entry], key: &str) -> Option<u64> {
+    pub(super) fn span_of(&mut self, entries: &[Entry], key: &str, name: &str) -> Option<u64> {
         let node = value(entries, key)?;
         let found = match &node.value {
             Value::Text(text) => milliseconds(text),
             _ => None,
         };
         if found.is_none() {
-            let name = format!("`online.{key}`");
             let help = "write `500ms`, `10s`, `5m`, `2h` or `1d`";
-            self.report(wrong(&name, "a length of time", node).help(help));
+            self.report(wrong(name, "a length of time", node).help(help));
         }
         found
     }

@@ -43,6 +43,9 @@ fn read(source: &Arc<Source>) -> Result<(Vec<Span>, Node), Vec<Diagnostic>> {
         address.push(Span { source: source.clone(), start: from, end: from + trimmed.len() });
         start += part.len() + 1;
     }
+    if address[0].text() == "extends" {
+        return Err(vec![usage("`extends` cannot be set from the command line".to_owned())]);
+    }
     let value = yaml::parse_from(source, equals + 1)?;
     if address.len() + value.height() > MAX_DEPTH {
         return Err(vec![usage(format!("the file would be more than {MAX_DEPTH} levels deep"))]);

@@ -1,15 +1,14 @@
 //! From a file to a `Spec`.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::files::{self, Unread};
 use super::reader::{MAX_PROBLEMS, Reader};
 use super::references::{self, Environment, Replaced};
-use super::{Spec, overrides};
+use super::{Files, Spec, extends, overrides};
 use crate::diag::{Code, Diagnostic, Place, Severity, Source, Span};
-use crate::yaml::{self, MAX_BYTES};
+use crate::yaml;
 
 /// More problems than anybody reads.
 const MOST: usize = 2 * MAX_PROBLEMS;
@@ -19,60 +18,56 @@ const MOST: usize = 2 * MAX_PROBLEMS;
 pub struct Parsed {
     /// The file; `None` where it is not even a map.
     pub spec: Option<Spec>,
-    /// All problems in the order of the file, then of the command line.
+    /// All problems in the order of the file, then of what it extends, then of the command line.
     pub diagnostics: Vec<Diagnostic>,
     /// Values whose references failed: other complaints about them would only repeat that.
     failed: Vec<Span>,
-    file: Option<Arc<Source>>,
+    files: Files,
 }
 
-/// Reads a pipeline file and the environment variables that it names.
+/// Reads a pipeline file, what it extends, and the environment variables that it names.
 pub fn read(path: &Path, overrides: &[String]) -> Parsed {
-    let name = path.display().to_string();
-    let mut bytes = Vec::new();
-    let outcome = File::open(path).and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes));
-    if let Err(error) = outcome {
-        let problem = Code::NoPipelineFile
-            .error(format!("cannot read `{name}`: {error}"))
-            .help("a path is relative to the working directory")
-            .within(name, None, None);
-        return Parsed::failed(vec![problem], None);
-    }
-    let base = path.parent().unwrap_or(Path::new(""));
-    match String::from_utf8(bytes) {
-        Ok(text) => parse(Source::new(name, text), base, overrides, &|name| std::env::var(name).ok()),
-        Err(error) => {
-            let start = error.utf8_error().valid_up_to();
-            let source = Source::new(name, String::from_utf8_lossy(error.as_bytes()));
-            let span =
-                Span { source: source.clone(), start, end: start + char::REPLACEMENT_CHARACTER.len_utf8() };
-            let problem = Code::YamlSyntax.error("the file is not UTF-8").help("save it as UTF-8").at(&span);
-            Parsed::failed(vec![problem], Some(source))
+    match files::open(path) {
+        Ok(source) => {
+            let base = path.parent().unwrap_or(Path::new(""));
+            parse(source, base, overrides, &|name| std::env::var(name).ok())
         }
+        Err(Unread::Missing(error)) => {
+            let name = path.display().to_string();
+            let problem = Code::NoPipelineFile
+                .error(format!("cannot read `{name}`: {error}"))
+                .help("a path is relative to the working directory")
+                .within(name, None, None);
+            Parsed::failed(vec![problem], Files::default())
+        }
+        Err(Unread::NoText(problem)) => Parsed::failed(vec![problem], Files::default()),
     }
 }
 
-/// The pipeline in a text. `base` is the folder that its paths are relative to, `overrides` are the
+/// The pipeline in a text, with the files that it extends. `base` is the folder that its paths are relative to, `overrides` are the
 /// `key=value` of `-S`, `environment` looks up `${env:NAME}`.
 pub fn parse(source: Arc<Source>, base: &Path, overrides: &[String], environment: Environment<'_>) -> Parsed {
-    let mut root = match yaml::parse(&source) {
+    let mut files = Files::default();
+    files.add(source.clone(), base);
+    let root = match yaml::parse(&source) {
         Ok(root) => root,
-        Err(problems) => return Parsed::failed(problems, Some(source)),
+        Err(problems) => return Parsed::failed(problems, files),
     };
-    let mut problems = overrides::apply(&mut root, overrides);
+    let (mut root, mut problems) = extends::laid_over(root, &mut files);
+    problems.extend(overrides::apply(&mut root, overrides));
     let Replaced { problems: more, values, veil } = references::replace(&mut root, environment);
     problems.extend(more);
-    let mut reader = Reader { file: &source, base, problems: Vec::new(), meant: Vec::new(), lost: false };
+    let mut reader = Reader { files: &files, problems: Vec::new(), meant: Vec::new(), lost: false };
     let spec = reader.pipeline(&root).map(|spec| Spec { veil, ..spec });
     let read = reader.problems;
-    let mut parsed = Parsed { spec, diagnostics: problems, failed: values, file: Some(source) };
+    let mut parsed = Parsed { spec, diagnostics: problems, failed: values, files };
     parsed.add(read);
     parsed
 }
 
 impl Parsed {
-    fn failed(diagnostics: Vec<Diagnostic>, file: Option<Arc<Source>>) -> Self {
-        let mut parsed = Self { spec: None, diagnostics, failed: Vec::new(), file };
+    fn failed(diagnostics: Vec<Diagnostic>, files: Files) -> Self {
+        let mut parsed = Self { spec: None, diagnostics, failed: Vec::new(), files };
         parsed.add(Vec::new());
         parsed
     }
@@ -88,9 +83,11 @@ impl Parsed {
             self.failed.iter().any(|failed| holds(span, failed))
         };
         self.diagnostics.extend(more.into_iter().filter(|problem| !follows(problem)));
-        let order = |problem: &Diagnostic| match (problem.place(), &self.file) {
-            (Some(Place::Span(span)), Some(file)) if Arc::ptr_eq(&span.source, file) => span.start,
-            _ => usize::MAX,
+        let order = |problem: &Diagnostic| match problem.place() {
+            Some(Place::Span(span)) => {
+                self.files.place(span).map_or((usize::MAX, 0), |file| (file, span.start))
+            }
+            _ => (usize::MAX, 0),
         };
         self.diagnostics.sort_by_key(order);
         // Errors must never make room for warnings.
@@ -253,7 +250,7 @@ output: {artifact: churn, dir: ../artifacts, report: [json]}
         );
         let store = spec.store.as_ref().expect("a store");
         assert_eq!(
-            (spec.base_of(&store.span), spec.base_of(&spec.name.span)),
+            (spec.files.folder(&store.span), spec.files.folder(&spec.name.span)),
             (Path::new(""), Path::new("p"))
         );
     }
@@ -320,8 +317,11 @@ output: {artifact: churn, dir: ../artifacts, report: [json]}
         let mut parsed = parsed(&text, &[]);
         assert_eq!(parsed.diagnostics.len(), 1, "{}", render(&parsed.diagnostics, false));
         let start = text.find("${").expect("the reference");
-        let span =
-            Span { source: parsed.spec.as_ref().expect("a spec").file.clone(), start, end: start + 14 };
+        let span = Span {
+            source: parsed.spec.as_ref().and_then(|spec| spec.files.first()).expect("a file").clone(),
+            start,
+            end: start + 14,
+        };
         let early = Span { start: 0, end: 7, ..span.clone() };
         let around = Span { start: start - 1, end: start + 15, ..span.clone() };
         let problems = [&span, &around, &early].map(|span| Code::BadValue.error(span.text().trim()).at(span));
@@ -351,7 +351,8 @@ output: {artifact: churn, dir: ../artifacts, report: [json]}
         std::fs::write(&path, SMALLEST).expect("written");
         let parsed = super::read(&path, &["name=x".to_owned()]);
         assert_eq!(parsed.spec.as_ref().map(|spec| spec.name.value.as_str()), Some("x"));
-        assert_eq!(parsed.spec.map(|spec| spec.base), Some(folder.path().to_owned()));
+        let spec = parsed.spec.expect("a spec");
+        assert_eq!(spec.files.folder(&spec.source.span), folder.path());
         std::fs::write(&path, vec![b'#'; 3 << 20]).expect("written");
         assert_eq!(super::read(&path, &[]).diagnostics[0].code(), Code::YamlSyntax);
     }

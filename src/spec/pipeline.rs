@@ -1,12 +1,9 @@
 //! The whole file.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
-use super::reader::{Keys, Reader, base_of, entry, value, wrong};
-use super::{Cv, Online, Output, Preprocess, Promote, Roles, SourceSection, Text, Written};
+use super::reader::{Keys, Reader, entry, value, wrong};
+use super::{Cv, Files, Online, Output, Preprocess, Promote, Roles, SourceSection, Text, Written};
 use crate::clean::Operation;
-use crate::diag::{Code, Source, Span, Veil};
+use crate::diag::{Code, Span, Veil};
 use crate::expect::Expect;
 use crate::table::Kind;
 use crate::yaml::{Entry, Node};
@@ -15,10 +12,8 @@ use crate::yaml::{Entry, Node};
 /// be read it has its default, and the problem was reported.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spec {
-    /// The file's name and text.
-    pub file: Arc<Source>,
-    /// The file's folder, which relative paths start from; empty for the working directory.
-    pub base: PathBuf,
+    /// The file and what it extends.
+    pub files: Files,
     /// A place for what concerns the file as a whole: its first key.
     pub span: Span,
     /// The pipeline's name.
@@ -72,6 +67,7 @@ const FILE: Keys = Keys {
     known: &[
         "version",
         "name",
+        "extends",
         "params",
         "seed",
         "store",
@@ -91,17 +87,9 @@ const FILE: Keys = Keys {
         "promote",
         "online",
     ],
-    later: &["extends", "matrix", "test", "schedule"],
+    later: &["matrix", "test", "schedule"],
 };
 const FORMAT_VERSION: i64 = 1;
-
-impl Spec {
-    /// The folder that a path written at `span` is relative to: the file's, or the working directory
-    /// (empty) where it came from the command line.
-    pub fn base_of(&self, span: &Span) -> &Path {
-        base_of(span, &self.file, &self.base)
-    }
-}
 
 impl Reader<'_> {
     /// The whole file; `None` if it is no map.
@@ -117,13 +105,13 @@ impl Reader<'_> {
             return None;
         }
         let entries = self.entries(root, &FILE);
-        let span = entries.first().map_or(&root.span, |entry| &entry.key_span).clone();
+        let own = |entry: &&Entry| self.files.place(&entry.key_span) == Some(0);
+        let span = entries.iter().find(own).map_or(&root.span, |entry| &entry.key_span).clone();
         self.version(entries, &span);
         let name = self.pipeline_name(entries, &span);
         let output = self.output(entries, &name);
         let spec = Spec {
-            file: self.file.clone(),
-            base: self.base.to_owned(),
+            files: self.files.clone(),
             name,
             params: self.params(entries),
             seed: self.seed(entries),

@@ -51,7 +51,7 @@ impl Reader<'_> {
     pub(super) fn promote(&mut self, root: &[Entry]) -> Option<Promote> {
         let node = value(root, "promote")?;
         let entries = self.entries(node, &PROMOTE);
-        let alias = value(entries, "alias").and_then(|node| self.alias(node));
+        let alias = value(entries, "alias").and_then(|node| self.alias(node, "`promote.alias`"));
         let require = match value(entries, "require") {
             None => Vec::new(),
             Some(node) => match node.as_list() {
@@ -67,14 +67,15 @@ impl Reader<'_> {
         Some(Promote { alias, require, span: node.span.clone() })
     }
 
-    fn alias(&mut self, node: &Node) -> Option<String> {
-        let text = self.text(node, "`promote.alias`")?;
+    /// The name of an alias that may be moved.
+    pub(super) fn alias(&mut self, node: &Node, name: &str) -> Option<String> {
+        let text = self.text(node, name)?;
         let (message, help) = if text.value == LATEST {
             let message =
                 format!("`{LATEST}` names the highest version, whichever that is, and cannot be promoted to");
             (message, "choose another name, such as `champion`")
         } else if !is_name(&text.value) {
-            let message = format!("`promote.alias` cannot be `{}`", shorten(text.shown()));
+            let message = format!("{name} cannot be `{}`", shorten(text.shown()));
             (message, "use up to 64 of A-Z a-z 0-9 . _ - and begin with a letter or digit")
         } else {
             return Some(text.value);

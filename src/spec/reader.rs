@@ -1,11 +1,9 @@
 //! Reads values of a wanted type from nodes and collects what is wrong.
 
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::sync::Arc;
 
-use super::{FilePath, Text};
-use crate::diag::{Code, Diagnostic, Source, Span, suggest};
+use super::{FilePath, Files, Text};
+use crate::diag::{Code, Diagnostic, Span, suggest};
 use crate::yaml::{Entry, Node, Value, shorten};
 
 /// After so many problems the rest of a file is not worth reporting.
@@ -23,10 +21,8 @@ pub(super) struct Keys {
 
 /// Collects problems while sections are read.
 pub(super) struct Reader<'a> {
-    /// The pipeline file, as against a text from the command line.
-    pub file: &'a Arc<Source>,
-    /// The file's folder.
-    pub base: &'a Path,
+    /// The pipeline file and what it extends, as against a text from the command line.
+    pub files: &'a Files,
     /// What was wrong so far.
     pub problems: Vec<Diagnostic>,
     /// Keys that an unknown key was probably meant to be: they are not missing.
@@ -154,7 +150,7 @@ impl Reader<'_> {
     /// A path, resolved against the folder that it is relative to.
     pub(super) fn path(&mut self, node: &Node, name: &str) -> Option<FilePath> {
         let text = self.text(node, name)?;
-        let path = base_of(&text.span, self.file, self.base).join(&text.value);
+        let path = self.files.folder(&text.span).join(&text.value);
         Some(FilePath { text, path })
     }
 
@@ -180,12 +176,6 @@ impl Reader<'_> {
         let message = format!("{of} has no `{key}`");
         self.report(Code::MissingKey.error(message).help(format!("add {example}")).at(span));
     }
-}
-
-/// The folder that a path written at `span` is relative to: the file's, or the working directory
-/// (empty) where it came from the command line.
-pub(super) fn base_of<'p>(span: &Span, file: &Arc<Source>, base: &'p Path) -> &'p Path {
-    if Arc::ptr_eq(&span.source, file) { base } else { Path::new("") }
 }
 
 /// The entry of a key, unless its value is null: null takes a key away.

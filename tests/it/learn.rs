@@ -2,19 +2,18 @@
 //! refit of all rows would give.
 
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pipefit::source::keys::{self, Entry, EntryId, Keys};
-use rand_mt::Mt64;
 use serde_json::Value;
 
-use crate::command::{Place, Ran, on_both, tell};
+use crate::command::{Place, on_both};
+use crate::server::Server;
 
-const KILLS: usize = 30;
-
-const FILE: &str = "demo.yaml";
+/// The pipeline's file.
+pub const FILE: &str = "demo.yaml";
 
 const PIPELINE: &str = "\
 version: 1
@@ -45,7 +44,8 @@ fn row(i: usize) -> Fields {
     row
 }
 
-fn csv(rows: std::ops::Range<usize>) -> String {
+/// Rows as a file.
+pub fn csv(rows: std::ops::Range<usize>) -> String {
     let names = ["a", "b", "plan", "c", "y"];
     let line = |i: usize| {
         let row = row(i);
@@ -55,8 +55,14 @@ fn csv(rows: std::ops::Range<usize>) -> String {
     names.join(",") + "\n" + &rows.map(line).collect::<String>()
 }
 
-fn place(place: &Place) -> Arc<dyn Keys> {
+/// Writes the pipeline's file, and opens the keys of the store.
+pub fn place(place: &Place) -> Arc<dyn Keys> {
     place.write(FILE, PIPELINE);
+    opened(place)
+}
+
+/// The keys of the store.
+pub fn opened(place: &Place) -> Arc<dyn Keys> {
     keys::open(&absolute(place), Path::new("")).unwrap().1
 }
 
@@ -67,27 +73,31 @@ fn absolute(place: &Place) -> String {
     }
 }
 
-fn id(i: usize) -> EntryId {
+/// The id of row `i`.
+pub fn id(i: usize) -> EntryId {
     EntryId { time: 1_000 + i as u64 / 7, number: i as u64 % 7 }
 }
 
-fn append(keys: &dyn Keys, rows: std::ops::Range<usize>) {
+/// Adds rows to the stream.
+pub fn append(keys: &dyn Keys, rows: std::ops::Range<usize>) {
     let bytes = |(name, value): (&str, String)| (name.as_bytes().to_vec(), value.into_bytes());
     let entry = |i| Entry { id: Some(id(i)), fields: row(i).into_iter().map(bytes).collect() };
     let entries: Vec<Entry> = rows.map(entry).collect();
     keys.append("events", &entries).unwrap();
 }
 
-fn once(place: &Place) -> Value {
+/// Learns once.
+pub fn once(place: &Place) -> Value {
     place.run(&["learn", FILE, "--once", "--json"]).json()
 }
 
-fn digest(learned: &Value) -> &str {
+/// The digest of what was learned.
+pub fn digest(learned: &Value) -> &str {
     learned["learned"]["sha256"].as_str().unwrap()
 }
 
 /// What one learner makes of all rows at once, undisturbed.
-fn undisturbed(rows: usize) -> Value {
+pub fn undisturbed(rows: usize) -> Value {
     let other = Place::new();
     append(&*place(&other), 0..rows);
     once(&other)
@@ -211,6 +221,13 @@ fn a_file_without_online_or_with_what_cannot_be_learned_is_refused() {
     let forgets = PIPELINE.replace("lease: 2s", "half_life: 0, lease: soon");
     here.write("forgets.yaml", forgets);
     here.run(&["check", "forgets.yaml"]).fails(3, &["`online.half_life`", "`online.lease`"]);
+    let extremes = PIPELINE.replace("StandardScaler", "MinMaxScaler");
+    let forgets = |how: &str| extremes.replace("lease: 2s", how);
+    here.write("extremes.yaml", forgets("half_life: 1d"));
+    here.run(&["check", "extremes.yaml"])
+        .fails(3, &["`MinMaxScaler` needs least and greatest values, which no `online.half_life` forgets"]);
+    here.write("extremes.yaml", forgets("window: 500"));
+    here.run(&["check", "extremes.yaml"]).ok();
 }
 
 #[test]
@@ -266,22 +283,12 @@ fn entries_that_go_unread_are_noticed() {
 
 #[test]
 fn a_server_that_was_gone_is_gone_on_with() {
-    let mut here = Place::with_server();
-    let keys = place(&here);
-    append(&*keys, 0..120);
+    let mut server = Server::with(&["--appendonly yes", "--appendfsync always"]);
+    let here = Place::new().at(&server.url("/0"));
+    append(&*place(&here), 0..120);
     once(&here);
-    let server = here.server().unwrap();
-    redis::cmd("CONFIG").arg("SET").arg("save").arg("3600 1").exec(&mut server.raw()).unwrap();
-    // The answer is a connection that ends.
-    let _ = redis::cmd("DEBUG").arg("RESTART").exec(&mut server.raw());
-    let deadline = std::time::Instant::now() + Duration::from_secs(30);
-    let client = redis::Client::open(server.url("/0")).unwrap();
-    let length = || redis::cmd("XLEN").arg("events").query::<usize>(&mut client.get_connection()?);
-    while length().is_err() {
-        assert!(std::time::Instant::now() < deadline, "the server does not come back");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    assert_eq!(length().unwrap(), 120);
+    server.restart();
+    let keys = place(&here);
     append(&*keys, 120..300);
     let learned = once(&here);
     assert_eq!((&learned["read"], &learned["learned"]["rows"]), (&180.into(), &300.into()));
@@ -311,59 +318,4 @@ fn learning_goes_on_until_it_is_told_to_stop() {
         assert_eq!(learned["learned"]["rows"], 300);
         assert_eq!(digest(&learned), digest(&undisturbed(300)));
     });
-}
-
-fn start(place: &Place) -> Child {
-    let mut command = place.command(&["learn", FILE, "--once", "--json"]);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-}
-
-/// Two learners at once, one of which is killed at any moment, again and again; entries come meanwhile.
-fn killed(here: &Place, rows: usize, seed: u64) {
-    let expected = undisturbed(rows);
-    let keys = place(here);
-    let mut random = Mt64::new(seed);
-    let mut between = |low: u64, high: u64| low + random.next_u64() % (high - low);
-    let (mut there, mut killed, mut ended) = (100, 0, 0);
-    append(&*keys, 0..there);
-    let mut learners: Vec<Child> = vec![start(here), start(here)];
-    while killed < KILLS {
-        let more = (there + between(0, 2 * (rows / KILLS) as u64) as usize).min(rows);
-        append(&*keys, there..more);
-        there = more;
-        std::thread::sleep(Duration::from_millis(between(1, 120)));
-        let victim = between(0, 2) as usize;
-        let mut learner = std::mem::replace(&mut learners[victim], start(here));
-        match learner.try_wait().unwrap() {
-            Some(status) => {
-                assert!(status.success());
-                ended += 1;
-            }
-            None => {
-                learner.kill().unwrap();
-                killed += 1;
-            }
-        }
-        learner.wait().unwrap();
-    }
-    append(&*keys, there..rows);
-    for learner in learners {
-        Ran::of(&["learn"], learner.wait_with_output().unwrap()).ok();
-    }
-    let learned = once(here);
-    assert_eq!(learned["learned"]["rows"], rows);
-    assert_eq!(learned["learned"]["read"], rows);
-    assert_eq!(learned["learned"]["sha256"], expected["learned"]["sha256"]);
-    here.run(&["models", "verify", "demo"]).ok();
-    tell(&format!("{killed} learners killed and {ended} ended over {rows} entries in {}", here.store()));
-}
-
-#[test]
-fn killed_learners_count_every_row_once_in_a_folder() {
-    killed(&Place::new(), 2_000, 1);
-}
-
-#[test]
-fn killed_learners_count_every_row_once_on_a_server() {
-    killed(&Place::with_server(), 2_000, 2);
 }

@@ -12,7 +12,7 @@ use rand_mt::Mt64;
 use crate::command::{repository, tell};
 use crate::direct::{self, Columns};
 
-const SETTINGS: Settings = Settings { batch: 40, half_life: None, window: None, evaluate: true };
+const SETTINGS: Settings = Settings { batch: 40, half_life: None, window: None, evaluate: true, drift: None };
 
 /// A number in [-0.5, 0.5), without a pattern.
 fn noise(i: usize, j: usize) -> f64 {
@@ -108,6 +108,35 @@ fn learning_is_a_refit_to_nine_digits() {
     ));
 }
 
+/// Least and greatest values too are those of the window, though each bucket of it alone is kept.
+#[test]
+fn a_window_is_a_refit_of_its_rows() {
+    let mut columns = columns(1_200, 1.0);
+    // Values that are beyond all later ones.
+    columns[0].1[..500].iter_mut().for_each(|value| *value *= 50.0);
+    let latest: Columns =
+        columns.iter().map(|(name, values)| (name.clone(), values[1_000..].to_vec())).collect();
+    let settings = Settings { window: Some(200), ..SETTINGS };
+    for step in ["MinMaxScaler", "MaxAbsScaler", "StandardScaler"] {
+        for model in ["Ridge: {alpha: 0.5}", "Lasso: {alpha: 1e-3}"] {
+            let lines = format!("preprocess: [{step}]\nmodel: {{{model}}}\ncv: null");
+            let batch = direct::outcome(&lines, &latest, None).fitted;
+            let graph = graph(&lines);
+            let mut learner =
+                Learner::new(&graph, settings, State::new(schema(&columns), &settings).unwrap()).unwrap();
+            for from in (0..1_200).step_by(75) {
+                push(&mut learner, &columns, from..from + 75);
+                let saved = Saved::bytes_of(learner.state(), &Place::default()).unwrap();
+                learner = Learner::new(&graph, settings, Saved::parse(&saved).unwrap().state).unwrap();
+            }
+            let online = predicted(learner.fitted().unwrap(), &latest);
+            for (a, b) in online.into_iter().zip(predicted(&batch, &latest)) {
+                assert!((a - b).abs() <= 1e-9 * b.abs() + 1e-11, "{lines}: {a} {b}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_learner_that_is_saved_at_any_row_goes_on_as_if_it_was_not() {
     let columns = columns(500, 0.1);
@@ -144,7 +173,14 @@ fn sample(graph: &Graph) -> Vec<u8> {
         let label = Cell::Label((i % 13 != 5).then_some(label));
         learner.push(&[Cell::Number(a), label, Cell::Number(noise(i, 1))], i as u64).unwrap();
     }
-    let place = Place { last: Some((129, 0)), read: 130, refused: 2, passed: Some(130), version: Some(3) };
+    let place = Place {
+        last: Some((129, 0)),
+        read: 130,
+        refused: 2,
+        passed: Some(130),
+        version: Some(3),
+        guard: None,
+    };
     Saved::bytes_of(learner.state(), &place).unwrap()
 }
 

@@ -40,6 +40,8 @@ mod kills;
 mod kinds;
 mod layouts;
 mod learn;
+mod learn_golden;
+mod learn_kills;
 mod learners;
 mod members;
 mod memory;

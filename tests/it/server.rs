@@ -23,6 +23,7 @@ pub struct Server {
     child: Child,
     port: u16,
     folder: tempfile::TempDir,
+    options: Vec<String>,
 }
 
 impl Server {
@@ -34,34 +35,29 @@ impl Server {
     /// Starts a server with more options, such as `["--requirepass", "secret"]`; `["--user", "ann on"]` are three.
     pub fn with(options: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        let options: Vec<String> =
+            options.iter().flat_map(|option| option.split(' ')).map(str::to_owned).collect();
         // Another process may take the port between our look and the server's start: then the next one.
         for _ in 0..10 {
             let port = free_port();
-            let child = Command::new("sh")
-                .args(["-c", KEEPER, "keeper"])
-                .args([
-                    "--port",
-                    &port.to_string(),
-                    "--bind",
-                    "127.0.0.1",
-                    "--save",
-                    "",
-                    "--loglevel",
-                    "warning",
-                ])
-                .args(["--enable-debug-command", "yes", "--unixsocket", SOCKET, "--dir"])
-                .arg(folder.path())
-                .args(options.iter().flat_map(|option| option.split(' ')))
-                .current_dir(folder.path())
-                .stdin(Stdio::piped())
-                .stdout(Stdio::null())
-                .spawn();
-            let mut child = child.expect("a shell");
-            if answers(&mut child, port, &folder.path().join(SOCKET)) {
-                return Self { child, port, folder };
+            if let Some(child) = started(port, folder.path(), &options) {
+                return Self { child, port, folder, options };
             }
         }
         panic!("redis-server does not stay up: see its options");
+    }
+
+    /// Ends the server as a crash would, and starts it again on its port, with what its disk has.
+    pub fn restart(&mut self) {
+        self.kill();
+        self.child = started(self.port, self.folder.path(), &self.options).expect("the server comes back");
+        let loads = |connection: &mut redis::Connection| {
+            let info: redis::RedisResult<String> = redis::cmd("INFO").arg("persistence").query(connection);
+            info.is_ok_and(|info| info.contains("loading:1"))
+        };
+        while loads(&mut self.raw()) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Where it listens.
@@ -95,6 +91,16 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Starts a server on a port, in a folder; none if it does not stay up.
+fn started(port: u16, folder: &Path, options: &[String]) -> Option<Child> {
+    let mut command = Command::new("sh");
+    command.args(["-c", KEEPER, "keeper", "--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
+    command.args(["--loglevel", "warning", "--enable-debug-command", "yes", "--unixsocket", SOCKET, "--dir"]);
+    command.arg(folder).args(options).current_dir(folder).stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut child = command.spawn().expect("a shell");
+    answers(&mut child, port, &folder.join(SOCKET)).then_some(child)
 }
 
 /// A port that nobody listens on now.

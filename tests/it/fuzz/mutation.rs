@@ -18,7 +18,7 @@ impl Dice {
     }
 
     /// A number from 1 to `most`, mostly a small one: after many changes hardly anything is accepted.
-    fn few(&mut self, most: usize) -> usize {
+    pub fn few(&mut self, most: usize) -> usize {
         let most = 1 + self.below(most);
         1 + self.below(most)
     }
@@ -52,17 +52,6 @@ pub fn bytes(dice: &mut Dice, mut bytes: Vec<u8>, other: &[u8], tokens: &[&str])
                 drop(bytes.splice(at..end, dice.pick(tokens).bytes()));
             }
             _ => drop(bytes.splice(at..at, dice.pick(tokens).bytes())),
-        }
-    }
-    bytes
-}
-
-/// A few changes that keep the length, without which a file that says its own is refused at once.
-pub fn in_place(dice: &mut Dice, mut bytes: Vec<u8>) -> Vec<u8> {
-    for _ in 0..dice.few(4) {
-        let at = dice.below(bytes.len().max(1));
-        if let Some(byte) = bytes.get_mut(at) {
-            *byte = if dice.below(2) == 0 { *byte ^ 1 << dice.below(8) } else { dice.below(256) as u8 };
         }
     }
     bytes
