@@ -9,8 +9,8 @@ use std::marker::PhantomData;
 pub use super::erased_model::{AnyFit, AnyFittedModel, AnyModel};
 use super::params::Checks;
 use super::{
-    Exception, Fault, FittedStep, Fold, Frame, Loader, Map, Model, Monomials, Needs, Param, Params,
-    PowerColumn, Rng, Saver, Split, Splitter, State, Stats, Step, Train, Types, Value, Width,
+    Exception, Fault, FittedStep, Fold, Frame, Loader, Map, Model, Monomials, Needs, NumberStats, Param,
+    Params, PowerColumn, Rng, Saver, Split, Splitter, State, Stats, Step, Train, Types, Value, Width,
 };
 use crate::diag::{Diagnostic, Result};
 use crate::onnx::{Graph, Wire};
@@ -70,6 +70,8 @@ pub trait AnyStep: AnyParams {
     fn unmapped(&self, input: Types) -> &'static str;
     /// As [`Step::rescales`].
     fn rescales(&self) -> bool;
+    /// As [`Step::rescaled`].
+    fn rescaled(&self, number: &NumberStats) -> Option<(f64, f64)>;
     /// As [`Step::products`].
     fn products(&self, features: usize) -> Option<Monomials>;
     /// As [`Step::no_onnx`].
@@ -120,6 +122,10 @@ impl<T: Step> AnyStep for T {
 
     fn rescales(&self) -> bool {
         Step::rescales(self)
+    }
+
+    fn rescaled(&self, number: &NumberStats) -> Option<(f64, f64)> {
+        Step::rescaled(self, number)
     }
 
     fn products(&self, features: usize) -> Option<Monomials> {

@@ -132,6 +132,19 @@ impl Category {
         self
     }
 
+    /// Classes of a target, which have no positions.
+    pub fn of(labels: &[String]) -> Self {
+        let (at, counts) = (vec![None; labels.len()], vec![0; labels.len()]);
+        Self { labels: labels.to_vec(), at, counts, ..Self::default() }.indexed()
+    }
+
+    /// Counts the classes of rows.
+    pub fn count(&mut self, codes: &[u32]) {
+        for code in codes.iter().filter(|code| **code != MISSING) {
+            self.counts[*code as usize] += 1;
+        }
+    }
+
     /// The code of a label, a new one for a new label.
     pub fn code(&mut self, label: &str) -> u32 {
         if let Some(code) = self.index.get(label) {

@@ -29,7 +29,7 @@ pub fn publish(
     let categories = learner.categories();
     let schema = Arc::clone(&learner.state().schema);
     let rows = learner.state().learned();
-    let score = learner.state().score.r2();
+    let (metric, score) = learner.state().score.named();
     let bytes = artifact::write_learned(graph, &schema, categories, learner.fitted()?)?;
     let registry = Registry::new(Arc::clone(store));
     let name = &graph.output.artifact;
@@ -43,7 +43,7 @@ pub fn publish(
     }
     let now = SystemTime::now();
     let (run, created) = (run_id(now), rfc3339(now));
-    let scores: Map<String, Value> = Map::from_iter([("r2".to_owned(), score.into())]);
+    let scores: Map<String, Value> = Map::from_iter([(metric.to_owned(), score.into())]);
     let record = json!({
         "schema": "pipefit.learn/1",
         "run": run,

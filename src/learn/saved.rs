@@ -11,6 +11,7 @@ use super::guard::Compared;
 use super::labels::Waiting;
 use super::score::Score;
 use super::state::{Kept, State, empty};
+use super::updated::Updated;
 use crate::artifact::tensors;
 use crate::contract::{Loader, Saver};
 use crate::diag::{Code, Diagnostic, Result};
@@ -89,6 +90,10 @@ impl Saved {
         let (factors, window): (Vec<&Factor>, _) = match &state.kept {
             Kept::All(factor) => (vec![factor], None),
             Kept::Latest(ring) => (ring.buckets().collect(), Some(ring.window())),
+            Kept::Updated(updated) => {
+                saver.child("updated", |saver| updated.save(saver));
+                (Vec::new(), None)
+            }
         };
         for (i, factor) in factors.iter().enumerate() {
             saver.matrix(&format!("factor.{i}"), factor.root());
@@ -151,7 +156,7 @@ impl Saved {
 fn state(loader: &Loader, schema: Schema) -> Result<State> {
     let rest: Rest = loader.json("rest")?;
     let Rest { columns, clock, learned_at, score, rows, window, drift, labels } = rest;
-    if columns.len() != schema.fields().len() + 1 || !matches!(columns.last(), Some(Column::Number(_))) {
+    if columns.len() != schema.fields().len() + 1 {
         return Err(damaged("has other columns than its schema"));
     }
     let factor = |(i, rows): (usize, &u64)| {
@@ -163,6 +168,7 @@ fn state(loader: &Loader, schema: Schema) -> Result<State> {
         Some(window) => {
             Kept::Latest(Ring::of(factors, window).ok_or_else(|| damaged("has factors that do not match"))?)
         }
+        None if factors.is_empty() => Kept::Updated(loader.child("updated", Updated::load)?),
         None if factors.len() == 1 => Kept::All(factors.remove(0)),
         None => return Err(damaged("has more factors than one")),
     };

@@ -417,12 +417,7 @@ impl<'a> Session<'a> {
             "refused": self.place.refused,
             "last": self.last().map(|last| last.to_string()),
             "sha256": Saved::digest(state)?.to_string(),
-            "score": {
-                "rows": state.score.rows(),
-                "unpredicted": state.score.unpredicted,
-                "r2": state.score.r2(),
-                "recent_r2": state.score.recent_r2(),
-            },
+            "score": state.score.json(),
             "labels": state.labels.as_ref().map(|labels| json!({"waiting": labels.len(), "expired": labels.expired})),
             "drift": state.drift.as_ref().map(|drift| drift.json(&state.schema)),
         }))
