@@ -11,6 +11,7 @@ mod learn;
 mod list;
 mod memory;
 mod models;
+mod origins;
 mod output;
 mod plan;
 mod predict;

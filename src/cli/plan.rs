@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::output::Output;
 use super::signals::Interrupt;
-use super::{Done, Global, bars::Bars, memory, run};
+use super::{Done, Global, bars::Bars, memory, origins, run};
+use crate::diag::Result;
 use crate::graph::{Drawing, Graph};
 use crate::job::{self, Prepared};
 use crate::plan::{Bound, Plan, mib};
@@ -27,6 +28,9 @@ pub struct Arguments {
     /// The form of the answer
     #[arg(long, default_value = "text", value_parser = ["text", "json", "dot", "mermaid"])]
     format: String,
+    /// Tell every key with its value and where that was written, and read no data
+    #[arg(long, conflicts_with_all = ["path", "memory"])]
+    origin: bool,
     /// Force the path: `two-pass` or `general`
     #[arg(long, value_name = "PATH", value_parser = ["two-pass", "general"])]
     path: Option<String>,
@@ -37,30 +41,54 @@ pub struct Arguments {
 
 /// Tells how the file would be run. A drawing needs the file alone; the rest reads the data.
 pub fn run(arguments: &Arguments, global: &Global, output: &Output) -> Done {
-    let graph = run::checked(&arguments.file, &arguments.overrides, output)?;
-    match arguments.format.as_str() {
-        "dot" => output.answer(&Drawing::of(&graph).dot()),
-        "mermaid" => output.answer(&Drawing::of(&graph).mermaid()),
-        format => {
-            let bars = Bars::new(Interrupt::catch());
-            let options = run::options(global, arguments.path.as_deref(), arguments.memory);
-            let as_json = format == "json" || output.json;
-            let tell = |bound: &Bound, plan: &Plan, prepared: &Prepared| {
-                if as_json {
-                    format!("{}\n", object(&graph, bound, plan, prepared))
-                } else {
-                    text(&graph, bound, plan, prepared)
-                }
-            };
-            let answer = job::plan(&graph, &options, &bars, tell)?;
-            bars.clear();
-            output.answer(&answer);
-        }
+    let graphs = run::all_checked(&arguments.file, &arguments.overrides, output)?;
+    let as_json = arguments.format == "json" || (output.json && arguments.format == "text");
+    if arguments.origin {
+        origins::tell(&graphs, as_json, output);
+        return Ok(());
+    }
+    if as_json {
+        let objects = graphs.iter().map(|graph| {
+            told(graph, arguments, global, |bound, plan, prepared| {
+                run::with_variant(object(graph, bound, plan, prepared), graph)
+            })
+        });
+        answer_all(objects.collect::<Result<Vec<_>>>()?, &graphs, output);
+        return Ok(());
+    }
+    for graph in &graphs {
+        let answer = match arguments.format.as_str() {
+            "dot" => Drawing::of(graph).dot(),
+            "mermaid" => Drawing::of(graph).mermaid(),
+            _ => told(graph, arguments, global, |bound, plan, prepared| text(graph, bound, plan, prepared))?,
+        };
+        output.answer(&answer);
     }
     Ok(())
 }
 
-fn object(graph: &Graph, bound: &Bound, plan: &Plan, prepared: &Prepared) -> serde_json::Value {
+/// An object a pipeline: alone where the file is one.
+pub fn answer_all(mut objects: Vec<Value>, graphs: &[Graph], output: &Output) {
+    let alone = graphs.iter().all(|graph| graph.variant.is_only());
+    let answer = if alone { objects.swap_remove(0) } else { objects.into() };
+    output.answer(&format!("{answer}\n"));
+}
+
+/// What there is to tell when the data was read.
+fn told<T>(
+    graph: &Graph,
+    arguments: &Arguments,
+    global: &Global,
+    tell: impl FnOnce(&Bound, &Plan, &Prepared) -> T,
+) -> Result<T> {
+    let bars = Bars::new(Interrupt::catch());
+    let options = run::options(global, arguments.path.as_deref(), arguments.memory);
+    let told = job::plan(graph, &options, &bars, tell);
+    bars.clear();
+    told
+}
+
+fn object(graph: &Graph, bound: &Bound, plan: &Plan, prepared: &Prepared) -> Value {
     let steps = plan.steps.iter().map(|step| {
         json!({"address": step.address, "class": step.class, "path": step.path.name(), "reason": step.reason})
     });
@@ -122,8 +150,12 @@ fn cleaning(prepared: &Prepared) -> String {
 }
 
 fn text(graph: &Graph, bound: &Bound, plan: &Plan, prepared: &Prepared) -> String {
+    let name = match graph.variant.name() {
+        variant if variant.is_empty() => graph.name.clone(),
+        variant => format!("{}, {variant}", graph.name),
+    };
     let mut text =
-        format!("{}: {} rows, {} columns\n\n", graph.name, prepared.extent.rows(), prepared.extent.width());
+        format!("{name}: {} rows, {} columns\n\n", prepared.extent.rows(), prepared.extent.width());
     text.push_str(&cleaning(prepared));
     text.push_str(&Drawing::of(graph).text());
     text.push_str(&format!("\npath      {}: {}\n", plan.path.name(), plan.reason));

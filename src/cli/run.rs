@@ -43,30 +43,42 @@ pub struct Arguments {
     memory: Option<u64>,
 }
 
-/// Runs every file in turn and gives the exit code of the first that failed.
+/// Runs every pipeline of every file in turn and gives the exit code of the first that failed.
 pub fn run(arguments: &Arguments, global: &Global, output: &Output, start: Instant) -> u8 {
     let interrupt = Interrupt::catch();
     let mut objects = Vec::new();
     let mut code = 0;
-    for (i, file) in arguments.files.iter().enumerate() {
-        let start = if i == 0 { start } else { Instant::now() };
-        match one(file, arguments, global, output, &interrupt, start) {
-            Ok(finished) => {
-                if !output.json {
-                    output.answer(&summary(&finished));
+    let mut alone = arguments.files.len() == 1;
+    let mut failed = |problems: &[Diagnostic]| {
+        output.tell(problems);
+        code = if code == 0 { exit_code(problems) } else { code };
+    };
+    for file in &arguments.files {
+        let graphs = all_checked(file, &arguments.overrides, output).unwrap_or_else(|problems| {
+            failed(&problems);
+            objects.push(failure(&problems));
+            Vec::new()
+        });
+        alone &= graphs.iter().all(|graph| graph.variant.is_only());
+        for graph in &graphs {
+            let start = if objects.is_empty() { start } else { Instant::now() };
+            match one(file, graph, arguments, global, output, &interrupt, start) {
+                Ok(finished) => {
+                    if !output.json {
+                        output.answer(&summary(&finished));
+                    }
+                    if let Some(refused) = refused(&finished).filter(|_| arguments.gate) {
+                        failed(&[refused]);
+                    }
+                    objects.push(finished.json);
                 }
-                if arguments.gate
-                    && let Some(refused) = refused(&finished)
-                {
-                    code = if code == 0 { refused.code().exit_code() } else { code };
-                    output.tell(&[refused]);
+                Err(problems) => {
+                    failed(&problems);
+                    objects.push(with_variant(failure(&problems), graph));
                 }
-                objects.push(finished.json);
             }
-            Err(problems) => {
-                output.tell(&problems);
-                objects.push(failure(&problems));
-                code = if code == 0 { exit_code(&problems) } else { code };
+            if interrupt.raised() {
+                break;
             }
         }
         if interrupt.raised() {
@@ -75,25 +87,38 @@ pub fn run(arguments: &Arguments, global: &Global, output: &Output, start: Insta
     }
     if output.json {
         match &objects[..] {
-            [one] if arguments.files.len() == 1 => output.object(one),
+            [one] if alone => output.object(one),
             _ => output.object(&Value::Array(objects)),
         }
     }
     code
 }
 
+/// What is told of one of a file's pipelines says which it is, where it has several.
+pub fn with_variant(mut object: Value, graph: &Graph) -> Value {
+    if !graph.variant.is_only() {
+        object["variant"] = graph.variant.json();
+    }
+    object
+}
+
 fn one(
     file: &Path,
+    graph: &Graph,
     arguments: &Arguments,
     global: &Global,
     output: &Output,
     interrupt: &Interrupt,
     start: Instant,
 ) -> Result<Finished, Vec<Diagnostic>> {
-    let graph = checked(file, &arguments.overrides, output)?;
     if arguments.gate && graph.promote.is_none() {
         let message = format!("`--gate` asks for a gate, and `{}` has none", file.display());
         let help = "add `promote: {require: [{metric: r2, threshold: 0.5}]}`, or leave out `--gate`";
+        return Err(Code::Usage.error(message).help(help).into());
+    }
+    if graph.variant.is_swept() && (arguments.locked || arguments.replay.is_some()) {
+        let message = format!("`{}` is several pipelines by `-S`, of which no lock knows", file.display());
+        let help = "give each key one value, or name them in `matrix`";
         return Err(Code::Usage.error(message).help(help).into());
     }
     let overrides = arguments.overrides.clone();
@@ -105,7 +130,7 @@ fn one(
         ..options(global, arguments.path.as_deref(), arguments.memory)
     };
     let bars = Bars::new(interrupt.clone());
-    let done = job::run(file, &graph, &options, start, &bars);
+    let done = job::run(file, graph, &options, start, &bars);
     bars.clear();
     let finished = done?;
     output.tell(&finished.warnings);
@@ -130,19 +155,35 @@ pub fn options(global: &Global, path: Option<&str>, memory: Option<u64>) -> job:
     job::Options { store, threads, path, memory: memory::bound(memory), ..job::Options::default() }
 }
 
-/// The checked file; its warnings are told at once.
+/// The pipeline of a checked file that is one; warnings are told at once.
 pub fn checked(file: &Path, overrides: &[String], output: &Output) -> Result<Graph, Vec<Diagnostic>> {
     let (graph, problems) = graph::read(file, overrides);
-    match graph {
-        Some(graph) if problems.iter().all(|problem| problem.severity() == Severity::Warning) => {
-            output.tell(&problems);
-            Ok(graph)
-        }
-        _ if problems.is_empty() => {
-            Err(vec![Code::Bug.error("a file without a graph and without a problem")])
-        }
-        _ => Err(problems),
+    told(graph.into_iter().collect(), problems, output).map(|mut graphs| graphs.swap_remove(0))
+}
+
+/// The pipelines of a checked file, one at least; warnings are told at once.
+pub fn all_checked(
+    file: &Path,
+    overrides: &[String],
+    output: &Output,
+) -> Result<Vec<Graph>, Vec<Diagnostic>> {
+    let (graphs, problems) = graph::read_all(file, overrides);
+    told(graphs, problems, output)
+}
+
+fn told(
+    graphs: Vec<Graph>,
+    problems: Vec<Diagnostic>,
+    output: &Output,
+) -> Result<Vec<Graph>, Vec<Diagnostic>> {
+    if problems.iter().any(|problem| problem.severity() == Severity::Error) {
+        return Err(problems);
     }
+    if graphs.is_empty() {
+        return Err(vec![Code::Bug.error("a file without a graph and without a problem")]);
+    }
+    output.tell(&problems);
+    Ok(graphs)
 }
 
 /// A few lines about a finished run.
@@ -150,9 +191,12 @@ fn summary(finished: &Finished) -> String {
     let json = &finished.json;
     let text = |pointer: &str| json.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     let number = |pointer: &str| json.pointer(pointer).and_then(Value::as_f64);
+    let variant = json.get("variant").and_then(Value::as_object).into_iter().flatten();
+    let variant: Vec<String> = variant.map(|(name, value)| format!(", {name} {value}")).collect();
     let mut lines = format!(
-        "{}: {} rows, {} features, {}\n",
+        "{}{}: {} rows, {} features, {}\n",
         text("/pipeline"),
+        variant.concat(),
         number("/data/rows").unwrap_or_default(),
         json.pointer("/data/features").and_then(Value::as_array).map_or(0, Vec::len),
         text("/model/class"),

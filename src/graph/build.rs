@@ -13,22 +13,41 @@ use crate::contract::erased::{AnyModel, AnySplitter};
 use crate::contract::{Metric, Task, Types, Value};
 use crate::diag::{Code, Diagnostic, Span, Veil, suggest};
 use crate::metrics;
-use crate::spec::{self, Cv, Preprocess, Remainder, SourceSection, Spec, Text, Written};
+use crate::spec::{self, Cv, Parsed, Preprocess, Remainder, SourceSection, Spec, Text, Written};
 use crate::table::Kind;
 use crate::yaml;
 
-/// Reads and checks a pipeline file. The graph is there when no problem is an error.
+/// Reads and checks a pipeline file of one pipeline. The graph is there when no problem is an error.
 pub fn read(path: &Path, overrides: &[String]) -> (Option<Graph>, Vec<Diagnostic>) {
-    let mut parsed = spec::read(path, overrides);
-    let mut more = Vec::new();
-    let graph = parsed.spec.as_ref().and_then(|spec| build(spec, &mut more));
-    parsed.add(more);
-    let failed = parsed.has_errors();
-    (graph.filter(|_| !failed), parsed.diagnostics)
+    let (graphs, mut problems) = read_all(path, overrides);
+    if let [first, _, ..] = &graphs[..] {
+        let message = format!("`{}` is {} pipelines, and this takes one", path.display(), graphs.len());
+        let help = format!(
+            "choose one by its values, as in `-S matrix.{}`",
+            first.variant.name().replace(", ", " -S matrix.")
+        );
+        problems.push(Code::Usage.error(message).help(help));
+        return (None, problems);
+    }
+    (graphs.into_iter().next(), problems)
+}
+
+/// Reads and checks a pipeline file: a graph for each of its pipelines, several where it has a matrix. They are there when no problem is
+/// an error.
+pub fn read_all(path: &Path, overrides: &[String]) -> (Vec<Graph>, Vec<Diagnostic>) {
+    checked(spec::read(path, overrides))
+}
+
+/// As [`read_all`], of what was read.
+pub fn checked(mut parsed: Parsed) -> (Vec<Graph>, Vec<Diagnostic>) {
+    let mut problems = Vec::new();
+    let graphs: Vec<Graph> = parsed.specs.iter().filter_map(|spec| build(spec, &mut problems)).collect();
+    parsed.add(problems);
+    (if parsed.has_errors() { Vec::new() } else { graphs }, parsed.diagnostics)
 }
 
 /// Checks what was written; what is wrong goes to `problems`.
-pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
+fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
     let draft = draft(spec, problems);
     let model = draft.model.as_ref().map(|node| &*node.model);
     let task = model.map(AnyModel::task);
@@ -57,6 +76,8 @@ pub fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
     let (origin, text) = origin(&spec.source)?;
     Some(Graph {
         name: spec.name.value.clone(),
+        variant: spec.variant.clone(),
+        settings: spec.settings(),
         seed: spec.seed,
         store: store(spec),
         source: source(spec, task, origin, text),

@@ -15,7 +15,7 @@ mod slots;
 mod spaces;
 pub mod types;
 
-pub use build::{build, read};
+pub use build::{checked, read, read_all};
 pub use drawing::Drawing;
 pub use nodes::{
     Candidate, ColumnName, FeastNode, FeatureformNode, Graph, Group, ModelNode, Origin, OutputNode, Pipeline,

@@ -103,14 +103,12 @@ fn as_today(manifest: &Manifest, today: &Graph) -> std::result::Result<Graph, St
         file["search"] = json!({"GridSearchCV": {"param_grid": grid}});
     }
     let source = Source::new("the champion's pipeline", file.to_string());
-    let mut parsed = spec::parse(source, Path::new(""), &[], &|name| std::env::var(name).ok());
-    let mut more = Vec::new();
-    let graph = parsed.spec.as_ref().and_then(|spec| graph::build(spec, &mut more));
-    parsed.add(more);
-    match graph {
-        Some(graph) if !parsed.has_errors() => Ok(graph),
-        _ => {
-            let first = parsed.diagnostics.first().map(|problem| problem.message().to_owned());
+    let parsed = spec::parse(source, Path::new(""), &[], &|name| std::env::var(name).ok());
+    let (graphs, problems) = graph::checked(parsed);
+    match graphs.into_iter().next() {
+        Some(graph) => Ok(graph),
+        None => {
+            let first = problems.first().map(|problem| problem.message().to_owned());
             Err(first.unwrap_or_else(|| "it is no pipeline of today".to_owned()))
         }
     }

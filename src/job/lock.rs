@@ -10,6 +10,7 @@ use crate::diag::{Code, Result};
 use crate::graph::{Candidate, Origin};
 use crate::plan::Bound;
 use crate::run::{Outcome, Searched, Tried};
+use crate::spec::Variant;
 use crate::table::{Digest, Rows};
 
 /// The form of a lock.
@@ -118,6 +119,32 @@ struct ArtifactLock {
     sha256: Digest,
 }
 
+/// What a lock file holds.
+enum LockFile {
+    One(Box<Lock>),
+    /// One for each pipeline of a matrix, by the variant's name.
+    Each(BTreeMap<String, Lock>),
+}
+
+/// The form of the locks of a matrix.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Each {
+    format: String,
+    variants: BTreeMap<String, Lock>,
+}
+
+impl LockFile {
+    fn parse(text: &str) -> serde_yaml::Result<Self> {
+        let value: serde_yaml::Value = serde_yaml::from_str(text)?;
+        if value.get("variants").is_some() {
+            let each: Each = serde_yaml::from_value(value)?;
+            return Ok(Self::Each(each.variants));
+        }
+        serde_yaml::from_value(value).map(|lock| Self::One(Box::new(lock)))
+    }
+}
+
 /// The lock of a pipeline file: its name with `.lock` at the end.
 pub fn path(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
@@ -195,27 +222,50 @@ impl Lock {
         &self.artifact.name
     }
 
-    /// Reads a lock.
+    /// Reads the lock of a pipeline.
     ///
     /// # Errors
     /// `LockDiffers` when there is none or it is no lock: a promise without a lock is not met.
-    pub fn read(path: &Path) -> Result<Self> {
+    pub fn read(path: &Path, variant: &Variant) -> Result<Self> {
         let differs = |message: String| {
             Code::LockDiffers.error(message).help("run once without `--locked`, and commit the lock")
         };
         let text = std::fs::read_to_string(path)
             .map_err(|error| differs(format!("lock `{}` cannot be read: {error}", path.display())))?;
-        serde_yaml::from_str(&text)
-            .map_err(|error| differs(format!("lock `{}` is none: {error}", path.display())))
+        let found = LockFile::parse(&text)
+            .map_err(|error| differs(format!("lock `{}` is none: {error}", path.display())))?;
+        match (found, variant.is_only()) {
+            (LockFile::One(lock), true) => Ok(*lock),
+            (LockFile::Each(mut locks), false) => locks.remove(&variant.name()).ok_or_else(|| {
+                differs(format!("lock `{}` has nothing of {}", path.display(), variant.name()))
+            }),
+            (LockFile::One(_), false) => {
+                Err(differs(format!("lock `{}` is of one pipeline, without a matrix", path.display())))
+            }
+            (LockFile::Each(_), true) => {
+                Err(differs(format!("lock `{}` is of a matrix of pipelines", path.display())))
+            }
+        }
     }
 
-    /// Writes the lock beside its file, whole or not at all.
+    /// Writes the lock beside its file, whole or not at all. One of a matrix joins those of the others.
     ///
     /// # Errors
     /// `StoreIo` when the folder cannot be written.
-    pub fn write(&self, path: &Path) -> Result<()> {
-        let text = serde_yaml::to_string(self)
-            .map_err(|error| Code::Bug.error(format!("the lock has no YAML form: {error}")))?;
+    pub fn write(&self, path: &Path, variant: &Variant) -> Result<()> {
+        let text = if variant.is_only() {
+            serde_yaml::to_string(self)
+        } else {
+            let known = std::fs::read_to_string(path).ok().and_then(|text| LockFile::parse(&text).ok());
+            let mut variants = match known {
+                Some(LockFile::Each(locks)) => locks,
+                _ => BTreeMap::new(),
+            };
+            variants.retain(|name, _| variant.has(name));
+            variants.insert(variant.name(), self.clone());
+            serde_yaml::to_string(&Each { format: FORMAT.to_owned(), variants })
+        };
+        let text = text.map_err(|error| Code::Bug.error(format!("the lock has no YAML form: {error}")))?;
         crate::source::write_file(path, text.as_bytes())
     }
 

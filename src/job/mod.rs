@@ -29,6 +29,7 @@ use crate::registry;
 use crate::report::{Given, Timing};
 use crate::run;
 use crate::source::keys::{self, Keys};
+use crate::spec::Variant;
 use crate::store::Store;
 
 /// How a pipeline file is to be run.
@@ -116,7 +117,9 @@ fn carry_out(
     let lock = Lock::of(&bound, &prepared, &outcome, &artifact, snapshot::digest(copy.as_deref()));
     if options.locked {
         lock.compare(
-            &replayed.as_ref().map_or_else(|| Lock::read(&lock::path(file)), |lock| Ok(lock.clone()))?,
+            &replayed
+                .as_ref()
+                .map_or_else(|| Lock::read(&lock::path(file), &graph.variant), |lock| Ok(lock.clone()))?,
         )?;
     }
     if watch.stopped() {
@@ -143,15 +146,16 @@ fn carry_out(
         publishing,
     };
     let mut finished = pool.install(|| publish::publish(&job, &opened.store))?;
-    if !options.locked && replayed.is_none() {
-        finished.warnings.extend(unwritten(&lock, file));
+    // What the command line makes several pipelines of is one of them in the file.
+    if !options.locked && replayed.is_none() && !graph.variant.is_swept() {
+        finished.warnings.extend(unwritten(&lock, file, &graph.variant));
     }
     Ok(finished)
 }
 
 /// Writes the lock, and warns where that cannot be done.
-fn unwritten(lock: &Lock, file: &Path) -> Option<Diagnostic> {
-    let error = lock.write(&lock::path(file)).err()?;
+fn unwritten(lock: &Lock, file: &Path, variant: &Variant) -> Option<Diagnostic> {
+    let error = lock.write(&lock::path(file), variant).err()?;
     Some(Code::WarnStore.warning(format!("the lock was not written: {error}")))
 }
 
@@ -167,7 +171,7 @@ fn read(
         opened.cover(&mut loaded.warnings);
         return Ok((loaded, None));
     };
-    let lock = Lock::read(path)?;
+    let lock = Lock::read(path, &graph.variant)?;
     let registry = registry::Registry::new(Arc::clone(&opened.store));
     Ok((snapshot::replayed(path, &lock, &registry, watch)?, Some(lock)))
 }

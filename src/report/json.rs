@@ -21,7 +21,7 @@ pub fn json(report: &Report) -> Value {
     let path = |name: &str| format!("{}/report.{name}", published.path);
     let reports: Map<String, Value> =
         published.formats.iter().map(|format| (format.clone(), path(format).into())).collect();
-    json!({
+    let mut object = json!({
         "schema": "pipefit.run/1",
         "run": report.run,
         "pipeline": bound.graph.name,
@@ -59,7 +59,12 @@ pub fn json(report: &Report) -> Value {
             "total": report.timing.total,
         },
         "threads": report.threads,
-    })
+    });
+    // Absent where the file is one pipeline alone.
+    if !bound.graph.variant.is_only() {
+        object["variant"] = bound.graph.variant.json();
+    }
+    object
 }
 
 /// What `clean` left of so many rows, and what each of its operations has dropped; null without any.

@@ -230,7 +230,7 @@ output: {artifact: null}
 ";
         let (parsed, folder) = written(&[("shared/base.yaml", BASE), ("own.yaml", own)]);
         assert!(parsed.diagnostics.is_empty(), "{}", told(&parsed, folder.path()));
-        let spec = parsed.spec.expect("a spec");
+        let spec = parsed.specs.into_iter().next().expect("a spec");
         let alone = "version: 1
 name: own
 params: {k: 4, more: 1}
@@ -245,7 +245,7 @@ cv: {KFold: {n_splits: 4}}
 scoring: [r2]
 ";
         let alone = parse(Source::new("alone.yaml", alone), Path::new(""), &[], &|_| None);
-        assert_eq!(spec.resolved(), alone.spec.expect("a spec").resolved());
+        assert_eq!(spec.resolved(), alone.specs[0].resolved());
         // Paths belong to the file that they are written in.
         let file = spec.source.load_if_missing.as_ref().expect("a path");
         assert_eq!(file.path, folder.path().join("own.csv"));
@@ -261,7 +261,7 @@ scoring: [r2]
             ("own.yaml", "extends: [b.yaml, c.yaml]\ncv: null\n"),
         ]);
         assert!(parsed.diagnostics.is_empty(), "{}", told(&parsed, folder.path()));
-        let spec = parsed.spec.expect("a spec");
+        let spec = parsed.specs.into_iter().next().expect("a spec");
         let (name, seed) = (spec.name.value.as_str(), spec.seed);
         assert_eq!(
             (name, seed, spec.model.as_ref().map(|model| model.name.as_str())),

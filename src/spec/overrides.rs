@@ -1,44 +1,96 @@
-//! `-S key=value`: sets any key of the file from the command line.
+//! `-S key=value`: sets any key of the file from the command line, to several values if need be.
 
-use std::sync::Arc;
-
+use super::variant::MOST_VARIANTS;
 use crate::diag::{Code, Diagnostic, Source, Span};
 use crate::yaml::{self, Entry, MAX_DEPTH, MAX_NODES, Node, Value, shorten};
 
 /// The name of the source that an override's places point into.
-const SOURCE: &str = "-S";
+pub(super) const SOURCE: &str = "-S";
 
-/// Applies the overrides in their order; of two for one key the later wins. The address has dots
-/// (`model.Ridge.alpha`), the value is YAML. Maps on the way are made.
-pub(super) fn apply(root: &mut Node, overrides: &[String]) -> Vec<Diagnostic> {
-    let mut problems = Vec::new();
+/// A key and what it is set to: one value, or several where each makes a pipeline.
+pub(super) struct Override {
+    address: Vec<Span>,
+    values: Vec<Node>,
+}
+
+impl Override {
+    /// Whether it sets something of a section.
+    pub(super) fn is_of(&self, section: &str) -> bool {
+        self.address.first().is_some_and(|first| first.text() == section)
+    }
+
+    /// The address as it was written.
+    fn name(&self) -> String {
+        self.address.iter().map(Span::text).collect::<Vec<_>>().join(".")
+    }
+}
+
+/// Reads `key=value`. The address has dots (`model.Ridge.alpha`), the value is YAML; `key=1,2` is two values.
+pub(super) fn read(overrides: &[String]) -> (Vec<Override>, Vec<Diagnostic>) {
+    let (mut read, mut problems) = (Vec::new(), Vec::new());
     for text in overrides {
-        let source = Source::new(SOURCE, text.as_str());
-        match read(&source) {
-            Ok((address, value)) => problems.extend(set(root, &address, value).err()),
+        match one(text) {
+            Ok(one) => read.push(one),
             Err(more) => problems.extend(more),
         }
+    }
+    let count = read.iter().map(|one| one.values.len()).fold(1, usize::saturating_mul);
+    if count > MOST_VARIANTS {
+        let message = format!("`-S` makes {count} pipelines, more than {MOST_VARIANTS}");
+        let problem = Code::Usage.error(message).help("a search tries parameters with less writing");
+        problems.push(problem.at(&read[0].address[0]));
+        read.iter_mut().for_each(|one| one.values.truncate(1));
+    }
+    (read, problems)
+}
+
+/// Every combination of the values of overrides that have several, the last one's changing fastest, by address.
+pub(super) fn combinations(overrides: &[Override]) -> Vec<Vec<(String, Node)>> {
+    let mut combinations = vec![Vec::new()];
+    for swept in overrides.iter().filter(|one| one.values.len() > 1) {
+        let with = |known: &Vec<(String, Node)>, value: &Node| {
+            let mut combination = known.clone();
+            combination.push((swept.name(), value.clone()));
+            combination
+        };
+        combinations = combinations
+            .iter()
+            .flat_map(|known| swept.values.iter().map(move |value| with(known, value)))
+            .collect();
+    }
+    combinations
+}
+
+/// Applies overrides in their order, with these values where they have several; of two for one key the later wins. Maps on the way are
+/// made.
+pub(super) fn apply(root: &mut Node, overrides: &[Override], swept: &[(String, Node)]) -> Vec<Diagnostic> {
+    let mut swept = swept.iter();
+    let mut problems = Vec::new();
+    for one in overrides {
+        let value = match &one.values[..] {
+            [value] => Some(value),
+            _ => swept.next().map(|(_, value)| value),
+        };
+        problems.extend(value.and_then(|value| set(root, &one.address, value.clone()).err()));
     }
     problems
 }
 
-/// The parts of the address with their places, and the value.
-fn read(source: &Arc<Source>) -> Result<(Vec<Span>, Node), Vec<Diagnostic>> {
+/// The parts of the address with their places, and the values.
+fn one(text: &str) -> Result<Override, Vec<Diagnostic>> {
+    let source = &Source::new(SOURCE, text);
     let whole = Span { source: source.clone(), start: 0, end: source.text.len() };
     let usage = |message: String| Code::Usage.error(message).help("write `-S params.k=60`").at(&whole);
-    let Some(equals) = source.text.find('=') else {
+    let Some((key, value)) = text.split_once('=') else {
         return Err(vec![usage("`-S` takes `key=value`".to_owned())]);
     };
     let mut address = Vec::new();
     let mut start = 0;
-    for part in source.text[..equals].split('.') {
+    for part in key.split('.') {
         let trimmed = part.trim();
         let from = start + (part.len() - part.trim_start().len());
         if trimmed.is_empty() {
-            return Err(vec![usage(format!(
-                "`{}` is not the address of a key",
-                shorten(&source.text[..equals])
-            ))]);
+            return Err(vec![usage(format!("`{}` is not the address of a key", shorten(key)))]);
         }
         address.push(Span { source: source.clone(), start: from, end: from + trimmed.len() });
         start += part.len() + 1;
@@ -46,11 +98,22 @@ fn read(source: &Arc<Source>) -> Result<(Vec<Span>, Node), Vec<Diagnostic>> {
     if address[0].text() == "extends" {
         return Err(vec![usage("`extends` cannot be set from the command line".to_owned())]);
     }
-    let value = yaml::parse_from(source, equals + 1)?;
-    if address.len() + value.height() > MAX_DEPTH {
+    let values = if several(value) {
+        let each =
+            |value: &str| yaml::parse_from(&Source::new(SOURCE, format!("{key}={value}")), key.len() + 1);
+        value.split(',').map(each).collect::<Result<Vec<_>, _>>()?
+    } else {
+        vec![yaml::parse_from(source, key.len() + 1)?]
+    };
+    if values.iter().any(|value| address.len() + value.height() > MAX_DEPTH) {
         return Err(vec![usage(format!("the file would be more than {MAX_DEPTH} levels deep"))]);
     }
-    Ok((address, value))
+    Ok(Override { address, values })
+}
+
+/// Whether a value is plain words with commas between: `1,2`. Quotes and brackets make one value of what has commas.
+fn several(value: &str) -> bool {
+    value.contains(',') && !value.contains(['[', ']', '{', '}', '"', '\'', '#', '&', '*', '!', '|', '>'])
 }
 
 fn set(root: &mut Node, address: &[Span], value: Node) -> Result<(), Diagnostic> {
@@ -104,14 +167,15 @@ fn map_at<'n>(node: &'n mut Node, above: &[Span], part: &Span) -> Result<&'n mut
 
 #[cfg(test)]
 mod tests {
-    use super::apply;
+    use super::{apply, combinations, read};
     use crate::diag::{Source, render};
     use crate::yaml::{Node, parse};
 
     fn applied(text: &str, overrides: &[&str]) -> (Node, String) {
         let mut root = parse(&Source::new("f.yaml", text)).expect("the file is YAML");
         let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
-        let problems = apply(&mut root, &overrides);
+        let (overrides, mut problems) = read(&overrides);
+        problems.extend(apply(&mut root, &overrides, &combinations(&overrides)[0]));
         (root, render(&problems, false))
     }
 

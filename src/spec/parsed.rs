@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::files::{self, Unread};
 use super::reader::{MAX_PROBLEMS, Reader};
-use super::references::{self, Environment, Replaced};
-use super::{Files, Spec, extends, overrides};
+use super::references::{self, Environment};
+use super::{Files, Spec, Variant, extends, overrides, variant};
 use crate::diag::{Code, Diagnostic, Place, Severity, Source, Span};
-use crate::yaml;
+use crate::yaml::{self, Node};
 
 /// More problems than anybody reads.
 const MOST: usize = 2 * MAX_PROBLEMS;
@@ -16,8 +16,8 @@ const MOST: usize = 2 * MAX_PROBLEMS;
 /// What became of a file: all that could be read of it, and all that was wrong.
 #[derive(Debug)]
 pub struct Parsed {
-    /// The file; `None` where it is not even a map.
-    pub spec: Option<Spec>,
+    /// What it says: a pipeline for each variant of a matrix; none where it is not even a map.
+    pub specs: Vec<Spec>,
     /// All problems in the order of the file, then of what it extends, then of the command line.
     pub diagnostics: Vec<Diagnostic>,
     /// Values whose references failed: other complaints about them would only repeat that.
@@ -53,27 +53,49 @@ pub fn parse(source: Arc<Source>, base: &Path, overrides: &[String], environment
         Ok(root) => root,
         Err(problems) => return Parsed::failed(problems, files),
     };
-    let (mut root, mut problems) = extends::laid_over(root, &mut files);
-    problems.extend(overrides::apply(&mut root, overrides));
-    let Replaced { problems: more, values, veil } = references::replace(&mut root, environment);
+    let (root, mut problems) = extends::laid_over(root, &mut files);
+    let (overrides, more) = overrides::read(overrides);
     problems.extend(more);
-    let mut reader = Reader { files: &files, problems: Vec::new(), meant: Vec::new(), lost: false };
-    let spec = reader.pipeline(&root).map(|spec| Spec { veil, ..spec });
-    let read = reader.problems;
-    let mut parsed = Parsed { spec, diagnostics: problems, failed: values, files };
-    parsed.add(read);
+    let mut parsed = Parsed { specs: Vec::new(), diagnostics: problems, failed: Vec::new(), files };
+    for swept in overrides::combinations(&overrides) {
+        let mut root = root.clone();
+        let mut problems = overrides::apply(&mut root, &overrides, &swept);
+        let combinations = variant::combinations(&root, parsed.specs.len(), &mut problems);
+        parsed.tell(problems);
+        for matrix in combinations {
+            let variant = Variant { matrix, swept: swept.clone(), all: Arc::default() };
+            parsed.variant(root.clone(), variant, environment);
+        }
+    }
+    if !overrides.iter().any(|one| one.is_of("matrix")) {
+        let all: Arc<[String]> = parsed.specs.iter().map(|spec| spec.variant.name()).collect();
+        parsed.specs.iter_mut().for_each(|spec| spec.variant.all = Arc::clone(&all));
+    }
+    let clash = variant::clash(&parsed.specs);
+    parsed.tell(clash);
     parsed
 }
 
 impl Parsed {
     fn failed(diagnostics: Vec<Diagnostic>, files: Files) -> Self {
-        let mut parsed = Self { spec: None, diagnostics, failed: Vec::new(), files };
-        parsed.add(Vec::new());
+        let mut parsed = Self { specs: Vec::new(), diagnostics, failed: Vec::new(), files };
+        parsed.tell(Vec::new());
         parsed
     }
 
-    /// Adds what another room found wrong, in the order of the file and without what only follows
-    /// from a reference that failed.
+    /// Adds a variant of a tree, and what is wrong with it.
+    fn variant(&mut self, mut root: Node, variant: Variant, environment: Environment<'_>) {
+        let replaced = references::replace(&mut root, &variant.matrix, environment);
+        self.failed.extend(replaced.values);
+        self.tell(replaced.problems);
+        let mut reader = Reader { files: &self.files, problems: Vec::new(), meant: Vec::new(), lost: false };
+        let spec = reader.pipeline(&root).map(|spec| Spec { veil: replaced.veil, variant, ..spec });
+        let problems = reader.problems;
+        self.specs.extend(spec);
+        self.add(problems);
+    }
+
+    /// Adds what another room found wrong, without what only follows from a reference that failed.
     pub fn add(&mut self, more: Vec<Diagnostic>) {
         let holds = |span: &Span, failed: &Span| {
             Arc::ptr_eq(&span.source, &failed.source) && span.start <= failed.start && failed.end <= span.end
@@ -82,7 +104,17 @@ impl Parsed {
             let Some(Place::Span(span)) = problem.place() else { return false };
             self.failed.iter().any(|failed| holds(span, failed))
         };
-        self.diagnostics.extend(more.into_iter().filter(|problem| !follows(problem)));
+        let more = more.into_iter().filter(|problem| !follows(problem)).collect();
+        self.tell(more);
+    }
+
+    /// Adds what was found wrong, in the order of the file, and once for all variants.
+    fn tell(&mut self, more: Vec<Diagnostic>) {
+        for problem in more {
+            if !self.diagnostics.contains(&problem) {
+                self.diagnostics.push(problem);
+            }
+        }
         let order = |problem: &Diagnostic| match problem.place() {
             Some(Place::Span(span)) => {
                 self.files.place(span).map_or((usize::MAX, 0), |file| (file, span.start))
@@ -163,7 +195,7 @@ output: {artifact: churn, dir: ../artifacts, report: [json]}
     fn clean(text: &str, overrides: &[&str]) -> crate::spec::Spec {
         let parsed = parsed(text, overrides);
         assert!(parsed.diagnostics.is_empty(), "{}", render(&parsed.diagnostics, false));
-        parsed.spec.expect("a file without problems")
+        parsed.specs.into_iter().next().expect("a file without problems")
     }
 
     #[test]
@@ -318,7 +350,7 @@ output: {artifact: churn, dir: ../artifacts, report: [json]}
         assert_eq!(parsed.diagnostics.len(), 1, "{}", render(&parsed.diagnostics, false));
         let start = text.find("${").expect("the reference");
         let span = Span {
-            source: parsed.spec.as_ref().and_then(|spec| spec.files.first()).expect("a file").clone(),
+            source: parsed.specs.first().and_then(|spec| spec.files.first()).expect("a file").clone(),
             start,
             end: start + 14,
         };
@@ -333,8 +365,8 @@ output: {artifact: churn, dir: ../artifacts, report: [json]}
     #[test]
     fn errors_stay_when_there_are_too_many_warnings() {
         let mut parsed = parsed(SMALLEST, &[]);
-        let span = parsed.spec.as_ref().expect("a spec").name.span.clone();
-        parsed.add(vec![Code::WarnNoEffect.warning("w").at(&span); 500]);
+        let span = parsed.specs.first().expect("a spec").name.span.clone();
+        parsed.add((0..500).map(|i| Code::WarnNoEffect.warning(format!("w {i}")).at(&span)).collect());
         parsed.add(vec![Code::BadValue.error("e")]);
         assert!(parsed.has_errors());
     }
@@ -345,13 +377,13 @@ output: {artifact: churn, dir: ../artifacts, report: [json]}
         for path in [folder.path().join("no.yaml"), folder.path().to_owned()] {
             let parsed = super::read(&path, &[]);
             assert_eq!(parsed.diagnostics[0].code(), Code::NoPipelineFile);
-            assert!(parsed.spec.is_none() && parsed.has_errors());
+            assert!(parsed.specs.is_empty() && parsed.has_errors());
         }
         let path = folder.path().join("f.yaml");
         std::fs::write(&path, SMALLEST).expect("written");
         let parsed = super::read(&path, &["name=x".to_owned()]);
-        assert_eq!(parsed.spec.as_ref().map(|spec| spec.name.value.as_str()), Some("x"));
-        let spec = parsed.spec.expect("a spec");
+        assert_eq!(parsed.specs.first().map(|spec| spec.name.value.as_str()), Some("x"));
+        let spec = parsed.specs.into_iter().next().expect("a spec");
         assert_eq!(spec.files.folder(&spec.source.span), folder.path());
         std::fs::write(&path, vec![b'#'; 3 << 20]).expect("written");
         assert_eq!(super::read(&path, &[]).diagnostics[0].code(), Code::YamlSyntax);
@@ -430,8 +462,8 @@ output: {artifact: churn, dir: ../artifacts, report: [json]}
                 }
             }
             let parsed = parsed(&words.concat(), &["model.Ridge.alpha=1"]);
-            assert!(parsed.spec.is_some() || parsed.has_errors());
-            if let Some(spec) = parsed.spec {
+            assert!(!parsed.specs.is_empty() || parsed.has_errors());
+            for spec in parsed.specs {
                 assert!(!spec.resolved().to_string().contains("canary"), "{}", words.concat());
             }
         }

@@ -1,7 +1,7 @@
 //! The whole file.
 
 use super::reader::{Keys, Reader, entry, value, wrong};
-use super::{Cv, Files, Online, Output, Preprocess, Promote, Roles, SourceSection, Text, Written};
+use super::{Cv, Files, Online, Output, Preprocess, Promote, Roles, SourceSection, Text, Variant, Written};
 use crate::clean::Operation;
 use crate::diag::{Code, Span, Veil};
 use crate::expect::Expect;
@@ -56,6 +56,10 @@ pub struct Spec {
     pub promote: Option<Promote>,
     /// How it goes on learning once it is published.
     pub online: Option<Online>,
+    /// What was written, with all references replaced.
+    pub(super) tree: Node,
+    /// Which of the file's pipelines it is.
+    pub variant: Variant,
     /// What came from the environment.
     pub veil: Veil,
     /// Whether a component or a column group could not be read and is left out.
@@ -69,6 +73,7 @@ const FILE: Keys = Keys {
         "name",
         "extends",
         "params",
+        "matrix",
         "seed",
         "store",
         "source",
@@ -87,7 +92,7 @@ const FILE: Keys = Keys {
         "promote",
         "online",
     ],
-    later: &["matrix", "test", "schedule"],
+    later: &["test", "schedule"],
 };
 const FORMAT_VERSION: i64 = 1;
 
@@ -138,6 +143,8 @@ impl Reader<'_> {
             output,
             promote: self.promote(entries),
             online: self.online(entries),
+            tree: root.clone(),
+            variant: Variant::default(),
             veil: Veil::default(),
             lost: self.lost,
             span,

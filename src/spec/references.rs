@@ -1,4 +1,4 @@
-//! `${params.x}` and `${env:NAME}`, replaced inside scalar values after the file is parsed.
+//! `${params.x}`, `${matrix.x}` and `${env:NAME}`, replaced inside scalar values after the file is parsed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -31,12 +31,13 @@ pub(super) struct Replaced {
     pub veil: Veil,
 }
 
-/// Replaces all references in the tree. A parameter can refer to those above it. Values that came
-/// from the environment remember what they were written as.
-pub(super) fn replace(root: &mut Node, environment: Environment<'_>) -> Replaced {
+/// Replaces all references in the tree. A parameter can refer to those above it and to the values of the matrix. Values that
+/// came from the environment remember what they were written as.
+pub(super) fn replace(root: &mut Node, matrix: &[(String, Node)], environment: Environment<'_>) -> Replaced {
     let mut expander = Expander {
         environment,
         open: true,
+        matrix: matrix.iter().cloned().collect(),
         params: BTreeMap::new(),
         all: BTreeSet::new(),
         text: 0,
@@ -53,7 +54,7 @@ pub(super) fn replace(root: &mut Node, environment: Environment<'_>) -> Replaced
             expander.params.insert(param.key.clone(), param.value.clone());
         }
     }
-    for entry in entries.iter_mut().filter(|entry| entry.key != "params") {
+    for entry in entries.iter_mut().filter(|entry| !["params", "matrix"].contains(&entry.key.as_str())) {
         expander.section(&entry.key, &mut entry.value);
     }
     expander.out
@@ -63,6 +64,8 @@ struct Expander<'a> {
     environment: Environment<'a>,
     /// Whether the environment may be used in this place.
     open: bool,
+    /// The values of the matrix.
+    matrix: BTreeMap<String, Node>,
     /// The parameters that are complete.
     params: BTreeMap<String, Node>,
     /// The names of all parameters.
@@ -76,7 +79,8 @@ struct Expander<'a> {
 /// A scalar in pieces.
 enum Piece<'t> {
     Plain(&'t str),
-    Param(&'t str),
+    /// A section and a path in it.
+    Value(&'static str, &'t str),
     Environment(&'t str),
 }
 
@@ -128,8 +132,8 @@ impl Expander<'_> {
             return Err(None);
         }
         let pieces = pieces(text, span)?;
-        if let [Piece::Param(path)] = pieces.as_slice() {
-            let node = self.param(path, span)?.clone();
+        if let [Piece::Value(section, path)] = pieces.as_slice() {
+            let node = self.value(section, path, span)?.clone();
             self.weigh(&node, span, depth)?;
             return Ok(Node { span: span.clone(), ..node });
         }
@@ -150,11 +154,11 @@ impl Expander<'_> {
                     value.push_str(text);
                     shown.push_str(text);
                 }
-                Piece::Param(path) => {
-                    let node = self.param(path, span)?;
+                Piece::Value(section, path) => {
+                    let node = self.value(section, path, span)?;
                     let Some(text) = scalar_text(node) else {
                         let message =
-                            format!("`params.{path}` is {} and cannot be part of a text", node.kind());
+                            format!("`{section}.{path}` is {} and cannot be part of a text", node.kind());
                         let help = "a list or map must be the whole value";
                         return Err(Some(Code::BadReference.error(message).help(help).at(&find(span, path))));
                     };
@@ -178,32 +182,41 @@ impl Expander<'_> {
         })
     }
 
-    fn param(&self, path: &str, span: &Span) -> Result<&Node, Option<Diagnostic>> {
+    /// What a path in `params` or `matrix` leads to.
+    fn value(&self, section: &str, path: &str, span: &Span) -> Result<&Node, Option<Diagnostic>> {
         let mut parts = path.split('.');
         let first = parts.next().unwrap_or("");
         let fail = |message: String, help: String| {
             Some(Code::BadReference.error(message).help(help).at(&find(span, path)))
         };
-        let Some(param) = self.params.get(first) else {
+        let known = if section == "matrix" { &self.matrix } else { &self.params };
+        let Some(value) = known.get(first) else {
             let name = shorten(first);
-            if self.all.contains(first) {
+            if section == "params" && self.all.contains(first) {
                 let message = format!("`params.{name}` is not known yet");
                 return Err(fail(message, "a parameter can refer to those that stand above it".to_owned()));
             }
-            let help = match suggest(first, self.all.iter().map(String::as_str)) {
-                Some(near) => format!("did you mean `${{params.{near}}}`?"),
-                None => format!("add `{name}` to `params`"),
+            let names: Vec<&str> = if section == "matrix" {
+                self.matrix.keys().map(String::as_str).collect()
+            } else {
+                self.all.iter().map(String::as_str).collect()
             };
-            return Err(fail(format!("`params` has no `{name}`"), help));
+            let help = match suggest(first, names) {
+                Some(near) => format!("did you mean `${{{section}.{near}}}`?"),
+                None => format!("add `{name}` to `{section}`"),
+            };
+            return Err(fail(format!("`{section}` has no `{name}`"), help));
         };
-        let mut node = param;
+        let mut node = value;
         for part in parts {
             node = node.get(part).ok_or_else(|| {
-                let message = format!("`params` has no `{}`", shorten(path));
-                fail(
-                    message,
-                    format!("`{}` is not a key of what `params.{}` leads to", shorten(part), shorten(first)),
-                )
+                let message = format!("`{section}` has no `{}`", shorten(path));
+                let help = format!(
+                    "`{}` is not a key of what `{section}.{}` leads to",
+                    shorten(part),
+                    shorten(first)
+                );
+                fail(message, help)
             })?;
         }
         if self.out.values.contains(&node.span) {
@@ -296,19 +309,28 @@ fn pieces<'t>(text: &'t str, span: &Span) -> Result<Vec<Piece<'t>>, Option<Diagn
         let inner = &rest[start + 2..];
         let Some(end) = inner.find('}') else {
             let message = "`${` is not closed".to_owned();
-            return Err(fail("${", message, "write `${params.name}` or `${env:NAME}`", Code::BadReference));
+            return Err(fail(
+                "${",
+                message,
+                "write `${params.name}`, `${matrix.name}` or `${env:NAME}`",
+                Code::BadReference,
+            ));
         };
         let (name, behind) = (&inner[..end], &inner[end + 1..]);
         pieces.push(if let Some(path) = name.strip_prefix("params.").filter(|path| is_path(path)) {
-            Piece::Param(path)
+            Piece::Value("params", path)
+        } else if let Some(path) = name.strip_prefix("matrix.").filter(|path| is_path(path)) {
+            Piece::Value("matrix", path)
         } else if let Some(variable) = name.strip_prefix("env:").filter(|name| is_variable(name)) {
             Piece::Environment(variable)
-        } else if name.starts_with("matrix.") {
-            let message = format!("`${{{}}}` is not in this version", shorten(name));
-            return Err(fail(name, message, "leave it out; `params` are there", Code::NotSupported));
         } else {
             let message = format!("`${{{}}}` is not a reference", shorten(name));
-            return Err(fail(name, message, "write `${params.name}` or `${env:NAME}`", Code::BadReference));
+            return Err(fail(
+                name,
+                message,
+                "write `${params.name}`, `${matrix.name}` or `${env:NAME}`",
+                Code::BadReference,
+            ));
         });
         rest = behind;
     }
@@ -357,15 +379,16 @@ mod tests {
             "EMPTY" => Some(String::new()),
             _ => None,
         };
-        let failures = replace(&mut root, &environment);
+        let matrix = [("r".to_owned(), Node::new(root.span.clone(), Value::Text("eu".to_owned())))];
+        let failures = replace(&mut root, &matrix, &environment);
         (root, render(&failures.problems, false))
     }
 
     #[test]
     fn a_whole_scalar_keeps_its_type_and_a_part_becomes_text() {
-        let text = "params: {k: 40, x: 1e-3, l: [1, 2], m: {n: deep}, j: \"${params.k}\"}\n\
+        let text = "params: {k: 40, x: 1e-3, l: [1, 2], m: {n: deep}, j: \"${params.k}\", r: \"x-${matrix.r}\"}\n\
             store:\n  f: ${env:NUMBER}\n  g: '${env:NUMBER}'\n  h: ${env:EMPTY}\n\
-            a: ${params.k}\nb: \"n=${params.k}, ${params.x}\"\nc: ${params.l}\nd: ${params.m.n}\ne: \"${params.j}\"\n\
+            a: ${params.k}\nb: \"n=${params.k}, ${params.x}\"\nc: ${params.l}\nd: ${params.m.n}\ne: \"${params.j}\"\nr: \"${matrix.r}\"\ns: \"${params.r}.${matrix.r}\"\n\
             ${params.k}: key\n";
         let (root, problems) = replaced(text);
         assert_eq!(problems, "");
@@ -374,6 +397,7 @@ mod tests {
         let text = |text: &str| Value::Text(text.to_owned());
         assert_eq!(value("a"), Value::Int(40));
         assert_eq!(value("b"), text("n=40, 0.001"));
+        assert_eq!((value("r"), value("s")), (text("eu"), text("x-eu.eu")));
         assert_eq!(root.get("c").and_then(Node::as_list).map(<[Node]>::len), Some(2));
         assert_eq!((value("d"), value("e")), (text("deep"), Value::Int(40)));
         assert_eq!((value("f"), value("g"), value("h")), (Value::Int(17), text("17"), text("")));
@@ -400,7 +424,7 @@ mod tests {
 
     #[test]
     fn what_leads_nowhere_is_shown_at_its_place() {
-        let text = "params: {kay: 1, l: [1], b: \"${params.c}\", c: 2}\na: x${params.key}y\ntarget: ${env:NOPE}\ne: ${other}\nf: ${params.k\ng: ${matrix.r}\nh: a${params.l}\ni: ${params.b}\nj: ${params.kay.z}\n";
+        let text = "params: {kay: 1, l: [1], b: \"${params.c}\", c: 2}\na: x${params.key}y\ntarget: ${env:NOPE}\ne: ${other}\nf: ${params.k\ng: ${matrix.x}\nh: a${params.l}\ni: ${params.b}\nj: ${params.kay.z}\n";
         let (_, out) = replaced(text);
         for part in [
             "`params.c` is not known yet\n --> f.yaml:1:30\n",
@@ -408,7 +432,7 @@ mod tests {
             "`NOPE` is not set\n --> f.yaml:3:9\n",
             "`${other}` is not a reference\n",
             "`${` is not closed\n",
-            "error[E0210]: `${matrix.r}` is not in this version\n",
+            "`matrix` has no `x`\n",
             "`params.l` is a list and cannot be part of a text\n",
             "`params` has no `kay.z`\n",
         ] {

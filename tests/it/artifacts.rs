@@ -325,7 +325,7 @@ fn released_formats_are_read() {
     let suspects: Vec<_> = kept.suspects.iter().map(|noted| (noted.column.as_str(), noted.row)).collect();
     assert_eq!(suspects, [("x", 5)]);
 
-    job::Lock::read(&tests("formats/lock-1.yaml")).unwrap();
+    job::Lock::read(&tests("formats/lock-1.yaml"), &pipefit::spec::Variant::default()).unwrap();
     let store = connect("mem:", Path::new("/")).unwrap().store();
     assert!(
         store.swap("model:penguins", None, &fs::read(tests("formats/model-record-1.json")).unwrap()).unwrap()

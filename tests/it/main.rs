@@ -43,6 +43,7 @@ mod learn;
 mod learn_golden;
 mod learn_kills;
 mod learners;
+mod matrix;
 mod members;
 mod memory;
 mod metrics;

@@ -47,17 +47,14 @@ pub fn pipeline(bytes: &[u8]) -> bool {
 /// The resolved form of a text's graph, if it is one, and what was found wrong.
 fn check(text: &str, overrides: &[String]) -> (Option<serde_json::Value>, Vec<Diagnostic>) {
     let environment = |name: &str| (!name.starts_with("NO")).then(|| SECRET.to_owned());
-    let mut parsed = spec::parse(Source::new("f.yaml", text), Path::new("p"), overrides, &environment);
-    let mut more = Vec::new();
-    let graph = parsed.spec.as_ref().and_then(|spec| graph::build(spec, &mut more));
-    parsed.add(more);
-    let graph = graph.filter(|_| !parsed.has_errors());
-    if let Some(graph) = &graph {
+    let parsed = spec::parse(Source::new("f.yaml", text), Path::new("p"), overrides, &environment);
+    let (graphs, problems) = graph::checked(parsed);
+    for graph in &graphs {
         let drawing = Drawing::of(graph);
         assert!(!drawing.text().is_empty() && drawing.json().is_object());
         assert!(drawing.dot().contains("digraph") && !drawing.mermaid().is_empty());
     }
-    (graph.map(|graph| graph.resolved), parsed.diagnostics)
+    (graphs.into_iter().next().map(|graph| graph.resolved), problems)
 }
 
 /// A value read as CSV and as TSV, whatever it is.
