@@ -42,6 +42,7 @@ mod layouts;
 mod learn;
 mod learn_golden;
 mod learn_kills;
+mod learn_updates;
 mod learners;
 mod matrix;
 mod members;

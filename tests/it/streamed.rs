@@ -25,21 +25,21 @@ fn cell(i: usize, j: usize) -> f64 {
 }
 
 /// Rows of features, targets and weights.
-struct Rowed {
+pub struct Rowed {
     /// Row after row.
-    x: Vec<f64>,
+    pub x: Vec<f64>,
     counts: Vec<f64>,
-    y: Vec<f64>,
-    two: Vec<u32>,
-    three: Vec<u32>,
+    pub y: Vec<f64>,
+    pub two: Vec<u32>,
+    pub three: Vec<u32>,
     weight: Vec<f64>,
 }
 
-const FEATURES: usize = 4;
-const ROWS: usize = 700;
+pub const FEATURES: usize = 4;
+pub const ROWS: usize = 700;
 
 impl Rowed {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let x: Vec<Vec<f64>> = (0..ROWS).map(|i| (0..FEATURES).map(|j| cell(i, j)).collect()).collect();
         let noise: Vec<f64> = (0..ROWS).map(|i| cell(i, FEATURES)).collect();
         let number = |i: usize| 1.5 * x[i][0] - 2.0 * x[i][1] + 0.25 * noise[i] + 3.0;
