@@ -8,6 +8,7 @@ mod data;
 mod explain;
 mod facts;
 mod learn;
+mod learned;
 mod list;
 mod memory;
 mod models;

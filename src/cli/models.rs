@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use serde_json::{Map, Value, json};
 
+use super::learned as told;
 use super::output::Output;
 use super::{Done, Global, aliases, facts, signatures};
 use crate::artifact;
@@ -111,6 +112,7 @@ fn show(reference: &str, registry: &Registry, output: &Output) -> Result<()> {
     let learned = artifact.fitted.model.facts();
     let names = &artifact.fitted.names;
     let version = &published.version;
+    let stream = told::of(version, registry)?;
     if output.json {
         let coef = learned.coef.as_ref().map(|coef| {
             let row =
@@ -126,7 +128,7 @@ fn show(reference: &str, registry: &Registry, output: &Output) -> Result<()> {
             "steps": steps(&artifact.fitted).into_iter().map(|(address, node)| {
                 json!({"address": address, "class": node.class, "facts": map(&node.step.facts())})
             }).collect::<Vec<_>>(),
-            "search": artifact.manifest.search, "file": artifact.manifest.file, "history": model.history,
+            "search": artifact.manifest.search, "file": artifact.manifest.file, "history": model.history, "learned": stream,
         }));
         return Ok(());
     }
@@ -138,6 +140,7 @@ fn show(reference: &str, registry: &Registry, output: &Output) -> Result<()> {
     text.push_str(&format!("  scores   {}\n", scores(version)));
     let aliases: Vec<_> = model.aliases.iter().map(|(alias, number)| format!("{alias} {number}")).collect();
     text.push_str(&format!("  aliases  {}\n", aliases.join(", ")));
+    text.push_str(&stream.as_ref().map(told::lines).unwrap_or_default());
     if let Some(search) = &artifact.manifest.search {
         text.push_str(&format!("  search   {}, the best of {}\n", search.class, search.candidates));
         text.push_str(&facts::lines(search.best_params.iter(), 4));

@@ -1,6 +1,7 @@
 //! `pipefit run FILE...`
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
@@ -12,7 +13,7 @@ use super::signals::Interrupt;
 use super::{Global, aliases, memory};
 use crate::diag::{Code, Diagnostic, Severity};
 use crate::graph::{self, Graph};
-use crate::job::{self, Finished};
+use crate::job::{self, Finished, Latest};
 
 /// What `run` takes.
 #[derive(Debug, Args)]
@@ -46,6 +47,7 @@ pub struct Arguments {
 /// Runs every pipeline of every file in turn and gives the exit code of the first that failed.
 pub fn run(arguments: &Arguments, global: &Global, output: &Output, start: Instant) -> u8 {
     let interrupt = Interrupt::catch();
+    let runs = Runs { arguments, global, output, interrupt: &interrupt, latest: Arc::default() };
     let mut objects = Vec::new();
     let mut code = 0;
     let mut alone = arguments.files.len() == 1;
@@ -62,7 +64,7 @@ pub fn run(arguments: &Arguments, global: &Global, output: &Output, start: Insta
         alone &= graphs.iter().all(|graph| graph.variant.is_only());
         for graph in &graphs {
             let start = if objects.is_empty() { start } else { Instant::now() };
-            match one(file, graph, arguments, global, output, &interrupt, start) {
+            match runs.one(file, graph, start) {
                 Ok(finished) => {
                     if !output.json {
                         output.answer(&summary(&finished));
@@ -102,39 +104,44 @@ pub fn with_variant(mut object: Value, graph: &Graph) -> Value {
     object
 }
 
-fn one(
-    file: &Path,
-    graph: &Graph,
-    arguments: &Arguments,
-    global: &Global,
-    output: &Output,
-    interrupt: &Interrupt,
-    start: Instant,
-) -> Result<Finished, Vec<Diagnostic>> {
-    if arguments.gate && graph.promote.is_none() {
-        let message = format!("`--gate` asks for a gate, and `{}` has none", file.display());
-        let help = "add `promote: {require: [{metric: r2, threshold: 0.5}]}`, or leave out `--gate`";
-        return Err(Code::Usage.error(message).help(help).into());
+/// The pipelines of one call.
+struct Runs<'a> {
+    arguments: &'a Arguments,
+    global: &'a Global,
+    output: &'a Output,
+    interrupt: &'a Interrupt,
+    latest: Arc<Latest>,
+}
+
+impl Runs<'_> {
+    fn one(&self, file: &Path, graph: &Graph, start: Instant) -> Result<Finished, Vec<Diagnostic>> {
+        if self.arguments.gate && graph.promote.is_none() {
+            let message = format!("`--gate` asks for a gate, and `{}` has none", file.display());
+            let help = "add `promote: {require: [{metric: r2, threshold: 0.5}]}`, or leave out `--gate`";
+            return Err(Code::Usage.error(message).help(help).into());
+        }
+        if graph.variant.is_swept() && (self.arguments.locked || self.arguments.replay.is_some()) {
+            let message =
+                format!("`{}` is several pipelines by `-S`, of which no lock knows", file.display());
+            let help = "give each key one value, or name them in `matrix`";
+            return Err(Code::Usage.error(message).help(help).into());
+        }
+        let overrides = self.arguments.overrides.clone();
+        let options = job::Options {
+            overrides,
+            locked: self.arguments.locked,
+            by: aliases::user(),
+            replay: self.arguments.replay.clone(),
+            latest: Arc::clone(&self.latest),
+            ..options(self.global, self.arguments.path.as_deref(), self.arguments.memory)
+        };
+        let bars = Bars::new(self.interrupt.clone());
+        let done = job::run(file, graph, &options, start, &bars);
+        bars.clear();
+        let finished = done?;
+        self.output.tell(&finished.warnings);
+        Ok(finished)
     }
-    if graph.variant.is_swept() && (arguments.locked || arguments.replay.is_some()) {
-        let message = format!("`{}` is several pipelines by `-S`, of which no lock knows", file.display());
-        let help = "give each key one value, or name them in `matrix`";
-        return Err(Code::Usage.error(message).help(help).into());
-    }
-    let overrides = arguments.overrides.clone();
-    let options = job::Options {
-        overrides,
-        locked: arguments.locked,
-        by: aliases::user(),
-        replay: arguments.replay.clone(),
-        ..options(global, arguments.path.as_deref(), arguments.memory)
-    };
-    let bars = Bars::new(interrupt.clone());
-    let done = job::run(file, graph, &options, start, &bars);
-    bars.clear();
-    let finished = done?;
-    output.tell(&finished.warnings);
-    Ok(finished)
 }
 
 /// Why the gate has not promoted what was published, if it has not.

@@ -101,7 +101,7 @@ pub fn run(arguments: &Arguments, global: &Global, output: &Output) -> Done {
 
 fn settings(arguments: &Arguments, global: &Global) -> Result<Settings> {
     let mut settings = Settings::new(arguments.bind);
-    settings.token = token(arguments)?;
+    settings.token = token(arguments.token_file.as_deref())?;
     settings.hosts.clone_from(&arguments.allow_host);
     settings.origins.clone_from(&arguments.allow_origin);
     settings.limits.body = arguments.max_body;
@@ -118,8 +118,8 @@ fn settings(arguments: &Arguments, global: &Global) -> Result<Settings> {
 }
 
 /// The token from a file, else from the environment; none where neither is said. An argument would be seen by everybody.
-fn token(arguments: &Arguments) -> Result<Option<Token>> {
-    let text = match &arguments.token_file {
+pub(super) fn token(file: Option<&Path>) -> Result<Option<Token>> {
+    let text = match file {
         Some(path) => String::from_utf8(read_file(path)?)
             .map_err(|_| Code::Usage.error(format!("`{}` holds no token", path.display())))?,
         None => match std::env::var(TOKEN) {

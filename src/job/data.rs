@@ -16,7 +16,8 @@ use crate::source::{ParquetScan, Survey, files_matching, is_parquet, open_parque
 use crate::spec::Moment;
 use crate::table::{Data, Digest, Kind, fingerprint};
 
-/// A table and what is known of its origin.
+/// A table and what is known of its origin. A clone shares the table.
+#[derive(Clone)]
 pub struct Loaded {
     /// The table, or what reads it in units.
     pub table: Data,

@@ -3,6 +3,7 @@
 
 mod data;
 mod gate;
+mod latest;
 mod lock;
 mod prepared;
 mod publish;
@@ -17,6 +18,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde_json::Value;
 
 pub use data::{Loaded, load};
+pub use latest::Latest;
 pub use lock::Lock;
 pub use prepared::{Prepared, prepare};
 pub use verify::parse_part;
@@ -51,6 +53,8 @@ pub struct Options {
     pub by: Option<String>,
     /// The lock whose snapshot is learned from, instead of the data; no lock is written then.
     pub replay: Option<PathBuf>,
+    /// What was read last; runs that share it read a table once.
+    pub latest: Arc<Latest>,
 }
 
 /// What a finished run tells.
@@ -167,7 +171,8 @@ fn read(
     opened: &Opened,
 ) -> Result<(Loaded, Option<Lock>)> {
     let Some(path) = &options.replay else {
-        let mut loaded = data::load_within(graph, &*opened.keys, watch, in_memory(options))?;
+        let load = || data::load_within(graph, &*opened.keys, watch, in_memory(options));
+        let mut loaded = options.latest.or_read(graph, &opened.store.address(), load)?;
         opened.cover(&mut loaded.warnings);
         return Ok((loaded, None));
     };

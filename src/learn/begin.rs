@@ -65,7 +65,7 @@ pub fn saved(
     };
     let state = State::before(graph, Arc::new(schema), &Settings::of(online), &[])
         .map_err(|error| error.or_at(&online.span))?;
-    Ok(Saved { state, place: Place { last, ..Place::default() } })
+    fitting(Saved { state, place: Place { last, ..Place::default() } }, graph, online)
 }
 
 /// The learning state of a table, in blocks as of a stream: what `run` leaves for `learn`. `last` is the entry that the
@@ -103,6 +103,12 @@ fn fitting(saved: Saved, graph: &Graph, online: &Online) -> Result<Saved> {
         let message = format!("what was learned is not of a `{}`", model.name());
         let help = "write the model as it was, or run the file again, which begins anew";
         return Err(Code::Conflict.error(message).help(help).at(&graph.pipeline.model.span));
+    }
+    let key = online.labels.as_ref().map(|labels| &labels.key);
+    if let Some(key) = key.filter(|key| saved.state.schema.index(&key.value).is_some()) {
+        let message = format!("column `{}` is the key of `online.labels`, and a feature too", key.shown());
+        let help = format!("say `roles: {{id: {}}}`, and run the file again", key.shown());
+        return Err(Code::Conflict.error(message).help(help).at(&key.span));
     }
     if saved.state.window() == online.window {
         return Ok(saved);
@@ -175,7 +181,8 @@ fn first_types(
 
 /// The columns that are features.
 fn features(graph: &Graph, schema: &Schema) -> Schema {
-    let is_id = |name: &str| graph.ids.iter().any(|id| id.name == name);
+    let key = graph.online.as_ref().and_then(|online| online.labels.as_ref()).map(|labels| &labels.key.value);
+    let is_id = |name: &str| graph.ids.iter().any(|id| id.name == name) || key.is_some_and(|key| key == name);
     let is_feature =
         |field: &&Field| field.name != graph.target.name && !is_id(&field.name) && field.kind != Kind::Text;
     Schema::new(schema.fields().iter().filter(is_feature).cloned().collect())

@@ -74,8 +74,8 @@ pub struct Found {
 /// What was found in a block.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Alarm {
-    /// Columns, by their place among the features, that differ from the reference.
-    Columns(Vec<usize>),
+    /// Features, by their places, that differ from the reference, and how far.
+    Columns(Vec<(usize, Found)>),
     /// Rows are predicted worse: the mean bounded error before and after.
     Error(f64, f64),
 }
@@ -138,8 +138,13 @@ impl Drift {
         let comparisons = self.columns.iter().map(Sample::comparisons).sum::<usize>().max(1);
         let share = terms.p_value / comparisons as f64;
         self.last = self.columns.iter_mut().map(|sample| sample.compare(share, terms.psi)).collect();
-        let drifted: Vec<usize> =
-            self.last.iter().zip(0..).filter(|(found, _)| found.drifted).map(|(_, j)| j).collect();
+        let drifted: Vec<(usize, Found)> = self
+            .last
+            .iter()
+            .enumerate()
+            .filter(|(_, found)| found.drifted)
+            .map(|(j, found)| (j, *found))
+            .collect();
         self.windows[0] += 1;
         self.windows[1] += u64::from(!drifted.is_empty());
         (!drifted.is_empty()).then_some(Alarm::Columns(drifted))
@@ -358,7 +363,11 @@ mod tests {
             let shift = if i < 50 { 0.0 } else { shift };
             found.extend(drift.absorb(&block(&mut random, shift, level), TERMS));
         }
-        assert_eq!(found, [Alarm::Columns(vec![0]), Alarm::Columns(vec![2])]);
+        let places = found.iter().map(|alarm| match alarm {
+            Alarm::Columns(columns) => columns.iter().map(|(j, _)| *j).collect(),
+            Alarm::Error(..) => Vec::new(),
+        });
+        assert_eq!(places.collect::<Vec<Vec<usize>>>(), [[0], [2]]);
         assert!(drift.is_sound(&{
             let mut columns = columns();
             if let Column::Category(category) = &mut columns[2] {

@@ -88,6 +88,11 @@ impl Score {
         self.classes.as_ref().map_or(self.all.rows, |classes| classes.all.rows)
     }
 
+    /// The share of right classes in the latest blocks, of a classifier.
+    pub fn recent_accuracy(&self) -> Option<f64> {
+        self.classes.as_ref().and_then(|classes| classes.recent().accuracy())
+    }
+
     /// What it comes to, by name: R², or the share of right classes.
     pub fn named(&self) -> (&'static str, Option<f64>) {
         match &self.classes {
@@ -107,7 +112,7 @@ impl Score {
                 "recent_r2": self.recent_r2(),
             }),
             Some(classes) => {
-                let recent = classes.recent.iter().fold(Hits::default(), |all, block| all.and(*block));
+                let recent = classes.recent();
                 serde_json::json!({
                     "rows": rows,
                     "unpredicted": unpredicted,
@@ -128,6 +133,12 @@ impl Score {
     /// R² of the latest blocks.
     pub fn recent_r2(&self) -> Option<f64> {
         self.recent.iter().fold(Sums::default(), |all, block| all.and(*block)).r2()
+    }
+}
+
+impl ClassScore {
+    fn recent(&self) -> Hits {
+        self.recent.iter().fold(Hits::default(), |all, block| all.and(*block))
     }
 }
 

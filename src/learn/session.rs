@@ -1,19 +1,23 @@
 //! A learner at work: it reads its stream, and commits what it knows and how far it has read in one swap.
 
+mod versions;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::dead::bury;
-use super::drift::Alarm;
+use super::distance::Distance;
+use super::drift::{Alarm, Found};
 use super::entry::Entries;
-use super::guard::{Compared, Guard, Verdict};
+use super::guard::{Compared, Guard};
 use super::labels::Arrived;
 use super::lease::{Lease, Owner};
+use super::meter::{Meter, Reading};
 use super::saved::{Place, Saved};
 use super::state::Settings;
-use super::{Learner, begin, publish};
+use super::{Learner, begin};
 use crate::diag::{Code, Diagnostic, Result, Watch};
 use crate::graph::Graph;
 use crate::plan;
@@ -25,6 +29,9 @@ use crate::table::Schema;
 
 /// Entries that are read at once.
 const PAGE: usize = 2_000;
+
+/// How often the meter is set.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// How long to wait for entries where there are none.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -41,6 +48,8 @@ pub struct Options<'a> {
     pub watch: &'a dyn Watch,
     /// Told what is worth knowing meanwhile.
     pub tell: &'a dyn Fn(Diagnostic),
+    /// What others may look at meanwhile, where somebody does.
+    pub meter: Option<&'a Meter>,
 }
 
 /// What a learner came to.
@@ -68,6 +77,7 @@ pub fn learn(graph: &Graph, store: Arc<dyn Store>, keys: &dyn Keys, options: &Op
     }
     let mut session = Session::open(graph, online, store, keys, options)?;
     let outcome = session.work(&lease, until);
+    session.measure();
     // Whoever waits may go on at once; a lease that is not given back runs out.
     let given_back = lease.give_back();
     let version = outcome?;
@@ -111,6 +121,13 @@ struct Session<'a> {
     shown: u64,
     /// The entries that this call has read.
     read: u64,
+    /// The version that holds what was learned, as far as we know.
+    version: Option<u64>,
+    /// How many times others were ahead of us.
+    overtaken: u64,
+    /// How many entries the stream had up to our place where nobody else counts them, if that matters.
+    before: Option<u64>,
+    measured: Instant,
 }
 
 impl<'a> Session<'a> {
@@ -145,11 +162,15 @@ impl<'a> Session<'a> {
             published: now,
             shown: 0,
             read: 0,
+            version: None,
+            overtaken: 0,
+            before: None,
+            measured: now,
         })
     }
 
-    /// Learns until it is to end; gives the version that was published at the end.
-    fn work(&mut self, lease: &Lease, until: Option<EntryId>) -> Result<Option<u64>> {
+    /// Learns until it is to end; gives the version that holds what was learned then, and whether this call has made it at the end.
+    fn work(&mut self, lease: &Lease, until: Option<EntryId>) -> Result<Option<(u64, bool)>> {
         let (max_wait, publish) =
             (Duration::from_millis(self.online.max_wait), Duration::from_millis(self.online.publish));
         let keep = Duration::from_millis(self.online.lease / 3);
@@ -165,6 +186,9 @@ impl<'a> Session<'a> {
                 return self.publish();
             }
             let more = self.page(until)?;
+            if self.measured.elapsed() >= LOOK {
+                self.measure();
+            }
             if let Some(drifted) = self.tell_of_drift() {
                 // The rows are learned, so that the next learner goes on behind them.
                 if self.checkpoint()? {
@@ -266,6 +290,7 @@ impl<'a> Session<'a> {
         self.place.last = Some((id.time, id.number));
         self.place.read += 1;
         self.place.passed = self.place.passed.map(|passed| passed + 1);
+        self.before = self.before.map(|before| before + 1);
         self.fresh += 1;
         self.read += 1;
         Ok(())
@@ -288,22 +313,20 @@ impl<'a> Session<'a> {
 
     /// Says what has drifted; that as an error where the file asks for it.
     fn tell_of_drift(&mut self) -> Option<Diagnostic> {
-        let schema = Arc::clone(&self.learner.state().schema);
         let mut messages = Vec::new();
-        for alarm in self.learner.alarms.drain(..) {
+        let stream = self.online.stream.shown();
+        for alarm in std::mem::take(&mut self.learner.alarms) {
             messages.push(match alarm {
                 Alarm::Columns(columns) => {
-                    let names: Vec<String> =
-                        columns.iter().map(|j| format!("`{}`", schema.fields()[*j].name)).collect();
-                    format!("rows of stream `{}` have drifted: {}", self.online.stream.shown(), names.join(", "))
+                    let columns: Vec<String> = columns.iter().map(|(j, found)| self.drifted(*j, found)).collect();
+                    format!("rows of stream `{stream}` have drifted: {}", columns.join(", "))
                 }
                 Alarm::Error(before, after) => format!(
-                    "rows of stream `{}` are predicted worse than before: bounded error {after:.3}, was {before:.3}",
-                    self.online.stream.shown()
+                    "rows of stream `{stream}` are predicted worse than before: bounded error {after:.3}, was {before:.3}",
                 ),
             });
         }
-        let help = "`models show` tells how far; see `online.drift` in docs/learning.md";
+        let help = "see `online.drift` in docs/learning.md";
         if self.online.drift.is_some_and(|drift| drift.fail) && !messages.is_empty() {
             let message = messages.join("; ");
             return Some(Code::Drifted.error(message).at(&self.online.stream.span).help(help));
@@ -312,6 +335,17 @@ impl<'a> Session<'a> {
             .into_iter()
             .for_each(|message| (self.options.tell)(Code::WarnData.warning(message).help(help)));
         None
+    }
+
+    /// A feature and how far it is off.
+    fn drifted(&self, feature: usize, found: &Found) -> String {
+        let name = self.learner.state().schema.fields().get(feature).map_or("", |field| &field.name);
+        let distance = |name: &str, found: Option<Distance>| {
+            found.map(|found| format!("{name} {:.3}, p {:.0e}", found.value, found.p_value))
+        };
+        let distances = [distance("psi", found.psi), distance("ks", found.ks)];
+        let distances: Vec<String> = distances.into_iter().flatten().collect();
+        format!("`{name}` ({})", distances.join("; "))
     }
 
     /// Commits state and place; false if the record is not as we know it.
@@ -345,96 +379,9 @@ impl<'a> Session<'a> {
         self.refused.clear();
         self.expired.clear();
         self.fresh = 0;
+        self.overtaken += 1;
+        self.before = None;
         Ok(())
-    }
-
-    /// Publishes a version, unless nothing was learned yet.
-    fn publish(&mut self) -> Result<Option<u64>> {
-        self.published = Instant::now();
-        if self.learner.state().learned() == 0 {
-            let waiting = self.learner.state().waiting();
-            let message =
-                format!("{waiting} rows are less than a block of {}: no version yet", self.online.batch);
-            let help = "go on, or lower `online.batch`";
-            (self.options.tell)(Code::WarnData.warning(message).help(help));
-            return Ok(None);
-        }
-        let verdict = self.verdict()?;
-        let mut learned = self.learned()?;
-        if !self.guarded.is_null() {
-            learned["guard"] = self.guarded.clone();
-        }
-        self.shown = self.learner.state().learned();
-        let alias = self.online.guard.as_ref().map_or("", |guard| &guard.alias);
-        let verdict = verdict.as_ref().map(|verdict| (alias, verdict));
-        let (version, promoted) = publish::publish(
-            self.graph,
-            &self.store,
-            &mut self.learner,
-            learned,
-            verdict,
-            self.options.tell,
-        )?;
-        if verdict.is_some() {
-            self.guarded["promoted"] = promoted.into();
-            if promoted {
-                let schema = Arc::clone(&self.learner.state().schema);
-                self.learner.guard = guard(self.graph, self.online, &self.store, &schema, None)?;
-            }
-        }
-        Ok(Some(version))
-    }
-
-    /// Moves the guarded alias back if it is to go back, and says whether it is to name what the learner knows.
-    fn verdict(&mut self) -> Result<Option<Verdict>> {
-        let Some(guard) = &mut self.learner.guard else { return Ok(None) };
-        let registry = Registry::new(Arc::clone(&self.store));
-        let back = guard.roll_back(&registry, &self.graph.output.artifact)?;
-        let verdict = guard.verdict();
-        self.guarded = guard.json();
-        self.guarded["promoted"] = verdict.promote.into();
-        self.guarded["why"] = verdict.why.as_str().into();
-        let alias = self.online.guard.as_ref().map_or("", |guard| &guard.alias);
-        if let Some((to, why)) = back {
-            let message = format!("`{alias}` names version {to} again");
-            (self.options.tell)(Code::WarnData.warning(message).help(why.clone()));
-            self.guarded["rolled_back"] = json!({"to": to, "why": why});
-        }
-        if !verdict.promote {
-            let message = format!("`{alias}` does not name the new version");
-            (self.options.tell)(Code::WarnData.warning(message).help(verdict.why.clone()));
-        }
-        Ok(Some(verdict))
-    }
-
-    /// What was learned, for people and records.
-    fn learned(&self) -> Result<Value> {
-        let state = self.learner.state();
-        Ok(json!({
-            "rows": state.rows(),
-            "waiting": state.waiting(),
-            "read": self.place.read,
-            "refused": self.place.refused,
-            "last": self.last().map(|last| last.to_string()),
-            "sha256": Saved::digest(state)?.to_string(),
-            "score": state.score.json(),
-            "labels": state.labels.as_ref().map(|labels| json!({"waiting": labels.len(), "expired": labels.expired})),
-            "drift": state.drift.as_ref().map(|drift| drift.json(&state.schema)),
-        }))
-    }
-
-    fn told(&self, version: Option<u64>) -> Result<Value> {
-        let artifact = version.map(|version| json!({"name": self.graph.output.artifact, "version": version}));
-        Ok(json!({
-            "schema": "pipefit.learn/1",
-            "pipeline": self.graph.name,
-            "status": "ok",
-            "stream": self.online.stream.shown(),
-            "read": self.read,
-            "learned": self.learned()?,
-            "guard": self.guarded,
-            "artifact": artifact,
-        }))
     }
 }
 

@@ -27,5 +27,5 @@ pub use journal::Journal;
 pub use model::{Answer, Classes, Loaded, Look, Models, Served};
 pub use refusal::Refusal;
 pub use route::{Route, Work, route};
-pub use server::serve;
+pub use server::{serve, show};
 pub use settings::{Limits, Settings, Token};

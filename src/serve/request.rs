@@ -111,7 +111,8 @@ fn told(state: &State, work: Work) -> Option<Reply> {
         Work::Ping => Reply::of(200, "text/plain", b"\n".to_vec()),
         Work::Version => Reply::of(200, "text/plain", env!("CARGO_PKG_VERSION").as_bytes().to_vec()),
         Work::Metrics => {
-            let text = state.metrics.text(&state.models, state.connections.count());
+            let mut text = state.beside.as_ref().map_or_else(String::new, |beside| beside());
+            text.push_str(&state.metrics.text(&state.models, state.connections.count()));
             Reply::of(200, "text/plain; version=0.0.4", text.into_bytes())
         }
         _ => return None,

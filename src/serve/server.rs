@@ -13,7 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioTimer;
 use serde_json::json;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 
 use super::connection::Connection;
@@ -29,6 +29,8 @@ use crate::registry::Registry;
 
 /// How long a sign to stop may go unnoticed.
 const GLANCE: Duration = Duration::from_millis(50);
+/// Connections that the system holds until they are taken; the usual 128 are few, and the system's own bound counts as well.
+const KNOCKING: u32 = 4096;
 /// The head of a request fits into this.
 const HEAD_BYTES: usize = 64 << 10;
 
@@ -50,24 +52,59 @@ pub fn serve(
     let threads = threads.build().map_err(|error| Code::Bug.error(format!("no threads: {error}")))?;
     let state = Arc::new(State::new(settings, models, journal));
     let over = watch_store(&state, registry);
-    let served = threads.block_on(async {
-        let listener = TcpListener::bind(state.settings.bind).await.map_err(|error| taken(&state, &error))?;
-        let address = listener.local_addr().map_err(|error| taken(&state, &error))?;
-        started(address);
-        state.note("info", "started", json!({"address": address.to_string()}));
-        accept(&state, &listener, watch).await;
-        drop(listener);
-        drain(&state).await;
-        Ok(())
-    });
+    let served = threads.block_on(taking(&state, watch, started));
     over.store(true, Ordering::Relaxed);
     threads.shutdown_background();
     served
 }
 
+/// Shows metrics of other work, and no models, until `watch` says stop; the rest as [`serve`].
+///
+/// # Errors
+/// As [`serve`].
+pub fn show(
+    settings: Settings,
+    metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    watch: &dyn Watch,
+    started: impl FnOnce(SocketAddr),
+) -> Result<()> {
+    settings.check()?;
+    let mut threads = tokio::runtime::Builder::new_multi_thread();
+    threads.worker_threads(1).max_blocking_threads(1).enable_all();
+    let threads = threads.build().map_err(|error| Code::Bug.error(format!("no threads: {error}")))?;
+    let mut state = State::new(settings, Models::new(), Arc::new(|_| true));
+    state.beside = Some(metrics);
+    let state = Arc::new(state);
+    let shown = threads.block_on(taking(&state, watch, started));
+    threads.shutdown_background();
+    shown
+}
+
+/// Takes requests until `watch` says stop.
+async fn taking(state: &Arc<State>, watch: &dyn Watch, started: impl FnOnce(SocketAddr)) -> Result<()> {
+    let listener = listen(state.settings.bind).map_err(|error| taken(state, &error))?;
+    let address = listener.local_addr().map_err(|error| taken(state, &error))?;
+    started(address);
+    state.note("info", "started", json!({"address": address.to_string()}));
+    accept(state, &listener, watch).await;
+    drop(listener);
+    drain(state).await;
+    Ok(())
+}
+
+/// Listens, with room for many that knock at once: where there is none the system lets them knock again after a second, the honest ones too.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // The port of a server that has just ended is free again at once; elsewhere it is, and this would mean something else.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(KNOCKING)
+}
+
 fn taken(state: &State, error: &io::Error) -> Diagnostic {
     let message = format!("nothing can listen on `{}`: {error}", state.settings.bind);
-    Code::Usage.error(message).help("give another address with `--bind`; port 0 is any that is free")
+    Code::Usage.error(message).help("give another address; port 0 is any that is free")
 }
 
 /// Looks at the store now and then, on a thread of its own, since a store may take its time.

@@ -23,6 +23,8 @@ pub(super) struct State {
     pub bodies: AtomicUsize,
     /// Places of requests with many rows that wait for a thread.
     pub waiting: Arc<Semaphore>,
+    /// Metrics of other work that this process does.
+    pub beside: Option<Arc<dyn Fn() -> String + Send + Sync>>,
     journal: Journal,
 }
 
@@ -33,6 +35,7 @@ impl State {
             waiting: Arc::new(Semaphore::new(settings.limits.waiting)),
             bodies: AtomicUsize::new(0),
             metrics: Metrics::default(),
+            beside: None,
             settings,
             models,
             journal,

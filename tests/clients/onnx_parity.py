@@ -57,7 +57,7 @@ WORDS = {
     "constant": "[{SimpleImputer: {strategy: constant, fill_value: none}}, {OrdinalEncoder: {handle_unknown: use_encoded_value, unknown_value: -1}}]",
     "ordinal": "[{OrdinalEncoder: {handle_unknown: use_encoded_value, unknown_value: -1, encoded_missing_value: -2}}]",
 }
-REGRESSIONS = ["LinearRegression", "{Ridge: {alpha: 0.3}}", "RidgeCV", "{Lasso: {alpha: 0.1}}", "{ElasticNet: {alpha: 0.1}}", "{LassoCV: {cv: 3}}", "DummyRegressor"]
+REGRESSIONS = ["LinearRegression", "{Ridge: {alpha: 0.3}}", "RidgeCV", "{Lasso: {alpha: 0.1}}", "{ElasticNet: {alpha: 0.1}}", "{LassoCV: {cv: 3}}", "{ElasticNetCV: {cv: 3, l1_ratio: [0.3, 0.9]}}", "DummyRegressor"]
 CLASSIFIERS = ["LogisticRegression", "{LogisticRegression: {class_weight: balanced, C: 0.1}}", "DummyClassifier"]
 
 

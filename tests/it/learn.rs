@@ -113,21 +113,28 @@ fn portions_do_not_matter() {
     let whole = undisturbed(777);
     on_both(|here| {
         let keys = place(here);
-        let mut from = 0;
+        let (mut from, mut version, mut blocks) = (0, 0, 0);
         for to in [60, 61, 99, 100, 101, 350, 777, 777] {
             append(&*keys, from..to);
             from = to;
             let learned = once(here);
             assert_eq!(learned["learned"]["rows"], to);
             assert_eq!(learned["learned"]["waiting"], to % 50);
+            // A version for whoever has learned a block, and none that is as the one before.
+            let new = to / 50 > blocks;
+            (blocks, version) = (to / 50, version + usize::from(new));
+            let expected = serde_json::json!({"name": "demo", "version": version, "new": new});
+            assert_eq!(learned["artifact"], expected);
         }
         let learned = once(here);
         assert_eq!(learned["read"], 0);
         assert_eq!(learned["learned"]["sha256"], whole["learned"]["sha256"]);
         assert_eq!(learned["learned"]["score"], whole["learned"]["score"]);
-        // Published also where nothing new was read.
-        assert_eq!(here.versions("demo").len(), 9);
-        assert_eq!(learned["artifact"]["version"], 9);
+        assert_eq!(here.versions("demo"), [1, 2, 3, 4]);
+        // What the file says is part of a version.
+        here.write(FILE, PIPELINE.replace("alpha: 0.5", "alpha: 0.25"));
+        assert_eq!(once(here)["artifact"]["version"], 5);
+        assert_eq!(once(here)["artifact"]["new"], false);
         here.run(&["models", "verify", "demo"]).ok();
     });
 }
@@ -166,9 +173,22 @@ fn learning_goes_on_from_a_run() {
         // The same rows in the same blocks, but those of the run were not predicted before.
         let score = &learned["learned"]["score"];
         assert!(score["rows"].as_u64() < whole["learned"]["score"]["rows"].as_u64());
-        // A run afterwards begins anew.
+        // A run afterwards begins anew, and what it has published is what would be published now.
         here.run(&["run", FILE]).ok();
-        assert_eq!(once(here)["learned"]["rows"], 777);
+        append(&*keys, 777..790);
+        let learned = once(here);
+        assert_eq!((&learned["read"], &learned["learned"]["rows"]), (&460.into(), &790.into()));
+        let latest = *here.versions("demo").last().unwrap();
+        here.run(&["run", FILE]).ok();
+        let mut fresh = PIPELINE.replace("stream: events", "stream: others");
+        here.write(FILE, &fresh);
+        assert_eq!(
+            once(here)["artifact"],
+            serde_json::json!({"name": "demo", "version": latest + 1, "new": false})
+        );
+        fresh = fresh.replace("batch: 50", "batch: 40");
+        here.write(FILE, fresh);
+        assert_eq!(once(here)["artifact"]["new"], false);
     });
 }
 

@@ -177,3 +177,34 @@ fn every_key_tells_where_it_was_written() {
     let setting = json!({"key": "target", "value": "y", "origin": "eu.yaml:4", "line": 4, "column": 9});
     assert!(told["settings"].as_array().is_some_and(|settings| settings.contains(&setting)), "{told}");
 }
+
+#[test]
+fn pipelines_of_one_table_read_it_once() {
+    let mut place = Place::with_server();
+    with_files(&place);
+    place.run(&["data", "put", "row", "eu.csv", "--as", "hash"]).ok();
+    let file = place.read("eu.yaml").replace("key: \"data:eu\"", "pattern: \"row:*\"");
+    place.write("a.yaml", &file);
+    place.write("b.yaml", file.replace("name: alone", "name: other").replace("alpha: 2", "alpha: 3"));
+    let mut connection = place.server().expect("a server").raw();
+    place.write(
+        "c.yaml",
+        file.replace("\"row:*\"", "\"row:*\", columns: [a, b, y]").replace("name: alone", "name: c"),
+    );
+    let mut reads = |arguments: &[&str]| {
+        redis::cmd("CONFIG").arg("RESETSTAT").exec(&mut connection).unwrap();
+        let runs = place.run(&[&["run", "--json"], arguments].concat()).json();
+        let info: String = redis::cmd("INFO").arg("commandstats").query(&mut connection).unwrap();
+        let calls = |line: &str| line.split(['=', ',']).nth(1).and_then(|calls| calls.parse::<usize>().ok());
+        let hashes = info
+            .lines()
+            .filter(|line| line.starts_with("cmdstat_hgetall:") || line.starts_with("cmdstat_hmget:"));
+        (runs, hashes.filter_map(calls).sum::<usize>())
+    };
+    let (runs, calls) = reads(&["a.yaml", "b.yaml", "-S", "model.Ridge.alpha=2,3"]);
+    assert_eq!((self::runs(&runs).len(), calls), (4, 60));
+    assert_eq!(runs[0]["data"], runs[3]["data"]);
+    // Of other columns it is another table, and only one is kept.
+    let (_, calls) = reads(&["a.yaml", "c.yaml", "a.yaml"]);
+    assert_eq!(calls, 180);
+}

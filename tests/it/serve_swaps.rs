@@ -2,15 +2,17 @@
 
 use crate::command::{Place, tell};
 use crate::http::{Serving, post, published, records};
-use pipefit::registry::{Draft, MODEL_FILE, Registry};
+use pipefit::registry::{Draft, MODEL_FILE, Note, Registry};
 use pipefit::store::connect;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Hot swaps in a test run; a release build may try a thousand.
-const SWAPS: u64 = 200;
+/// Hot swaps: 100, or as many as `PIPEFIT_SWAPS` says.
+fn swaps() -> u64 {
+    std::env::var("PIPEFIT_SWAPS").map_or(100, |text| text.parse().expect("PIPEFIT_SWAPS is a number"))
+}
 
 /// The bytes of a model's version.
 fn artifact(registry: &Registry, reference: &str) -> Vec<u8> {
@@ -42,60 +44,118 @@ fn two_versions(place: &Place) -> (Registry, [Vec<u8>; 2]) {
     (registry, both)
 }
 
+/// What the clients of a swap see.
+struct Load<'a> {
+    serving: &'a Serving,
+    request: Vec<u8>,
+    /// What odd and even versions predict.
+    predicted: BTreeMap<bool, Value>,
+    over: AtomicBool,
+    requests: AtomicUsize,
+}
+
+impl<'a> Load<'a> {
+    /// One row of `diabetes`; odd versions are those of version 1, even ones of version 2.
+    fn new(place: &Place, serving: &'a Serving) -> Self {
+        let row = records(&place.read("examples/data/diabetes.csv"), "target")[0].to_string();
+        let request = post("/predict", "application/json", row.as_bytes());
+        let predicted = [1, 2].map(|version: u64| {
+            let one = Serving::start(place, &[&format!("diabetes:{version}")]);
+            (version % 2 == 1, one.send(&request).ok()["predictions"].clone())
+        });
+        let (over, requests) = (AtomicBool::new(false), AtomicUsize::new(0));
+        Self { serving, request, predicted: predicted.into(), over, requests }
+    }
+
+    /// Asks until all is over, on one connection or on one a request; gives the versions that answered, run by run.
+    fn client(&self, fresh: bool) -> Vec<u64> {
+        let mut connection = self.serving.connect();
+        let mut seen = Vec::new();
+        while !self.over.load(Ordering::Relaxed) {
+            if fresh {
+                connection = self.serving.connect();
+            }
+            let answer = connection.send(&self.request);
+            let body = answer.ok();
+            let version = body["model"]["version"].as_u64().unwrap();
+            assert_eq!(answer.header("pipefit-model"), Some(&*format!("diabetes:{version}")));
+            // No answer mixes two versions.
+            assert_eq!(body["predictions"], self.predicted[&(version % 2 == 1)], "version {version}");
+            if seen.last() != Some(&version) {
+                seen.push(version);
+            }
+            self.requests.fetch_add(1, Ordering::Relaxed);
+        }
+        seen
+    }
+
+    /// Four clients ask, two of them on a new connection each time, while `swap` is called with 1, 2, ...; each swap gives the version
+    /// that has to be served before the next.
+    fn while_swapping(&self, mut swap: impl FnMut(u64) -> u64) -> Vec<Vec<u64>> {
+        let swaps = swaps();
+        let seen = std::thread::scope(|scope| {
+            let clients: Vec<_> = (0..4).map(|i| scope.spawn(move || self.client(i % 2 == 1))).collect();
+            for i in 1..=swaps {
+                let version = swap(i);
+                let deadline = Instant::now() + Duration::from_secs(20);
+                while self.serving.get("/models").ok()["models"][0]["version"] != version {
+                    assert!(Instant::now() < deadline, "version {version} is not taken up");
+                }
+            }
+            self.over.store(true, Ordering::Relaxed);
+            clients.into_iter().map(|client| client.join().unwrap()).collect::<Vec<_>>()
+        });
+        let requests = self.requests.load(Ordering::Relaxed);
+        let changes: usize = seen.iter().map(|seen| seen.len() - 1).sum();
+        tell(&format!(
+            "{swaps} swaps under {requests} requests, all answered; clients saw {changes} changes"
+        ));
+        let metrics = String::from_utf8(self.serving.get("/metrics").body).unwrap();
+        assert!(metrics.contains(&format!("pipefit_model_swaps_total {swaps}")), "{metrics}");
+        assert!(!metrics.contains("status=\"4") && !metrics.contains("status=\"5"), "{metrics}");
+        seen
+    }
+}
+
 #[test]
-fn swaps_under_load_lose_no_request() {
+fn publishing_under_load_loses_no_request() {
     let place = published(&["diabetes"]);
     let (registry, both) = two_versions(&place);
     let serving = Serving::start(&place, &["diabetes", "--poll", "10"]);
-    let row = records(&place.read("examples/data/diabetes.csv"), "target")[0].to_string();
-    let request = post("/predict", "application/json", row.as_bytes());
-    let predicted: BTreeMap<bool, Value> = [1, 2]
-        .map(|version: u64| {
-            let one = Serving::start(&place, &[&format!("diabetes:{version}")]);
-            (version % 2 == 1, one.send(&request).ok()["predictions"].clone())
-        })
-        .into();
-    let (over, requests) = (AtomicBool::new(false), AtomicUsize::new(0));
-    let seen = std::thread::scope(|scope| {
-        let client = || {
-            let mut connection = serving.connect();
-            let mut last = 0;
-            let mut seen = std::collections::BTreeSet::new();
-            while !over.load(Ordering::Relaxed) {
-                let answer = connection.send(&request);
-                let body = answer.ok();
-                let version = body["model"]["version"].as_u64().unwrap();
-                assert_eq!(answer.header("pipefit-model"), Some(&*format!("diabetes:{version}")));
-                // Odd versions are the one model and even ones the other; no answer mixes them, and none goes back.
-                assert_eq!(body["predictions"], predicted[&(version % 2 == 1)], "version {version}");
-                assert!(version >= last);
-                last = version;
-                seen.insert(version);
-                requests.fetch_add(1, Ordering::Relaxed);
-            }
-            seen
-        };
-        let clients: Vec<_> = (0..4).map(|_| scope.spawn(client)).collect();
-        for _ in 0..SWAPS {
-            let highest = registry.model("diabetes").unwrap().highest();
-            let version = publish(&registry, "diabetes", &both[(highest % 2) as usize]);
-            assert_eq!(version, highest + 1);
-            let deadline = Instant::now() + Duration::from_secs(20);
-            while serving.get("/models").ok()["models"][0]["version"] != version {
-                assert!(Instant::now() < deadline, "version {version} is not taken up");
-            }
-        }
-        over.store(true, Ordering::Relaxed);
-        clients
-            .into_iter()
-            .flat_map(|client| client.join().unwrap())
-            .collect::<std::collections::BTreeSet<_>>()
+    let seen = Load::new(&place, &serving).while_swapping(|_| {
+        let highest = registry.model("diabetes").unwrap().highest();
+        let version = publish(&registry, "diabetes", &both[(highest % 2) as usize]);
+        assert_eq!(version, highest + 1);
+        version
     });
-    let requests = requests.into_inner();
-    tell(&format!("{SWAPS} swaps under {requests} requests, {} versions answered", seen.len()));
-    assert!(seen.len() as u64 > SWAPS / 2, "{seen:?}");
-    let metrics = String::from_utf8(serving.get("/metrics").body).unwrap();
-    assert!(metrics.contains(&format!("pipefit_model_swaps_total {SWAPS}")), "{metrics}");
+    for seen in seen {
+        // No client goes back to a version that it has left behind.
+        assert!(seen.is_sorted() && seen.len() as u64 > swaps() / 2, "{seen:?}");
+    }
+    serving.terminate();
+    assert_eq!(serving.end().code, Some(0));
+}
+
+/// The alias goes back and forth between two versions, now by `promote` and now by `rollback`.
+#[test]
+fn moving_an_alias_under_load_loses_no_request() {
+    let place = published(&["diabetes"]);
+    let (registry, _) = two_versions(&place);
+    let note = Note { at: "2026-01-01T00:00:00Z", by: None, why: None };
+    registry.promote("diabetes:1", "champion", &note).unwrap();
+    let serving = Serving::start(&place, &["diabetes@champion", "--poll", "10"]);
+    assert_eq!(serving.started["models"][0]["version"], 1);
+    let seen = Load::new(&place, &serving).while_swapping(|i| {
+        let moved = match i % 2 {
+            1 => registry.promote("diabetes:2", "champion", &note).unwrap(),
+            _ => registry.rollback("diabetes", Some("champion"), None, &note).unwrap(),
+        };
+        moved.to.version
+    });
+    for seen in seen {
+        // Each client saw the swaps one after the other.
+        assert!(seen.len() as u64 > swaps() / 2 && seen.iter().all(|version| [1, 2].contains(version)));
+    }
     serving.terminate();
     assert_eq!(serving.end().code, Some(0));
 }
