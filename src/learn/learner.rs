@@ -23,6 +23,8 @@ pub struct Learner<'g> {
     settings: Settings,
     state: State,
     model: Option<Model>,
+    /// The buffers of the latest block.
+    block: Vec<Cells>,
     /// How a model is updated that learns rows on top of others.
     updating: Option<Updating>,
     /// What is compared with what it predicts.
@@ -54,7 +56,17 @@ impl<'g> Learner<'g> {
         }
         let updating = state.updated().map(|_| Updating::new(graph, &groups, &state));
         let (pipeline, alarms) = (&graph.pipeline, Vec::new());
-        Ok(Self { pipeline, groups, settings, state, model: None, updating, guard: None, alarms })
+        Ok(Self {
+            pipeline,
+            groups,
+            settings,
+            state,
+            model: None,
+            block: Vec::new(),
+            updating,
+            guard: None,
+            alarms,
+        })
     }
 
     /// What it knows.
@@ -111,7 +123,8 @@ impl<'g> Learner<'g> {
     }
 
     fn learn(&mut self) -> Result<()> {
-        let block = self.state.block(&self.settings);
+        let mut block = std::mem::take(&mut self.block);
+        self.state.block(&self.settings, &mut block);
         if self.settings.evaluate {
             self.evaluate(&block);
         }
@@ -120,10 +133,11 @@ impl<'g> Learner<'g> {
         }
         let share = self.state.absorb(&block, &self.settings)?;
         self.model = None;
-        match &mut self.updating {
-            Some(updating) => updating.learn(self.pipeline, &self.groups, &mut self.state, &block, share),
-            None => Ok(()),
+        if let Some(updating) = &mut self.updating {
+            updating.learn(self.pipeline, &self.groups, &mut self.state, &block, share)?;
         }
+        self.block = block;
+        Ok(())
     }
 
     fn fit(&mut self) -> Result<&Model> {

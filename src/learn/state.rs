@@ -193,9 +193,12 @@ impl State {
         self.waiting() >= settings.batch
     }
 
-    /// The next full block, without learning it.
-    pub(super) fn block(&mut self, settings: &Settings) -> Vec<Cells> {
-        self.pending.iter_mut().map(|cells| cells.take(settings.batch)).collect()
+    /// The next full block, without learning it, in the buffers of the one before if there are any.
+    pub(super) fn block(&mut self, settings: &Settings, into: &mut Vec<Cells>) {
+        if into.len() != self.columns.len() {
+            *into = self.columns.iter().map(empty).collect();
+        }
+        self.pending.iter_mut().zip(into).for_each(|(cells, into)| cells.take_into(settings.batch, into));
     }
 
     /// Learns a block, and says what older rows weigh beside it.

@@ -24,6 +24,8 @@ pub(super) struct Updating {
     way: Option<Way>,
     /// The features' names, where columns are rescaled.
     rescaled: Option<Vec<String>>,
+    /// Whether these are the names that the model has learned.
+    settled: bool,
     /// The classes that the model knows, and the code of each in the order in which they came.
     classes: Option<(Arc<Levels>, Vec<u32>)>,
     /// The features of a block, row after row.
@@ -48,6 +50,7 @@ impl Updating {
             random_state: Rng::at(graph.seed, "model").interval(u64::from(u32::MAX)) as u32,
             way: None,
             rescaled: None,
+            settled: false,
             classes: None,
             x: Vec::new(),
         }
@@ -67,7 +70,8 @@ impl Updating {
     ) -> Result<()> {
         self.way = None;
         let p = self.transform(pipeline, groups, state, block)?;
-        let moved = self.moved(state)?;
+        let rescaled = matches!(self.way, Some(Way::Rescaled(_)));
+        let moved = if self.settled && rescaled { None } else { self.moved(state)? };
         let places = moved.as_ref().map(|(places, _)| places.as_slice());
         let mut codes = Vec::new();
         if let (Some(Column::Category(target)), Some(Cells::Codes(own))) =
@@ -101,6 +105,7 @@ impl Updating {
         if let Some((_, names)) = moved {
             updated.names = names;
         }
+        self.settled = rescaled;
         Ok(())
     }
 

@@ -187,13 +187,15 @@ impl Walk<'_> {
         let held_out = |i: u32| validation.is_some_and(|validation| validation.held_out[i as usize]);
         let count = order.iter().filter(|i| !held_out(**i)).count() as f64;
         let (mut best_objective, mut best_score, mut idle) = (f64::INFINITY, f64::NEG_INFINITY, 0);
+        // Nobody asks how good a single pass was.
+        let judged = validation.is_none() && descent.max_iter > 1;
         for pass in 1..=descent.max_iter {
             self.objective = 0.0;
             if descent.shuffle {
                 shuffle(&mut order, seed);
             }
             for i in order.iter().copied().filter(|i| !held_out(*i)) {
-                self.step(i as usize, validation.is_none());
+                self.step(i as usize, judged);
             }
             if !self.intercept.is_finite() || !self.weights.numbers().iter().all(|w| w.is_finite()) {
                 let message = format!("the coefficients overflow in pass {pass} over the rows");
