@@ -28,6 +28,7 @@ pub mod predict;
 pub mod registry;
 pub mod report;
 pub mod run;
+pub mod score;
 pub mod serve;
 pub mod signing;
 pub mod source;

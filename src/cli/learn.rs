@@ -124,7 +124,7 @@ impl Shown {
 }
 
 /// The name of this host.
-fn host() -> String {
+pub(super) fn host() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     // Hosts of one name are told apart, and one from what it was before it was started anew.

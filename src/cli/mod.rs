@@ -19,6 +19,7 @@ mod predict;
 mod predicted;
 mod run;
 mod runs;
+mod score;
 mod serve;
 mod signals;
 mod signatures;
@@ -69,6 +70,8 @@ enum Command {
     Data(data::Command),
     /// Predict with a published model
     Predict(predict::Arguments),
+    /// Predict the entries of a stream as they come, one of many workers
+    Score(score::Arguments),
     /// Answer over HTTP with published models
     Serve(serve::Arguments),
     /// Go on learning from the stream of a pipeline file with `online`
@@ -121,6 +124,7 @@ fn called(start: Instant) -> u8 {
         Command::Plan(arguments) => ended(plan::run(&arguments, global, &output)),
         Command::Data(command) => ended(data::run(&command, global, &output)),
         Command::Predict(arguments) => ended(predict::run(&arguments, global, &output)),
+        Command::Score(arguments) => ended(score::run(&arguments, global, &output)),
         Command::Serve(arguments) => ended(serve::run(&arguments, global, &output)),
         Command::Learn(arguments) => ended(learn::run(&arguments, global, &output)),
         Command::Models(command) => ended(models::run(&command, global, &output)),

@@ -101,8 +101,13 @@ impl Loaded {
         self.artifact.manifest.na_values.clone()
     }
 
+    /// What was published.
+    pub(crate) fn artifact(&self) -> &Artifact {
+        &self.artifact
+    }
+
     /// Whether it gives probabilities.
-    pub(super) fn has_probabilities(&self) -> bool {
+    pub(crate) fn has_probabilities(&self) -> bool {
         self.probabilities
     }
 

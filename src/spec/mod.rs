@@ -37,7 +37,7 @@ pub use evaluation::Cv;
 pub use feast::FeastSection;
 pub use featureform::FeatureformSection;
 pub use files::Files;
-pub use online::{HalfLife, Online};
+pub use online::{HalfLife, Online, milliseconds};
 pub use output::Output;
 pub use parsed::{Parsed, parse, read};
 pub use pipeline::Spec;

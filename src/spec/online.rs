@@ -167,7 +167,7 @@ impl Reader<'_> {
 }
 
 /// `500ms`, `10s`, `5m`, `2h`, `1d` or `1w` in milliseconds; at least one.
-fn milliseconds(text: &str) -> Option<u64> {
+pub fn milliseconds(text: &str) -> Option<u64> {
     let spans = [("ms", 1)].into_iter().chain(SPANS);
     let mut found = spans.filter_map(|(unit, length)| {
         let count: u64 = text.strip_suffix(unit)?.parse().ok()?;

@@ -45,7 +45,7 @@ pub(super) const SPANS: [(&str, u64); 5] =
 
 impl Moment {
     /// `start`, `now`, `30d` (or `s`, `m`, `h`, `w`), an id (`1700000000000-0`, or its milliseconds alone), or a datetime.
-    fn of(text: &str) -> Option<Self> {
+    pub fn of(text: &str) -> Option<Self> {
         match text {
             "start" => return Some(Self::Start),
             "now" => return Some(Self::Now),

@@ -71,6 +71,14 @@ impl Link {
         }
     }
 
+    /// Whether one step can change all these keys, as it cannot where they are at several servers of a cluster.
+    pub(crate) fn is_one_slot(&self, keys: &[&String]) -> bool {
+        match &self.way {
+            Way::One(_) => true,
+            Way::Cluster(_) => keys.iter().all(|key| slot(key.as_bytes()) == slot(keys[0].as_bytes())),
+        }
+    }
+
     /// Whether a key is one of [`own`](Self::own) or [`beside`](Self::beside).
     pub(crate) fn is_own(&self, key: &[u8]) -> bool {
         let own = self.target.prefix.as_bytes();

@@ -72,6 +72,7 @@ mod round_trips;
 mod row_faults;
 mod row_indexes;
 mod scale_gate;
+mod scoring;
 mod searches;
 mod secrets;
 mod serve;

@@ -39,6 +39,7 @@ const ROOMS: &[&[&str]] = &[
     &["job"],
     &["predict"],
     &["serve"],
+    &["score"],
     &["cli"],
 ];
 

@@ -1,5 +1,6 @@
 //! The user's data by key. Keys are the user's own: nothing is put before them.
 
+mod answers;
 mod beside;
 mod bulk;
 mod contents;
@@ -7,6 +8,7 @@ mod dir;
 mod fields;
 mod frames;
 pub(super) mod glob;
+mod group;
 mod image;
 mod key_list;
 mod members;
@@ -21,6 +23,7 @@ mod written;
 
 pub use contents::Each;
 pub use fields::EachHash;
+pub use group::{Delivered, Fate, Group, GroupState, GroupTerms, Pending, Settled, Trouble};
 pub use key_list::{Found, KeyList};
 pub use row_sink::{Fields, RowSink, Text, Texts, Wanted};
 pub use stream::{EntryId, Extent, Ledger};
@@ -123,6 +126,17 @@ pub trait Keys: Send + Sync {
     /// How many groups of consumers a stream has.
     fn groups(&self, _key: &str) -> Result<usize> {
         Ok(0)
+    }
+
+    /// A consumer of a group that reads one stream and writes others. That all keys are streams or not there, lie in one slot of a
+    /// cluster and are not our own, and that the server knows what is needed, is found out first; nothing is written.
+    ///
+    /// [`Code::Usage`] where streams have no groups of consumers.
+    fn group(&self, terms: &GroupTerms) -> Result<Group> {
+        let message = format!("stream `{}` lies in a store without groups of consumers", terms.stream);
+        let help = "name a Redis server with `--store redis://HOST:PORT/0`; or predict what is there with \
+                    `predict MODEL --input STREAM --output KEY --as stream`";
+        Err(Code::Usage.error(message).help(help))
     }
 
     /// The keys that match a pattern, as [`matching`](Self::matching), whatever bytes they are of. Only a store that has hashes

@@ -4,6 +4,7 @@ use super::beside;
 use super::bulk::read_rows;
 use super::contents::{self, Each};
 use super::fields::{EachHash, read_fields};
+use super::group::{Group, GroupTerms};
 use super::key_list::Found;
 use super::members::read_index;
 use super::writer::{self, Filling};
@@ -221,6 +222,11 @@ impl Keys for RedisKeys {
 
     fn groups(&self, key: &str) -> Result<usize> {
         beside::groups(&self.link, key)
+    }
+
+    fn group(&self, terms: &GroupTerms) -> Result<Group> {
+        [&terms.stream, &terms.output, &terms.dead].into_iter().try_for_each(|key| self.refuse_own(key))?;
+        Group::open(self, &self.link, terms)
     }
 
     fn matching_bytes(&self, pattern: &str) -> Result<Found> {

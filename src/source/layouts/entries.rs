@@ -1,9 +1,11 @@
 //! A row an entry of a stream.
 
+use std::collections::HashSet;
+
 use super::rows::{Columns, gather_rows};
-use crate::diag::{Code, Result, Watch};
+use crate::diag::{Code, Result, Silent, Watch};
 use crate::source::formats::{Read, ReadOptions};
-use crate::source::keys::{EntryId, Fields, Keys, RowSink, Wanted};
+use crate::source::keys::{EntryId, Fields, Keys, Row, RowSink, Wanted};
 use crate::table::{Kind, is_datetime, push_datetime};
 
 /// Which entries of a stream are read, and what is made of their names.
@@ -56,6 +58,27 @@ pub fn read_stream(
     gather_rows(key, length, &options, watch, |columns| {
         let (time, prefix) = (String::new(), key.len() + 1);
         keys.entries(key, from, to, &mut Named { entries, columns, prefix, time })
+    })
+}
+
+/// Makes the table of entries of a stream that are there already, with the columns that `options` names: what an entry lacks is
+/// missing, also where all of them lack it.
+///
+/// # Errors
+/// As [`read_stream`].
+pub fn table_of_entries(key: &str, entries: &[(EntryId, &Row)], options: &ReadOptions) -> Result<Read> {
+    gather_rows(key, entries.len(), options, &Silent, |columns| {
+        for (id, row) in entries {
+            let name = format!("{key} {id}");
+            let there: HashSet<&[u8]> = row.iter().map(|(name, _)| name.as_slice()).collect();
+            for column in options.columns.iter().flatten() {
+                if !there.contains(column.as_bytes()) {
+                    columns.absent(&name, column)?;
+                }
+            }
+            columns.fields(&name, &Fields::Owned(row))?;
+        }
+        Ok(())
     })
 }
 

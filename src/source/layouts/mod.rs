@@ -12,7 +12,7 @@ mod row_keys;
 mod rows;
 mod written;
 
-pub use entries::{Entries, read_stream};
+pub use entries::{Entries, read_stream, table_of_entries};
 pub use feast::{FeatureView, read_feast};
 pub use featureform::{FEATUREFORM_PREFIX, Features, read_features};
 pub use hashes::read_rows;
