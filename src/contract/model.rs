@@ -65,7 +65,7 @@ impl<'a> More<'a> {
     /// # Errors
     /// `NotFinite` for one that is missing or infinite, `Bug` for another number of them.
     pub fn check_features(&self, learned: usize) -> Result<()> {
-        if self.features != learned || self.x.len() % learned.max(1) != 0 {
+        if self.features != learned || !self.x.len().is_multiple_of(learned.max(1)) {
             let message = format!("a model learned {learned} features and gets {}", self.features);
             return Err(Code::Bug.error(message));
         }
