@@ -9,6 +9,7 @@ use super::Prepared;
 use crate::diag::{Code, Result};
 use crate::graph::{Candidate, Origin};
 use crate::plan::Bound;
+use crate::report::changed_keys;
 use crate::run::{Outcome, Searched, Tried};
 use crate::spec::Variant;
 use crate::table::{Digest, Rows};
@@ -212,6 +213,16 @@ impl Lock {
         self.source.sha256
     }
 
+    /// The digest of the rows of all folds.
+    pub(super) fn folds(&self) -> Option<Digest> {
+        self.folds.as_ref().map(|folds| folds.sha256)
+    }
+
+    /// The version and the processor that computed it.
+    pub(super) fn tool(&self) -> (&str, &str) {
+        (&self.tool.version, &self.tool.processor)
+    }
+
     /// The copy of the data that the run has kept, if any.
     pub(super) fn snapshot(&self) -> Option<&Digest> {
         self.source.snapshot.as_ref()
@@ -282,7 +293,7 @@ impl Lock {
         } else if self.seed != locked.seed {
             Some(format!("the seed: {}, locked {}", self.seed, locked.seed))
         } else if self.file != locked.file {
-            Some("the pipeline file".to_owned())
+            Some(format!("the pipeline file: {}", changed(&locked.file, &self.file)))
         } else if let Some(difference) = self.search_that_differs(locked, same_machine) {
             Some(difference)
         } else if let Some(metric) = self.score_that_differs(locked, same_machine) {
@@ -320,6 +331,22 @@ impl Lock {
             _ => Some(metric.as_str()),
         };
         self.scores.iter().find_map(differs)
+    }
+}
+
+/// The first key of a file that differs from the one that was locked, and how many more do.
+fn changed(locked: &serde_json::Value, own: &serde_json::Value) -> String {
+    let keys = changed_keys(locked, own);
+    let shown = |value: &Option<serde_json::Value>| {
+        value.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string)
+    };
+    match &keys[..] {
+        [] => "it differs".to_owned(),
+        [(key, [locked, own]), more @ ..] => {
+            let more =
+                if more.is_empty() { String::new() } else { format!(", and {} more keys", more.len()) };
+            format!("`{key}` is {}, locked {}{more}", shown(own), shown(locked))
+        }
     }
 }
 

@@ -86,15 +86,42 @@ pub fn run(
     done.map_err(|error| opened.veil.diagnostic(error))
 }
 
-fn carry_out(
-    file: &Path,
-    graph: &Graph,
+/// Runs a checked pipeline again, compares it with its lock and publishes nothing.
+///
+/// # Errors
+/// `LockDiffers` with the first part that differs, and what the data, the learning or the store have to say.
+pub fn verify(file: &Path, graph: &Graph, options: &Options, watch: &dyn Watch) -> Result<()> {
+    let opened = Opened::new(options, graph)?;
+    let verified = || {
+        let locked = Lock::read(&lock::path(file), &graph.variant)?;
+        let pool = pool(options)?;
+        learned(graph, options, watch, &opened, &pool)?.lock.compare(&locked)
+    };
+    verified().map_err(|error: Diagnostic| opened.veil.diagnostic(error))
+}
+
+/// All that a run comes to before anything is published.
+struct Learned<'g> {
+    /// The lock whose snapshot was learned from.
+    replayed: Option<Lock>,
+    copy: Option<Vec<u8>>,
+    prepared: Prepared,
+    bound: Bound<'g>,
+    plan: Plan,
+    outcome: run::Outcome,
+    timing: Timing,
+    publishing: Instant,
+    artifact: Vec<u8>,
+    lock: Lock,
+}
+
+fn learned<'g>(
+    graph: &'g Graph,
     options: &Options,
-    start: Instant,
     watch: &dyn Watch,
     opened: &Opened,
-) -> Result<Finished> {
-    let pool = pool(options)?;
+    pool: &ThreadPool,
+) -> Result<Learned<'g>> {
     let reading = Instant::now();
     let (loaded, replayed) = pool.install(|| read(graph, options, watch, opened))?;
     let read_s = reading.elapsed().as_secs_f64();
@@ -119,12 +146,23 @@ fn carry_out(
     let publishing = Instant::now();
     let artifact = crate::artifact::write(&bound, &outcome)?;
     let lock = Lock::of(&bound, &prepared, &outcome, &artifact, snapshot::digest(copy.as_deref()));
+    Ok(Learned { replayed, copy, prepared, bound, plan, outcome, timing, publishing, artifact, lock })
+}
+
+fn carry_out(
+    file: &Path,
+    graph: &Graph,
+    options: &Options,
+    start: Instant,
+    watch: &dyn Watch,
+    opened: &Opened,
+) -> Result<Finished> {
+    let pool = pool(options)?;
+    let learned = learned(graph, options, watch, opened, &pool)?;
+    let Learned { replayed, lock, .. } = &learned;
     if options.locked {
-        lock.compare(
-            &replayed
-                .as_ref()
-                .map_or_else(|| Lock::read(&lock::path(file), &graph.variant), |lock| Ok(lock.clone()))?,
-        )?;
+        let read = || Lock::read(&lock::path(file), &graph.variant);
+        lock.compare(&replayed.as_ref().map_or_else(read, |lock| Ok(lock.clone()))?)?;
     }
     if watch.stopped() {
         return Err(Code::Interrupted.error("interrupted").help("nothing was published; run it again"));
@@ -135,24 +173,25 @@ fn carry_out(
         given: Given { overrides: &options.overrides, store: options.store.as_deref(), path: options.path },
         run: &registry::run_id(now),
         started: &registry::rfc3339(now),
-        bound: &bound,
-        plan: &plan,
-        outcome: &outcome,
-        prepared: &prepared,
-        artifact: &artifact,
-        copy: copy.as_deref(),
+        bound: &learned.bound,
+        plan: &learned.plan,
+        outcome: &learned.outcome,
+        prepared: &learned.prepared,
+        artifact: &learned.artifact,
+        lock,
+        copy: learned.copy.as_deref(),
         options,
         watch,
         veil: &opened.veil,
-        timing,
+        timing: learned.timing,
         threads: threads(options),
         start,
-        publishing,
+        publishing: learned.publishing,
     };
     let mut finished = pool.install(|| publish::publish(&job, &opened.store))?;
     // What the command line makes several pipelines of is one of them in the file.
     if !options.locked && replayed.is_none() && !graph.variant.is_swept() {
-        finished.warnings.extend(unwritten(&lock, file, &graph.variant));
+        finished.warnings.extend(unwritten(lock, file, &graph.variant));
     }
     Ok(finished)
 }

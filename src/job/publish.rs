@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::gate::Gate;
 use super::snapshot::SNAPSHOT_FILE;
-use super::{Finished, Options, Prepared};
+use super::{Finished, Lock, Options, Prepared};
 use crate::artifact;
 use crate::diag::{Code, Result, Veil, Watch};
 use crate::gate::Decision;
@@ -41,6 +41,8 @@ pub struct Job<'a> {
     pub prepared: &'a Prepared,
     /// The artifact's bytes.
     pub artifact: &'a [u8],
+    /// What the result hangs on.
+    pub lock: &'a Lock,
     /// The copy of the table, where it is pinned.
     pub copy: Option<&'a [u8]>,
     /// How it was to be run.
@@ -203,6 +205,8 @@ impl Attempt<'_> {
             table: job.prepared.extent,
             dropped: &job.prepared.dropped,
             fingerprint: job.prepared.loaded.fingerprint,
+            folds: job.lock.folds(),
+            tool: job.lock.tool(),
             bound: job.bound,
             plan: job.plan,
             outcome: job.outcome,

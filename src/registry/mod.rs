@@ -4,6 +4,7 @@
 //! swap of one record. One record a run, `run:<id>`, holds what the run printed. Blobs are put before they are named.
 
 mod change;
+mod listing;
 mod model;
 mod publication;
 mod reference;
@@ -12,6 +13,7 @@ mod time;
 mod verify;
 
 pub use change::{Moved, Removed};
+pub use listing::table as listed;
 pub use model::{Blob, FORMAT, How, LATEST, LEARNER_FILE, MODEL_FILE, Model, Move, Note, ONNX_FILE, Version};
 pub use publication::{Draft, Guard, Publication, Terms};
 pub use reference::{Pick, Reference};

@@ -28,6 +28,8 @@ pub fn json(report: &Report) -> Value {
         "status": "ok",
         "started": report.started,
         "file": report.file,
+        "resolved": bound.graph.resolved,
+        "tool": {"version": report.tool.0, "processor": report.tool.1},
         "data": {
             "rows": report.table.rows(),
             "columns": report.table.width(),
@@ -90,7 +92,13 @@ fn cv(report: &Report) -> Value {
             (scores.metric.name.to_owned(), value)
         })
         .collect();
-    json!({"splitter": splitter.name(), "n_splits": outcome.folds.len(), "folds": folds, "scores": scores})
+    json!({
+        "splitter": splitter.name(),
+        "n_splits": outcome.folds.len(),
+        "folds": folds,
+        "sha256": report.folds,
+        "scores": scores,
+    })
 }
 
 fn plan(report: &Report) -> Value {

@@ -1,6 +1,7 @@
 //! An outcome as json, markdown and html: one file a format. They return text; `job` writes it.
 
 mod command;
+mod comparison;
 mod digits;
 mod evenly;
 mod html;
@@ -17,6 +18,7 @@ use crate::run::Outcome;
 use crate::table::{Data, Digest};
 
 pub use command::Given;
+pub use comparison::{Comparison, changed_keys};
 pub use digits::significant;
 pub use html::html;
 pub use json::{candidates, cleaning, json, labels, memory};
@@ -39,6 +41,10 @@ pub struct Report<'a> {
     pub dropped: &'a [Dropped],
     /// Its digest.
     pub fingerprint: Digest,
+    /// The digest of the rows of all folds.
+    pub folds: Option<Digest>,
+    /// What computed it: the version, and the type of the processor.
+    pub tool: (&'a str, &'a str),
     /// The bound graph.
     pub bound: &'a Bound<'a>,
     /// How it was run.

@@ -59,6 +59,8 @@ fn with_options<T>(
         table: Extent::of(&loaded.table),
         dropped: &[],
         fingerprint: loaded.fingerprint,
+        folds: Some(Digest::of(b"folds")),
+        tool: ("0.0.0", "x86_64"),
         bound: &bound,
         plan: &plan,
         outcome: &outcome,

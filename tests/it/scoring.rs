@@ -77,13 +77,14 @@ pub fn pending(raw: &mut Connection) -> usize {
 
 /// A worker that goes on until it is told to stop.
 pub fn start(here: &Place, model: &str, more: &[&str]) -> Child {
-    here.command(&scoring(model, more)).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    here.command(&scoring(model, more)).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 /// Tells a worker to stop, which ends well.
-pub fn stop(mut worker: Child) {
+pub fn stop(worker: Child) {
     std::process::Command::new("kill").arg(worker.id().to_string()).status().unwrap();
-    assert_eq!(worker.wait().unwrap().code(), Some(0));
+    let output = worker.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 fn add(keys: &dyn Keys, i: usize, fields: &[(&str, &str)]) {
@@ -244,7 +245,7 @@ fn an_alias_that_moves_is_followed_and_no_entry_is_lost() {
     wait_until("version 1 has predicted", || count(&*keys) == 300);
     here.run(&["models", "promote", "demo:2", "--alias", "champion"]).ok();
     let mut upto = 300;
-    while !entries(&*keys, "scored").last().is_some_and(|last| last["pipefit_model"] == "demo:2") {
+    while entries(&*keys, "scored").last().is_none_or(|last| last["pipefit_model"] != "demo:2") {
         assert!(upto < 20_000, "version 2 never came");
         upto += 10;
         more(upto);
@@ -375,7 +376,7 @@ fn what_the_server_refuses_to_write_stays_pending_and_is_written_once() {
     assert!(!group.settle(&fates).unwrap_err().passing);
     assert_eq!(pending(&mut raw), 4);
     cmd("DEL").arg("scored").exec(&mut raw).unwrap();
-    let mut set = |name: &str, value: &str| {
+    let set = |name: &str, value: &str| {
         cmd("CONFIG").arg("SET").arg(name).arg(value).exec(&mut server.raw()).unwrap();
     };
     set("maxmemory", "1");

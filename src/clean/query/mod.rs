@@ -84,6 +84,16 @@ impl Query {
             .map_err(|fault| fault.diagnostic(Code::MissingColumn, &self.text, &self.span))
     }
 
+    /// The rows of any table for which it holds.
+    ///
+    /// # Errors
+    /// `MissingColumn` or `BadCell` at the place where a column is not there, or types do not go together.
+    pub fn holds(&self, table: &Table) -> Result<Vec<bool>> {
+        evaluate::known(&self.tree, table.schema())
+            .map_err(|fault| fault.diagnostic(Code::MissingColumn, &self.text, &self.span))?;
+        self.keeps(table)
+    }
+
     /// The rows for which it holds.
     ///
     /// # Errors
