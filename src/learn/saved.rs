@@ -11,6 +11,7 @@ use super::guard::Compared;
 use super::labels::Waiting;
 use super::score::Score;
 use super::state::{Kept, State, empty};
+use super::updated::Updated;
 use crate::artifact::tensors;
 use crate::contract::{Loader, Saver};
 use crate::diag::{Code, Diagnostic, Result};
@@ -99,6 +100,10 @@ impl Saved {
         let (factors, window): (Vec<&Factor>, _) = match &state.kept {
             Kept::All(factor) => (vec![factor], None),
             Kept::Latest(ring) => (ring.buckets().collect(), Some(ring.window())),
+            Kept::Updated(updated) => {
+                saver.child("updated", |saver| updated.save(saver));
+                (Vec::new(), None)
+            }
         };
         for (i, factor) in factors.iter().enumerate() {
             saver.matrix(&format!("factor.{i}"), factor.root());
@@ -164,7 +169,7 @@ impl Saved {
 fn state(loader: &Loader, schema: Schema) -> Result<State> {
     let rest: Rest = loader.json("rest")?;
     let Rest { columns, clock, learned_at, score, rows, window, drift, labels } = rest;
-    if columns.len() != schema.fields().len() + 1 || !matches!(columns.last(), Some(Column::Number(_))) {
+    if columns.len() != schema.fields().len() + 1 {
         return Err(damaged("has other columns than its schema"));
     }
     if rows.iter().any(|rows| *rows > MOST) {
@@ -179,6 +184,7 @@ fn state(loader: &Loader, schema: Schema) -> Result<State> {
         Some(window) => {
             Kept::Latest(Ring::of(factors, window).ok_or_else(|| damaged("has factors that do not match"))?)
         }
+        None if factors.is_empty() => Kept::Updated(loader.child("updated", Updated::load)?),
         None if factors.len() == 1 => Kept::All(factors.remove(0)),
         None => return Err(damaged("has more factors than one")),
     };
