@@ -76,6 +76,20 @@ def sklearn_in_batches():
     return per_second(len(x), work)
 
 
+def sklearn_row_by_row():
+    x, y = data(5_000)
+
+    def work():
+        scaler, model = StandardScaler(), SGDRegressor()
+        for i in range(len(x)):
+            row = x[i : i + 1]
+            if i > 0:
+                model.predict(scaler.transform(row))
+            model.partial_fit(scaler.partial_fit(row).transform(row), y[i : i + 1])
+
+    return per_second(len(x), work)
+
+
 def pipefit():
     command = [*sys.argv[1:], "--bench"] if sys.argv[1:] else ["cargo", "bench", "--quiet", "--bench", "learn"]
     out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
@@ -89,6 +103,7 @@ for _ in range(3):
     found["River: predict, then learn, row by row"] = river_row_by_row()
     found["River: learn_many in batches of 500"] = river_in_batches()
     found["scikit-learn: partial_fit in batches of 500"] = sklearn_in_batches()
+    found["scikit-learn: predict, then partial_fit, row by row"] = sklearn_row_by_row()
     best = {name: max(rate, best.get(name, 0)) for name, rate in found.items()}
 for name, rate in best.items():
     print(f"{name:50} {rate:12,.0f} rows/s")

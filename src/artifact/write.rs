@@ -49,7 +49,7 @@ pub fn write_learned(
         schema: schema.clone(),
         categories: categories.collect(),
         target: graph.target.shown.clone(),
-        classes: None,
+        classes: fitted.model.facts().classes.map(|levels| Labels { levels: Arc::unwrap_or_clone(levels) }),
         structure: structure(fitted),
         search: None,
         clean: Vec::new(),

@@ -148,8 +148,11 @@ fn born(pid: u32) -> Option<String> {
 fn summary(json: &Value) -> String {
     let number = |pointer: &str| json.pointer(pointer).and_then(Value::as_u64).unwrap_or_default();
     let name = json.pointer("/pipeline").and_then(Value::as_str).unwrap_or_default();
-    let score = json.pointer("/learned/score/r2").and_then(Value::as_f64);
-    let score = score.map_or(String::new(), |r2| format!(", r2 {r2:.4} before learning"));
+    let score = ["r2", "accuracy"].into_iter().find_map(|metric| {
+        let score = json["learned"]["score"][metric].as_f64()?;
+        Some(format!(", {metric} {score:.4} before learning"))
+    });
+    let score = score.unwrap_or_default();
     let version = json.pointer("/artifact/version").and_then(Value::as_u64);
     let new = json.pointer("/artifact/new") == Some(&Value::Bool(true));
     let which = if new { "version" } else { "still version" };

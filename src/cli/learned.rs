@@ -22,14 +22,15 @@ pub fn lines(learned: &Value) -> String {
         Some(Value::String(text)) => text.clone(),
         Some(value) => number(value),
     };
+    let metric = if learned["score"]["accuracy"].is_number() { "accuracy" } else { "r2" };
     let mut lines = format!(
-        "  stream   {} entries read up to {}, {} refused, {} rows learned\n  before   r2 {} before learning, of late {}\n",
+        "  stream   {} entries read up to {}, {} refused, {} rows learned\n  before   {metric} {} before learning, of late {}\n",
         text("/read"),
         text("/last"),
         text("/refused"),
         text("/rows"),
-        text("/score/r2"),
-        text("/score/recent_r2")
+        text(&format!("/score/{metric}")),
+        text(&format!("/score/recent_{metric}"))
     );
     if learned["labels"].is_object() {
         let (wait, expired) = (text("/labels/waiting"), text("/labels/expired"));

@@ -10,6 +10,7 @@
 
 mod collect;
 pub mod erased;
+mod erased_model;
 mod frame;
 mod map;
 mod memo;
@@ -31,7 +32,7 @@ pub use frame::{Block, Frame};
 pub use map::{Map, MapColumn, Power, PowerColumn, Term};
 pub use memo::Memo;
 pub use metric::{Metric, Reads, Score, Task};
-pub use model::{Facts, FittedModel, Linear, Model, Prediction, Unfit};
+pub use model::{Facts, FittedModel, Linear, Model, More, Prediction, Truth, Unfit};
 pub use monomials::{Monomials, Product};
 pub use order::Order;
 pub use params::{Bound, Checks, Choice, Fault, Param, ParamValue, Params, read_bounded};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::erased::AnySplitter;
 use super::params::Checks;
 use super::{Frame, Needs, Params, Rng, SharedRows, State, Stats, Task, Train};
-use crate::diag::{Diagnostic, Result};
+use crate::diag::{Code, Diagnostic, Result};
 use crate::linalg::Matrix;
 use crate::onnx::{Graph, Outputs, Wire, no_form};
 use crate::table::Levels;
@@ -23,6 +23,86 @@ pub enum Unfit {
 impl From<Diagnostic> for Unfit {
     fn from(diagnostic: Diagnostic) -> Self {
         Unfit::Failed(diagnostic)
+    }
+}
+
+/// Rows that are learned on top of others, in their order.
+#[derive(Clone, Copy)]
+pub struct More<'a> {
+    /// The features, row after row.
+    pub x: &'a [f64],
+    /// How many features a row has, at least one.
+    pub features: usize,
+    /// What is to be learned of each row, of which there is at least one.
+    pub y: Truth<'a>,
+    /// The weights of the rows; all are 1 if there are none.
+    pub weights: Option<&'a [f64]>,
+    /// Where each feature was among those of the rows before, if that has changed; one that is new was 0 in all of these.
+    pub places: Option<&'a [Option<usize>]>,
+    /// What the weights of the rows before are multiplied with.
+    pub share: f64,
+    /// What stands for a `random_state` that is not written.
+    pub random_state: u32,
+}
+
+/// The targets of rows.
+#[derive(Clone, Copy)]
+pub enum Truth<'a> {
+    /// Numbers.
+    Values(&'a [f64]),
+    /// Classes, as codes into labels that are all that were learned, and more.
+    Classes {
+        /// A code a row.
+        codes: &'a [u32],
+        /// What the codes stand for.
+        labels: &'a Arc<Levels>,
+    },
+}
+
+impl<'a> More<'a> {
+    /// Checks the features against how many were learned.
+    ///
+    /// # Errors
+    /// `NotFinite` for one that is missing or infinite, `Bug` for another number of them.
+    pub fn check_features(&self, learned: usize) -> Result<()> {
+        if self.features != learned || !self.x.len().is_multiple_of(learned.max(1)) {
+            let message = format!("a model learned {learned} features and gets {}", self.features);
+            return Err(Code::Bug.error(message));
+        }
+        match self.x.iter().position(|value| !value.is_finite()) {
+            Some(at) => {
+                let (row, feature) = (at / learned + 1, at % learned + 1);
+                let message = format!("feature {feature} of row {row} is missing or infinite");
+                Err(Code::NotFinite.error(message).help("fill it with a `SimpleImputer`"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The targets of a regression.
+    ///
+    /// # Errors
+    /// `BadTarget` for classes.
+    pub fn values(&self) -> Result<&'a [f64]> {
+        match self.y {
+            Truth::Values(values) => Ok(values),
+            Truth::Classes { .. } => {
+                Err(Code::BadTarget.error("the target is of classes, and numbers are learned"))
+            }
+        }
+    }
+
+    /// The targets of a classification: codes, and what they stand for.
+    ///
+    /// # Errors
+    /// `BadTarget` for numbers.
+    pub fn classes(&self) -> Result<(&'a [u32], &'a Arc<Levels>)> {
+        match self.y {
+            Truth::Classes { codes, labels } => Ok((codes, labels)),
+            Truth::Values(_) => {
+                Err(Code::BadTarget.error("the target is of numbers, and classes are learned"))
+            }
+        }
     }
 }
 
@@ -53,6 +133,37 @@ pub trait Model: Params + Checks {
     /// # Errors
     /// A diagnostic that names the feature, and the row where one is to blame.
     fn fit(&self, train: &Train, rng: &mut Rng) -> Result<Self::Fitted>;
+
+    /// Why it cannot learn rows on top of others, after "the model ...", if it cannot: [`Model::update`].
+    fn no_update(&self) -> Option<&'static str> {
+        Some("learns all rows at once")
+    }
+
+    /// Whether it has to know all classes when it begins to.
+    fn fixes_classes(&self) -> bool {
+        false
+    }
+
+    /// Why rows that were learned on top of others cannot be forgotten by weights, after "the model ...", if they cannot.
+    fn no_forgetting(&self) -> Option<&'static str> {
+        Some("keeps no weights of rows")
+    }
+
+    /// What it knows before the first row, of so many features and, if it is a classifier, these classes.
+    ///
+    /// # Errors
+    /// `FitFailed` if these are too few; `NotSupported` as in [`Model::update`].
+    fn begin(&self, _features: usize, _labels: Option<&Arc<Levels>>) -> Result<Self::Fitted> {
+        Err(Code::NotSupported.error(format!("{} learns all rows at once", Self::NAME)))
+    }
+
+    /// Learns rows on top of others, as `partial_fit` of scikit-learn does. After an error what was learned is of no use.
+    ///
+    /// # Errors
+    /// As [`Model::fit`]; `NotSupported` for models that learn all rows at once: [`Model::no_update`].
+    fn update(&self, _learned: &mut Self::Fitted, _more: &More) -> Result<()> {
+        Err(Code::NotSupported.error(format!("{} learns all rows at once", Self::NAME)))
+    }
 
     /// Whether a fit of so many rows and features, though statistics would do, takes the rows as a matrix: those of a
     /// small case cost nothing and have more digits.

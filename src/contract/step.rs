@@ -1,7 +1,7 @@
 //! What a step is.
 
 use super::params::Checks;
-use super::{Frame, Map, Monomials, Needs, Params, PowerColumn, Rng, State, Stats, Width};
+use super::{Frame, Map, Monomials, Needs, NumberStats, Params, PowerColumn, Rng, State, Stats, Width};
 use crate::diag::{Diagnostic, Result};
 use crate::onnx::{Graph, Wire, no_form};
 use crate::table::{Rows, Target};
@@ -92,6 +92,12 @@ pub trait Step: Params + Checks {
     /// none is missing.
     fn rescales(&self) -> bool {
         false
+    }
+
+    /// What a fit makes of a feature with such statistics that has no missing value: what it is multiplied with, and what is
+    /// added then. None where it rescales nothing, or cannot be fitted.
+    fn rescaled(&self, _number: &NumberStats) -> Option<(f64, f64)> {
+        None
     }
 
     /// What [`FittedStep::products`] will be made of for so many features, if it will be there: the two-pass path

@@ -16,7 +16,7 @@ pub(super) fn refused<'a>(
     let candidates = searches.flat_map(|search| &search.candidates).map(|candidate| &candidate.pipeline);
     for pipeline in [pipeline].into_iter().chain(candidates) {
         let steps = pipeline.groups.iter().flat_map(|group| &group.steps).chain(&pipeline.select);
-        for problem in steps.filter_map(|node| step(node, online)).chain(model(pipeline)) {
+        for problem in steps.filter_map(|node| step(node, online)).chain(model(pipeline, online)) {
             if !problems.iter().any(|other| other.message() == problem.message()) {
                 problems.push(problem);
             }
@@ -60,13 +60,49 @@ fn step(node: &StepNode, online: &Online) -> Option<Diagnostic> {
     Some(Code::NotSupported.error(message).help(help).at(&node.span))
 }
 
-fn model(pipeline: &Pipeline) -> Option<Diagnostic> {
+fn model(pipeline: &Pipeline, online: &Online) -> Option<Diagnostic> {
     let model = &pipeline.model.model;
+    if model.no_update().is_none() {
+        return updated(pipeline, online);
+    }
     let learns = model.needs() == Needs::JOINT && model.inner_folds().is_none();
     if learns && model.task() == Task::Regression {
         return None;
     }
-    let message = format!("`{}` cannot be learned row after row", model.name());
-    let help = "take `LinearRegression`, `Ridge`, `Lasso` or `ElasticNet`, or leave `online` out and run the file again";
+    let why = model.no_update().map_or(String::new(), |why| format!(", since it {why}"));
+    let message = format!("`{}` cannot be learned row after row{why}", model.name());
+    let help = "take `LinearRegression`, `Ridge`, `Lasso`, `ElasticNet`, `SGDRegressor`, `SGDClassifier`, `GaussianNB` or `MultinomialNB`, or leave `online` out and run the file again";
     Some(Code::NotSupported.error(message).help(help).at(&pipeline.model.span))
+}
+
+/// What does not go with a model that learns rows on top of others.
+fn updated(pipeline: &Pipeline, online: &Online) -> Option<Diagnostic> {
+    let (model, span) = (&*pipeline.model.model, &pipeline.model.span);
+    let refused = |message: String, help: &str| Some(Code::NotSupported.error(message).help(help).at(span));
+    let name = model.name();
+    if online.window.is_some() {
+        let help =
+            "forget with a step of constant length, such as `learning_rate: constant`, or take `Ridge`";
+        return refused(format!("`{name}` keeps no rows that `online.window` could forget"), help);
+    }
+    if let Some(why) = model.no_forgetting().filter(|_| online.half_life.is_some()) {
+        let help = "leave `online.half_life` out; `learning_rate: constant` follows what changes, too";
+        return refused(format!("`{name}` {why} that `online.half_life` could lower"), help);
+    }
+    if model.task() == Task::Classification && online.guard.is_some() {
+        let help = "leave `online.guard` out, or learn numbers";
+        return refused(
+            format!("`online.guard` compares squared errors, and `{name}` predicts classes"),
+            help,
+        );
+    }
+    let mut steps = pipeline.groups.iter().flat_map(|group| &group.steps).chain(&pipeline.select);
+    let together = |node: &&StepNode| {
+        let needs = node.step.needs();
+        needs.has(Needs::JOINT) || needs.has(Needs::TARGET)
+    };
+    let node = steps.find(together)?;
+    let message =
+        format!("`{}` needs how features vary together, which is not kept for `{name}`", node.step.name());
+    Some(Code::NotSupported.error(message).help("leave it out, or take `Ridge`").at(&node.span))
 }

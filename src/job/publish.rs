@@ -19,7 +19,7 @@ use crate::report::{self, Published, Report, Timing};
 use crate::run::Outcome;
 use crate::spec::Online;
 use crate::store::{Exchanged, Flush, Store, publish_folder};
-use crate::table::{Digest, Target};
+use crate::table::Digest;
 
 /// Everything that publishing needs of a run.
 pub struct Job<'a> {
@@ -114,12 +114,9 @@ fn gate_of<'a>(job: &Job<'a>) -> Option<Gate<'a>> {
 
 /// The learning state of all rows.
 fn learner(job: &Job, online: &Online) -> Result<Vec<u8>> {
-    let Target::Values(target) = &job.bound.y else {
-        return Err(Code::Bug.error("`online` with classes, which `check` refuses"));
-    };
     let last = job.prepared.loaded.last.as_ref().filter(|(key, _)| *key == online.stream.value);
     let table = job.bound.x.table()?;
-    learn::of_table(job.bound.graph, online, table, target.column(0), last.map(|(_, last)| *last))
+    learn::of_table(job.bound.graph, online, table, &job.bound.y, last.map(|(_, last)| *last))
 }
 
 /// One attempt to publish, with what was decided about one champion.

@@ -15,7 +15,7 @@ use crate::source::keys::{EntryId, Keys};
 use crate::source::layouts::{Entries, read_stream};
 use crate::spec::{DriftTerms, Moment, Online};
 use crate::store::Store;
-use crate::table::{self, Field, Kind, Schema};
+use crate::table::{self, Field, Kind, Schema, Target};
 
 /// How long to wait for the first rows of a stream.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
@@ -46,7 +46,7 @@ pub fn saved(
     if let Some(bytes) = record {
         let saved = Saved::parse(bytes)?;
         if prepared.is_none_or(|version| saved.place.version >= Some(version.version)) {
-            return fitting(saved, online);
+            return fitting(saved, graph, online);
         }
     }
     if let Some(version) = prepared {
@@ -56,15 +56,16 @@ pub fn saved(
         if saved.place.last.is_none() {
             saved.place.last = before(online, keys)?;
         }
-        return fitting(saved, online);
+        return fitting(saved, graph, online);
     }
     let last = before(online, keys)?;
     let schema = match model.as_ref().and_then(|model| model.aliases.get(LATEST)) {
         Some(_) => artifact::read(&registry.file(&registry.resolve(name)?, MODEL_FILE)?)?.manifest.schema,
         None => first_types(graph, online, keys, last, watch)?,
     };
-    let state = State::new(Arc::new(schema), &Settings::of(online))?;
-    fitting(Saved { state, place: Place { last, ..Place::default() } }, online)
+    let state = State::before(graph, Arc::new(schema), &Settings::of(online), &[])
+        .map_err(|error| error.or_at(&online.span))?;
+    fitting(Saved { state, place: Place { last, ..Place::default() } }, graph, online)
 }
 
 /// The learning state of a table, in blocks as of a stream: what `run` leaves for `learn`. `last` is the entry that the
@@ -76,14 +77,18 @@ pub fn of_table(
     graph: &Graph,
     online: &Online,
     table: &table::Table,
-    target: &[f64],
+    target: &Target,
     last: Option<EntryId>,
 ) -> Result<Vec<u8>> {
     let settings = Settings::of(online);
     // All rows of the table are what those of the stream are compared with.
     let drift = settings.drift.map(|terms| DriftTerms { reference: u64::MAX, ..terms });
     let settings = Settings { evaluate: false, drift, ..settings };
-    let state = State::new(Arc::clone(table.schema()), &settings)?;
+    let known = match target {
+        Target::Classes { labels, .. } => labels.labels(),
+        Target::Values(_) => &[],
+    };
+    let state = State::before(graph, Arc::clone(table.schema()), &settings, known)?;
     let mut learner = Learner::new(graph, settings, state)?;
     learner.extend(table, target)?;
     learner.end_reference();
@@ -92,7 +97,13 @@ pub fn of_table(
 }
 
 /// Refuses a state that was learned in another way than the file says.
-fn fitting(saved: Saved, online: &Online) -> Result<Saved> {
+fn fitting(saved: Saved, graph: &Graph, online: &Online) -> Result<Saved> {
+    let model = &*graph.pipeline.model.model;
+    if !saved.state.is_of(model) {
+        let message = format!("what was learned is not of a `{}`", model.name());
+        let help = "write the model as it was, or run the file again, which begins anew";
+        return Err(Code::Conflict.error(message).help(help).at(&graph.pipeline.model.span));
+    }
     let key = online.labels.as_ref().map(|labels| &labels.key);
     if let Some(key) = key.filter(|key| saved.state.schema.index(&key.value).is_some()) {
         let message = format!("column `{}` is the key of `online.labels`, and a feature too", key.shown());

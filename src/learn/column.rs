@@ -70,11 +70,22 @@ impl Cells {
         }
     }
 
-    /// Takes the first `rows` cells out.
-    pub fn take(&mut self, rows: usize) -> Self {
-        match self {
-            Self::Numbers(values) => Self::Numbers(values.drain(..rows).collect()),
-            Self::Codes(codes) => Self::Codes(codes.drain(..rows).collect()),
+    /// Puts the first `rows` cells into others in place of what these are. Where those are all, the buffers change hands, so that
+    /// nothing is allocated for a block of one row.
+    pub fn take_into(&mut self, rows: usize, into: &mut Self) {
+        fn part<T: Copy>(from: &mut Vec<T>, rows: usize, into: &mut Vec<T>) {
+            into.clear();
+            if from.len() == rows {
+                std::mem::swap(from, into);
+            } else {
+                into.extend(from.drain(..rows));
+            }
+        }
+        match (self, into) {
+            (Self::Numbers(from), Self::Numbers(into)) => part(from, rows, into),
+            (Self::Codes(from), Self::Codes(into)) => part(from, rows, into),
+            // A buffer of another column's, which is none of this learner's.
+            _ => {}
         }
     }
 }
@@ -130,6 +141,19 @@ impl Category {
     pub fn indexed(mut self) -> Self {
         self.index = self.labels.iter().cloned().zip(0..).collect();
         self
+    }
+
+    /// Classes of a target, which have no positions.
+    pub fn of(labels: &[String]) -> Self {
+        let (at, counts) = (vec![None; labels.len()], vec![0; labels.len()]);
+        Self { labels: labels.to_vec(), at, counts, ..Self::default() }.indexed()
+    }
+
+    /// Counts the classes of rows.
+    pub fn count(&mut self, codes: &[u32]) {
+        for code in codes.iter().filter(|code| **code != MISSING) {
+            self.counts[*code as usize] += 1;
+        }
     }
 
     /// The code of a label, a new one for a new label.

@@ -7,7 +7,7 @@ use crate::contract::Types;
 use crate::graph::{Graph, StepNode};
 use crate::source::formats::{Missing, number_cell};
 use crate::source::keys::Row;
-use crate::table::Kind;
+use crate::table::{Kind, number_of};
 
 /// The greatest number that is learned: sums of squares of many must be numbers too, and one that is not would stay for ever.
 const MOST: f64 = 1e120;
@@ -21,6 +21,8 @@ pub struct Entries {
     /// Whether a column may have missing values.
     holes: Vec<bool>,
     missing: Missing,
+    /// The classes that are known, and whether there may be others; of a classifier.
+    classes: Option<(Vec<String>, bool)>,
 }
 
 impl Entries {
@@ -38,10 +40,12 @@ impl Entries {
             }
         }
         names.push(graph.target.name.clone());
-        kinds.push(Kind::Number);
+        let model = &*graph.pipeline.model.model;
+        let classes = state.classes().map(|labels| (labels.to_vec(), !model.fixes_classes()));
+        kinds.push(if classes.is_some() { Kind::Category } else { Kind::Number });
         holes.push(false);
         let place = names.iter().cloned().zip(0..).collect();
-        Self { names, place, kinds, holes, missing: Missing::of(&graph.source.na_values) }
+        Self { names, place, kinds, holes, missing: Missing::of(&graph.source.na_values), classes }
     }
 
     /// Whether a field is a feature or the target.
@@ -49,7 +53,30 @@ impl Entries {
         std::str::from_utf8(name).is_ok_and(|name| self.place.contains_key(name))
     }
 
-    fn cell<'t>(&self, place: usize, text: Option<&'t str>) -> Result<Cell<'t>, String> {
+    /// The class of a target, as it is written where it is known: as a text, or as a number.
+    fn class<'t>(&'t self, text: Option<&'t str>) -> Result<Cell<'t>, String> {
+        let name = self.names.last().map_or("", String::as_str);
+        let Some(text) = text.filter(|text| !self.missing.text(text)) else {
+            return Err(format!("field `{name}` is missing"));
+        };
+        let Some((known, open)) = &self.classes else { return Err(format!("field `{name}` is no class")) };
+        let same = |label: &&String| {
+            *label == text || number_of(label).is_some_and(|number| number_of(text) == Some(number))
+        };
+        match known.iter().find(same) {
+            Some(label) => Ok(Cell::Label(Some(label))),
+            None if *open => Ok(Cell::Label(Some(text))),
+            None => {
+                let shown = crate::yaml::shorten(text).escape_debug().to_string();
+                Err(format!("field `{name}`: `{shown}` is none of the classes that learning began with"))
+            }
+        }
+    }
+
+    fn cell<'t>(&'t self, place: usize, text: Option<&'t str>) -> Result<Cell<'t>, String> {
+        if self.classes.is_some() && place + 1 == self.names.len() {
+            return self.class(text);
+        }
         let name = &self.names[place];
         let kind = self.kinds[place];
         let cell = match text {
@@ -79,7 +106,7 @@ impl Entries {
     ///
     /// # Errors
     /// Why it cannot be learned.
-    pub fn cells<'t>(&self, fields: &'t Row) -> Result<Vec<Cell<'t>>, String> {
+    pub fn cells<'t>(&'t self, fields: &'t Row) -> Result<Vec<Cell<'t>>, String> {
         let mut texts: Vec<Option<&str>> = vec![None; self.names.len()];
         for (name, value) in fields {
             let place = std::str::from_utf8(name).ok().and_then(|name| self.place.get(name));

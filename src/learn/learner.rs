@@ -7,12 +7,14 @@ use super::drift::{Alarm, Drift};
 use super::guard::Guard;
 use super::labels::Waiting;
 use super::state::{Cell, Settings, State};
+use super::updated::Grown;
+use super::updating::Updating;
 use crate::contract::{Frame, Prediction};
 use crate::diag::{Code, Result};
 use crate::graph::{Graph, Pipeline};
 use crate::plan;
-use crate::run::{Fitted, Learned, fit_memory};
-use crate::table::{self, Levels, MISSING, Table, number_of};
+use crate::run::{Fitted, Learned, Memory, fit_memory, fit_steps};
+use crate::table::{self, Levels, MISSING, Table, Target, number_of};
 
 /// A learner in memory.
 pub struct Learner<'g> {
@@ -21,6 +23,10 @@ pub struct Learner<'g> {
     settings: Settings,
     state: State,
     model: Option<Model>,
+    /// The buffers of the latest block.
+    block: Vec<Cells>,
+    /// How a model is updated that learns rows on top of others.
+    updating: Option<Updating>,
     /// What is compared with what it predicts.
     pub(super) guard: Option<Guard<'g>>,
     /// What was found since somebody asked.
@@ -48,8 +54,19 @@ impl<'g> Learner<'g> {
             (None, Some(_)) => state.drift = None,
             _ => {}
         }
+        let updating = state.updated().map(|_| Updating::new(graph, &groups, &state));
         let (pipeline, alarms) = (&graph.pipeline, Vec::new());
-        Ok(Self { pipeline, groups, settings, state, model: None, guard: None, alarms })
+        Ok(Self {
+            pipeline,
+            groups,
+            settings,
+            state,
+            model: None,
+            block: Vec::new(),
+            updating,
+            guard: None,
+            alarms,
+        })
     }
 
     /// What it knows.
@@ -84,11 +101,14 @@ impl<'g> Learner<'g> {
     ///
     /// # Errors
     /// As [`Learner::push`].
-    pub fn extend(&mut self, features: &Table, target: &[f64]) -> Result<()> {
-        for (row, y) in target.iter().enumerate() {
+    pub fn extend(&mut self, features: &Table, target: &Target) -> Result<()> {
+        for row in 0..target.rows() {
             let mut cells: Vec<Cell> = Vec::with_capacity(features.columns().len() + 1);
             cells.extend(features.columns().iter().map(|column| cell(column, row)));
-            cells.push(Cell::Number(*y));
+            cells.push(match target {
+                Target::Values(values) => Cell::Number(values[(row, 0)]),
+                Target::Classes { codes, labels } => Cell::Label(labels.label(codes[row])),
+            });
             self.push(&cells, 0)?;
         }
         Ok(())
@@ -103,15 +123,20 @@ impl<'g> Learner<'g> {
     }
 
     fn learn(&mut self) -> Result<()> {
-        let block = self.state.block(&self.settings);
+        let mut block = std::mem::take(&mut self.block);
+        self.state.block(&self.settings, &mut block);
         if self.settings.evaluate {
             self.evaluate(&block);
         }
         if let (Some(drift), Some(terms)) = (&mut self.state.drift, self.settings.drift) {
             self.alarms.extend(drift.absorb(&block, terms));
         }
-        self.state.absorb(&block, &self.settings)?;
+        let share = self.state.absorb(&block, &self.settings)?;
         self.model = None;
+        if let Some(updating) = &mut self.updating {
+            updating.learn(self.pipeline, &self.groups, &mut self.state, &block, share)?;
+        }
+        self.block = block;
         Ok(())
     }
 
@@ -122,16 +147,34 @@ impl<'g> Learner<'g> {
                 return Err(Code::EmptyData.error("no block of rows was learned yet").help(help));
             }
             let (memory, order) = self.state.memory();
-            let learned = fit_memory(self.pipeline, &self.groups, &self.state.schema, &memory)?;
+            let learned = match self.state.updated().map(|updated| &updated.model) {
+                Some(model) => self.copied(model.as_ref(), &memory)?,
+                None => fit_memory(self.pipeline, &self.groups, &self.state.schema, &memory)?,
+            };
             self.model = Some(Model { learned, order, positions: self.state.positions() });
         }
         self.model.as_ref().ok_or_else(|| Code::Bug.error("a model that was just fitted"))
     }
 
+    /// The pipeline with a copy of the model that was updated.
+    fn copied(&self, model: Option<&Grown>, memory: &Memory) -> Result<Learned> {
+        let Some(model) = model else { return Err(Code::Bug.error("rows were learned without a model")) };
+        let steps = fit_steps(self.pipeline, &self.groups, &self.state.schema, memory)?;
+        let (class, names) = (model.class, steps.names);
+        Ok(Learned {
+            fitted: Fitted { steps: steps.steps, class, model: model.copy()?, names },
+            composed: None,
+        })
+    }
+
     /// Predicts a block with what was learned before it.
     fn evaluate(&mut self, block: &[Cells]) {
-        let Some(Cells::Numbers(truth)) = block.last() else { return };
-        match self.fit().map(|_| ()).and_then(|()| self.predict(block)) {
+        let truth = match block.last() {
+            Some(Cells::Numbers(truth)) => truth,
+            Some(Cells::Codes(truth)) => return self.evaluate_classes(block, truth),
+            None => return,
+        };
+        match self.values(block) {
             Ok(predicted) => {
                 self.state.score.add(truth, &predicted);
                 if let Some(drift) = &mut self.state.drift {
@@ -148,6 +191,49 @@ impl<'g> Learner<'g> {
             // Nothing to predict with, or a row that a step refuses: learning goes on.
             Err(_) => self.state.score.unpredicted += truth.len() as u64,
         }
+    }
+
+    /// The same of classes.
+    fn evaluate_classes(&mut self, block: &[Cells], truth: &[u32]) {
+        let predicted = match self.updated(block) {
+            Some(Ok(Prediction::Classes { codes, proba, .. })) => Some((codes, proba)),
+            _ => None,
+        };
+        let classes = self.updating.as_mut().and_then(|updating| updating.classes(&self.state));
+        let (Some((codes, proba)), Some((_, map))) = (predicted, classes) else {
+            self.state.score.unpredicted += truth.len() as u64;
+            return;
+        };
+        let truth: Vec<u32> =
+            truth.iter().map(|code| map.get(*code as usize).copied().unwrap_or(MISSING)).collect();
+        self.state.score.add_classes(&truth, &codes, proba.as_ref());
+        if let Some(drift) = &mut self.state.drift {
+            let errors = truth.iter().zip(&codes).map(|(truth, code)| f64::from(u8::from(truth != code)));
+            self.alarms.extend(drift.error.absorb(errors));
+        }
+    }
+
+    fn values(&mut self, block: &[Cells]) -> Result<Vec<f64>> {
+        match self.updated(block) {
+            Some(Ok(Prediction::Values(values))) => Ok(values.column(0).to_vec()),
+            Some(Ok(Prediction::Classes { .. })) => Err(Code::Bug.error("classes where numbers are learned")),
+            Some(Err(error)) => Err(error),
+            None => self.fit().map(|_| ()).and_then(|()| self.predict(block)),
+        }
+    }
+
+    /// What a model that is updated predicts of a block, if there is one.
+    fn updated(&mut self, block: &[Cells]) -> Option<Result<Prediction>> {
+        self.updating.as_ref()?;
+        if self.state.learned() == 0 {
+            return Some(Err(Code::EmptyData.error("no block of rows was learned yet")));
+        }
+        if self.knows(block) {
+            let updating = self.updating.as_mut()?;
+            return Some(updating.predict(self.pipeline, &self.groups, &self.state, block));
+        }
+        let table = self.table(block);
+        Some(self.fit().and_then(|model| model.learned.fitted.predict(&Frame::of(&table?))))
     }
 
     fn predict(&self, block: &[Cells]) -> Result<Vec<f64>> {
@@ -171,7 +257,8 @@ impl<'g> Learner<'g> {
 
     /// Whether all cells of a block have a position.
     fn knows(&self, block: &[Cells]) -> bool {
-        self.state.columns.iter().zip(block).all(|(column, cells)| match (column, cells) {
+        let mut features = self.state.columns.iter().zip(block).take(block.len() - 1);
+        features.all(|(column, cells)| match (column, cells) {
             (Column::Number(number), Cells::Numbers(values)) => {
                 number.counts[1] > 0 || !values.iter().any(|value| value.is_nan())
             }

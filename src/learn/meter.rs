@@ -31,6 +31,8 @@ pub struct Reading {
     pub drift: Option<(u64, u64, u64)>,
     /// R² of the latest blocks, predicted before they were learned.
     pub r2: Option<f64>,
+    /// The same as the share of right classes, of a classifier.
+    pub accuracy: Option<f64>,
     /// The version that holds what was learned.
     pub version: Option<u64>,
     /// How often another learner was ahead.
@@ -118,6 +120,12 @@ impl Reading {
                 drift.map(|drift| drift.2 as f64),
             ),
             ("recent_r2", "gauge", "R2 of the latest blocks before they were learned.", self.r2),
+            (
+                "recent_accuracy",
+                "gauge",
+                "Accuracy of the latest blocks before they were learned.",
+                self.accuracy,
+            ),
             (
                 "version",
                 "gauge",

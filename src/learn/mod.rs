@@ -22,6 +22,8 @@ mod saved;
 mod score;
 mod session;
 mod state;
+mod updated;
+mod updating;
 
 pub use adwin::Adwin;
 pub use begin::of_table;

@@ -72,7 +72,8 @@ pub fn publish(
     }
     let now = SystemTime::now();
     let (run, created) = (run_id(now), rfc3339(now));
-    let scores: Map<String, Value> = Map::from_iter([("r2".to_owned(), state.score.r2().into())]);
+    let (metric, score) = state.score.named();
+    let scores: Map<String, Value> = Map::from_iter([(metric.to_owned(), score.into())]);
     let record = json!({
         "schema": "pipefit.learn/1",
         "run": run,

@@ -2,6 +2,9 @@
 
 use std::collections::VecDeque;
 
+use super::saved;
+use crate::linalg::Matrix;
+
 /// Progressive evaluation: every row is predicted by what was learned of those before it.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -12,6 +15,27 @@ pub struct Score {
     pub recent: VecDeque<Sums>,
     /// How many rows could not be predicted, such as those before anything was learned.
     pub unpredicted: u64,
+    /// Of classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<ClassScore>,
+}
+
+/// The same of a classifier.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClassScore {
+    all: Hits,
+    recent: VecDeque<Hits>,
+}
+
+/// Of some rows whose classes were predicted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Hits {
+    rows: u64,
+    right: u64,
+    /// The sum of log-losses, where there are probabilities.
+    loss: Option<f64>,
 }
 
 /// Of some rows.
@@ -41,9 +65,72 @@ impl Score {
         }
     }
 
+    /// Whether it counts no more rows than can be.
+    pub(super) fn is_sound(&self) -> bool {
+        let rows = self.recent.iter().chain([&self.all]).map(|sums| sums.rows);
+        let classes = self.classes.iter().flat_map(|classes| classes.recent.iter().chain([&classes.all]));
+        rows.chain(classes.map(|hits| hits.rows)).chain([self.unpredicted]).all(|rows| rows <= saved::MOST)
+    }
+
+    /// Takes in a block of classes: codes of what was true and what was predicted, and rows x classes probabilities. A class that was
+    /// not known has the probability 0, which counts as the least number above it (scikit-learn's `log_loss`).
+    pub fn add_classes(&mut self, truth: &[u32], predicted: &[u32], proba: Option<&Matrix>) {
+        let right = truth.iter().zip(predicted).filter(|(truth, code)| truth == code).count() as u64;
+        let share = |proba: &Matrix, row: usize, class: usize| {
+            let own = if class < proba.columns() { proba[(row, class)] } else { 0.0 };
+            -own.max(f64::EPSILON).ln()
+        };
+        let loss =
+            proba.map(|proba| truth.iter().enumerate().map(|(i, k)| share(proba, i, *k as usize)).sum());
+        let block = Hits { rows: truth.len() as u64, right, loss };
+        let classes = self.classes.get_or_insert_default();
+        classes.all = classes.all.and(block);
+        classes.recent.push_back(block);
+        if classes.recent.len() > WINDOW {
+            classes.recent.pop_front();
+        }
+    }
+
     /// How many rows were predicted.
     pub fn rows(&self) -> u64 {
-        self.all.rows
+        self.classes.as_ref().map_or(self.all.rows, |classes| classes.all.rows)
+    }
+
+    /// The share of right classes in the latest blocks, of a classifier.
+    pub fn recent_accuracy(&self) -> Option<f64> {
+        self.classes.as_ref().and_then(|classes| classes.recent().accuracy())
+    }
+
+    /// What it comes to, by name: R², or the share of right classes.
+    pub fn named(&self) -> (&'static str, Option<f64>) {
+        match &self.classes {
+            Some(classes) => ("accuracy", classes.all.accuracy()),
+            None => ("r2", self.r2()),
+        }
+    }
+
+    /// For people and records.
+    pub fn json(&self) -> serde_json::Value {
+        let (rows, unpredicted) = (self.rows(), self.unpredicted);
+        match &self.classes {
+            None => serde_json::json!({
+                "rows": rows,
+                "unpredicted": unpredicted,
+                "r2": self.r2(),
+                "recent_r2": self.recent_r2(),
+            }),
+            Some(classes) => {
+                let recent = classes.recent();
+                serde_json::json!({
+                    "rows": rows,
+                    "unpredicted": unpredicted,
+                    "accuracy": classes.all.accuracy(),
+                    "recent_accuracy": recent.accuracy(),
+                    "log_loss": classes.all.log_loss(),
+                    "recent_log_loss": recent.log_loss(),
+                })
+            }
+        }
     }
 
     /// R² of all rows, if it is defined.
@@ -54,6 +141,30 @@ impl Score {
     /// R² of the latest blocks.
     pub fn recent_r2(&self) -> Option<f64> {
         self.recent.iter().fold(Sums::default(), |all, block| all.and(*block)).r2()
+    }
+}
+
+impl ClassScore {
+    fn recent(&self) -> Hits {
+        self.recent.iter().fold(Hits::default(), |all, block| all.and(*block))
+    }
+}
+
+impl Hits {
+    fn and(self, other: Self) -> Self {
+        if self.rows == 0 {
+            return other;
+        }
+        let loss = self.loss.zip(other.loss).map(|(one, next)| one + next);
+        Self { rows: self.rows + other.rows, right: self.right + other.right, loss }
+    }
+
+    fn accuracy(self) -> Option<f64> {
+        (self.rows > 0).then(|| self.right as f64 / self.rows as f64)
+    }
+
+    fn log_loss(self) -> Option<f64> {
+        self.loss.filter(|_| self.rows > 0).map(|loss| loss / self.rows as f64)
     }
 }
 

@@ -68,8 +68,8 @@ impl<'a> Folds<'a> {
         let Target::Classes { codes: all, labels } = rows.y else {
             return Err(Unfit::Rows("the target is of numbers".into()));
         };
-        let (codes, present) =
-            present(all, rows.weight, labels).map_err(|error| Unfit::Rows(error.message().into()))?;
+        let (codes, present) = present(all, rows.weight, labels, "LogisticRegression")
+            .map_err(|error| Unfit::Rows(error.message().into()))?;
         let folds = rows.fold_of.iter().max().map_or(0, |most| usize::from(*most) + 1);
         let mut left_out = vec![vec![Share::default(); labels.len()]; folds];
         for (i, (code, fold)) in all.iter().zip(rows.fold_of).enumerate() {

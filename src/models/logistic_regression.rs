@@ -98,7 +98,7 @@ impl Model for LogisticRegression {
         let (codes, labels) = training::classes(train, Self::NAME)?;
         let weights = self.weights(train, &codes, &labels)?;
         let x = training::design(train, Self::NAME)?;
-        let (codes, present) = present(&codes, weights.as_deref(), &labels)?;
+        let (codes, present) = present(&codes, weights.as_deref(), &labels, Self::NAME)?;
         let fit = logistic(&x, &codes, present.len(), weights.as_deref(), &self.options())?;
         FittedLogisticRegression::of(labels, present, fit)
     }
@@ -177,6 +177,7 @@ pub(super) fn present(
     codes: &[u32],
     weights: Option<&[f64]>,
     labels: &Levels,
+    model: &str,
 ) -> Result<(Vec<u32>, Vec<u32>)> {
     let mut counts = vec![false; labels.len()];
     for (i, code) in codes.iter().enumerate() {
@@ -187,8 +188,7 @@ pub(super) fn present(
         [] => Err(Code::BadWeight.error("the weights of all training rows are 0")),
         [only] => {
             let only = labels.label(*only).unwrap_or_default();
-            let message =
-                format!("the training rows are all of class `{only}`, and LogisticRegression needs two");
+            let message = format!("the training rows are all of class `{only}`, and {model} needs two");
             Err(Code::FitFailed
                 .error(message)
                 .help("use folds that hold every class, as `StratifiedKFold` does"))

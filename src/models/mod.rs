@@ -2,6 +2,7 @@
 
 use crate::contract::erased::{Kind, ModelKind};
 
+pub mod averaging;
 pub mod class_weight;
 pub mod descent_cv;
 pub mod dummy_classifier;
@@ -10,6 +11,9 @@ pub mod elastic_net;
 pub mod elastic_net_cv;
 mod elsewhere;
 pub mod fitted_regression;
+mod fitted_sgd_classifier;
+pub mod gaussian_nb;
+mod held_out;
 pub mod inner_folds;
 pub mod lasso;
 pub mod lasso_cv;
@@ -18,12 +22,20 @@ pub mod linear_regression;
 pub mod linfa;
 mod logistic_folds;
 pub mod logistic_regression;
+pub mod multinomial_nb;
+mod naive_bayes;
 pub mod one_or_more;
 mod ordinary;
 pub mod penalized;
 pub mod ridge;
 pub mod ridge_cv;
 mod ridge_left_out;
+pub mod sgd_classifier;
+pub mod sgd_regressor;
+pub mod stochastic;
+mod stochastic_loss;
+mod stochastic_state;
+mod stochastic_weights;
 mod training;
 
 pub use elsewhere::{deprecated, known_elsewhere, removed};
@@ -38,6 +50,10 @@ pub const ALL: &[&dyn ModelKind] = &[
     &Kind::<lasso_cv::LassoCV>::NEW,
     &Kind::<elastic_net_cv::ElasticNetCV>::NEW,
     &Kind::<logistic_regression::LogisticRegression>::NEW,
+    &Kind::<sgd_regressor::SGDRegressor>::NEW,
+    &Kind::<sgd_classifier::SGDClassifier>::NEW,
+    &Kind::<gaussian_nb::GaussianNB>::NEW,
+    &Kind::<multinomial_nb::MultinomialNB>::NEW,
     &Kind::<dummy_regressor::DummyRegressor>::NEW,
     &Kind::<dummy_classifier::DummyClassifier>::NEW,
 ];

@@ -93,6 +93,15 @@ pub(super) fn design(train: &Train, model: &str) -> Result<Matrix> {
     train.x.design(train.rows)
 }
 
+/// The features of the training rows, one row after the other.
+///
+/// # Errors
+/// As [`design`].
+pub(super) fn row_major(train: &Train, model: &str) -> Result<Vec<f64>> {
+    let x = design(train, model)?;
+    Ok((0..x.rows()).flat_map(|i| x.row(i)).collect())
+}
+
 /// The gathered rows of a regression.
 pub(super) struct Gathered {
     /// The features, n x p.

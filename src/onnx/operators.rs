@@ -47,6 +47,11 @@ impl Graph {
         Numbers { name: self.node("Mul", &[&a.name, &b.name], &[]), width: a.width }
     }
 
+    /// One tensor by another of its shape, number by number.
+    pub fn quotient(&mut self, a: &Numbers, b: &Numbers) -> Numbers {
+        Numbers { name: self.node("Div", &[&a.name, &b.name], &[]), width: a.width }
+    }
+
     /// 0 less every number.
     pub fn negate(&mut self, x: &Numbers) -> Numbers {
         Numbers { name: self.node("Neg", &[&x.name], &[]), width: x.width }

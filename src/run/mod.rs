@@ -27,7 +27,7 @@ use std::time::Instant;
 use rayon::prelude::*;
 
 pub use fitted::{Fitted, FittedGroup, FittedNode, FittedSteps};
-pub use online::{Known, Learned, Memory, fit_memory};
+pub use online::{Known, Learned, Memory, Transformed, fit_memory, fit_steps};
 pub use outcome::{FoldOutcome, Outcome, Scores, Searched, Tried};
 
 use self::folds::Fits;

@@ -12,7 +12,7 @@ use super::view::{Training, View};
 use crate::contract::erased::AnyModel;
 use crate::contract::{Needs, Stats, Unfit};
 use crate::diag::{Code, Diagnostic, Result};
-use crate::graph::{Pipeline, StepNode};
+use crate::graph::{ModelNode, Pipeline, StepNode};
 use crate::linalg::{Affine, Centred, Matrix, Moments};
 use crate::table::{Levels, Schema, Target};
 
@@ -44,8 +44,10 @@ pub struct Memory {
     pub columns: Vec<Known>,
     /// What was taken from each target.
     pub target_shifts: Vec<f64>,
-    /// Means and factor of all positions.
-    pub factor: Centred,
+    /// The moments of all positions.
+    pub moments: Moments,
+    /// Their factor, where the model is fitted from it.
+    pub factor: Option<Centred>,
 }
 
 /// A fitted pipeline.
@@ -66,6 +68,42 @@ pub fn fit_memory(
     schema: &Schema,
     memory: &Memory,
 ) -> Result<Learned> {
+    with_steps(pipeline, groups, schema, memory, |steps, view| model(pipeline, steps, view, memory))
+}
+
+/// Steps that were fitted, and what they make of the positions.
+pub struct Transformed {
+    /// The steps.
+    pub steps: FittedSteps,
+    /// Each feature over the positions.
+    pub values: Vec<Affine>,
+    /// The features' names.
+    pub names: Vec<String>,
+}
+
+/// Fits the steps alone, for a model that is not fitted from a memory.
+///
+/// # Errors
+/// As [`fit_memory`].
+pub fn fit_steps(
+    pipeline: &Pipeline,
+    groups: &[Vec<String>],
+    schema: &Schema,
+    memory: &Memory,
+) -> Result<Transformed> {
+    with_steps(pipeline, groups, schema, memory, |steps, view| match view.values() {
+        Some(values) => Ok(Transformed { steps, values, names: view.names() }),
+        None => Err(placed(&pipeline.model, holes())),
+    })
+}
+
+fn with_steps<T>(
+    pipeline: &Pipeline,
+    groups: &[Vec<String>],
+    schema: &Schema,
+    memory: &Memory,
+    then: impl FnOnce(FittedSteps, &View) -> Result<T>,
+) -> Result<T> {
     let layout = layout(memory);
     let cell = cell(memory);
     let orders = Orders::none();
@@ -81,18 +119,23 @@ pub fn fit_memory(
     }
     let (select, view) = chain(&pipeline.select, raw.beside(views))?;
     let steps = FittedSteps { groups: fitted_groups, select };
-    model(pipeline, steps, &view, memory)
+    then(steps, &view)
+}
+
+fn placed(node: &ModelNode, error: Diagnostic) -> Diagnostic {
+    error.prefixed(&format!("model `{}`", node.name)).or_at(&node.span)
+}
+
+fn holes() -> Diagnostic {
+    let message = "the model's features are not all numbers without missing values";
+    Code::BadCell.error(message).help("impute missing numbers and encode categories before the model")
 }
 
 fn model(pipeline: &Pipeline, steps: FittedSteps, view: &View, memory: &Memory) -> Result<Learned> {
     let node = &pipeline.model;
-    let place = |error: Diagnostic| error.prefixed(&format!("model `{}`", node.name)).or_at(&node.span);
-    let (Some(values), Some(joint)) = (view.values(), view.joint()) else {
-        let message = "the model's features are not all numbers without missing values";
-        let help = "impute missing numbers and encode categories before the model";
-        return Err(place(Code::BadCell.error(message).help(help)));
-    };
-    let rows = memory.factor.rows as usize;
+    let place = |error: Diagnostic| placed(node, error);
+    let (Some(values), Some(joint)) = (view.values(), view.joint()) else { return Err(place(holes())) };
+    let rows = memory.moments.rows as usize;
     let stats = Stats { joint: Some(joint), rows, ..view.stats(Needs::TARGET) };
     let own: &dyn AnyModel = &*node.model;
     let model = match own.fit_grid(&[own], &stats).pop() {
@@ -160,9 +203,8 @@ fn layout(memory: &Memory) -> Layout {
 
 /// What the steps see: rows that all weigh the same, even where older ones are partly forgotten.
 fn cell(memory: &Memory) -> Cell {
-    let factor = &memory.factor;
-    let moments = factor.moments();
-    let rows = factor.rows as f64;
+    let moments = memory.moments.clone();
+    let rows = moments.rows as f64;
     let mut plain = moments.clone();
     if plain.weight != rows && plain.weight > 0.0 {
         let share = rows / plain.weight;
@@ -183,6 +225,6 @@ fn cell(memory: &Memory) -> Cell {
         weighted,
         extremes: memory.columns.iter().map(extremes).collect(),
         counts: memory.columns.iter().map(counts).collect(),
-        factor: Some(factor.clone()),
+        factor: memory.factor.clone(),
     }
 }

@@ -36,6 +36,8 @@ pub struct Online {
     pub guard: Option<Guarded>,
     /// Whether targets come later than their rows.
     pub labels: Option<Labels>,
+    /// All classes of the target, for a classifier that has to know them when it begins; empty where they are not named.
+    pub classes: Vec<Text>,
     /// Where it is written.
     pub span: Span,
 }
@@ -65,6 +67,7 @@ const ONLINE: Keys = Keys {
         "drift",
         "guard",
         "labels",
+        "classes",
     ],
     later: &[],
 };
@@ -112,8 +115,21 @@ impl Reader<'_> {
             drift: self.online_drift(entries),
             guard: self.online_guard(entries),
             labels: self.online_labels(entries),
+            classes: self.online_classes(entries),
             span: node.span.clone(),
         })
+    }
+
+    fn online_classes(&mut self, entries: &[Entry]) -> Vec<Text> {
+        let Some(node) = value(entries, "classes") else { return Vec::new() };
+        let classes = self.texts(node, "`online.classes`");
+        if classes.len() < 2 {
+            let problem = Code::BadValue.error("`online.classes` names fewer than two classes");
+            self.report(
+                problem.help("name all that the target can have, such as `[no, yes]`").at(&node.span),
+            );
+        }
+        classes
     }
 
     fn online_word(&mut self, entries: &[Entry], key: &str, words: &[&str]) -> Option<String> {

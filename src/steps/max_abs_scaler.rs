@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::features;
 use crate::contract::{
-    Block, Checks, FittedStep, Frame, Loader, Map, MapColumn, Needs, Params, Saver, State, Stats, Step,
-    Types, params,
+    Block, Checks, FittedStep, Frame, Loader, Map, MapColumn, Needs, NumberStats, Params, Saver, State,
+    Stats, Step, Types, params,
 };
 use crate::diag::Result;
 use crate::onnx::{Graph, Wire};
@@ -57,17 +57,25 @@ impl Step for MaxAbsScaler {
         !self.clip
     }
 
+    fn rescaled(&self, number: &NumberStats) -> Option<(f64, f64)> {
+        (!self.clip).then(|| (1.0 / divisor(number), 0.0))
+    }
+
     fn fit_stats(&self, stats: &Stats) -> Result<FittedMaxAbsScaler> {
         features::some_rows(stats, Self::NAME)?;
         let mut fitted = FittedMaxAbsScaler { names: Vec::new(), scale: Vec::new(), clip: self.clip };
         for (name, number) in features::numbers(stats, Self::NAME)? {
-            let greatest = number.extremes.map_or(0.0, |(low, high)| low.abs().max(high.abs()));
-            // As scikit-learn's `_handle_zeros_in_scale`: what is next to nothing is left as it is.
-            fitted.scale.push(if greatest < 10.0 * f64::EPSILON { 1.0 } else { greatest });
+            fitted.scale.push(divisor(number));
             fitted.names.push(Arc::clone(name));
         }
         Ok(fitted)
     }
+}
+
+/// The greatest absolute value. As scikit-learn's `_handle_zeros_in_scale`: what is next to nothing is left as it is.
+fn divisor(number: &NumberStats) -> f64 {
+    let greatest = number.extremes.map_or(0.0, |(low, high)| low.abs().max(high.abs()));
+    if greatest < 10.0 * f64::EPSILON { 1.0 } else { greatest }
 }
 
 impl FittedStep for FittedMaxAbsScaler {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::features;
 use crate::contract::{
-    Block, Checks, Fault, FittedStep, Frame, Loader, Map, MapColumn, Needs, Params, Saver, State, Stats,
-    Step, Types, params,
+    Block, Checks, Fault, FittedStep, Frame, Loader, Map, MapColumn, Needs, NumberStats, Params, Saver,
+    State, Stats, Step, Types, params,
 };
 use crate::diag::Result;
 use crate::onnx::{Graph, Wire};
@@ -67,6 +67,11 @@ impl Step for MinMaxScaler {
 
     fn rescales(&self) -> bool {
         !self.clip
+    }
+
+    fn rescaled(&self, number: &NumberStats) -> Option<(f64, f64)> {
+        let (low, high) = number.extremes.filter(|_| !self.clip)?;
+        Some(self.scale_and_min(low, high)).filter(|(scale, min)| scale.is_normal() && min.is_finite())
     }
 
     fn fit_stats(&self, stats: &Stats) -> Result<FittedMinMaxScaler> {

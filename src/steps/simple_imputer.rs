@@ -140,6 +140,10 @@ impl Step for SimpleImputer {
         true
     }
 
+    fn rescaled(&self, _number: &NumberStats) -> Option<(f64, f64)> {
+        Some((1.0, 0.0))
+    }
+
     fn fit_stats(&self, stats: &Stats) -> Result<FittedSimpleImputer> {
         features::some_rows(stats, Self::NAME)?;
         let mut fitted = FittedSimpleImputer {

@@ -55,6 +55,13 @@ impl Step for StandardScaler {
         true
     }
 
+    fn rescaled(&self, number: &NumberStats) -> Option<(f64, f64)> {
+        let (mean, scale) = centre_and_scale(number);
+        let (mean, scale) =
+            (if self.with_mean { mean } else { 0.0 }, if self.with_std { scale } else { 1.0 });
+        (mean.is_finite() && scale.is_finite()).then(|| (1.0 / scale, -mean / scale))
+    }
+
     fn fit_stats(&self, stats: &Stats) -> Result<FittedStandardScaler> {
         features::some_rows(stats, Self::NAME)?;
         let numbers = features::numbers(stats, Self::NAME)?;

@@ -48,6 +48,17 @@ impl Data {
         Self { columns, target, weight }
     }
 
+    /// Numbers of at least 0, of which each class has more of one feature.
+    pub fn counts(rows: usize) -> Self {
+        let mut data = Self::easy(Task::Classification, rows);
+        let Target::Classes { codes, .. } = &data.target else { return data };
+        for (j, column) in data.columns.iter_mut().enumerate() {
+            let own = |i: usize| if codes[i] as usize == j { 9.0 } else { 1.0 };
+            (0..rows).for_each(|i| column[i] = (4.0 * (noise(i, j) + 1.0)).floor() + own(i));
+        }
+        data
+    }
+
     pub fn frame(&self) -> Frame {
         frame(&self.columns)
     }

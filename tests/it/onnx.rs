@@ -83,7 +83,7 @@ fn compare(rest: &str, target: &str, refused: &[usize]) {
             (Values::Texts(all), None) => assert_eq!(all[i], "", "{rest}: row {i}"),
             (Values::Texts(all), Some(said)) => {
                 assert_eq!(all[i], said[0], "{rest}: row {i}");
-                let width = answers[1].dims[1];
+                let width = answers.get(1).map_or(0, |proba| proba.dims[1]);
                 assert_eq!(width, said.len() - 1);
                 for (j, said) in said[1..].iter().enumerate() {
                     near(rest, i, answers[1].doubles()[i * width + j], said);
@@ -174,6 +174,18 @@ fn classifiers() {
     for model in ["LogisticRegression", "DummyClassifier", "{DummyClassifier: {strategy: most_frequent}}"] {
         compare(&format!("{steps}model: {model}\n"), "z", &[]);
     }
+    for model in [
+        "SGDClassifier",
+        "{SGDClassifier: {loss: log_loss}}",
+        "{SGDClassifier: {loss: modified_huber}}",
+        "GaussianNB",
+    ] {
+        compare(&format!("{steps}model: {model}\n"), "z", &[]);
+    }
+    let counts =
+        groups("{SimpleImputer: {strategy: constant, fill_value: 1}}, {MinMaxScaler: {clip: true}}", WORDS);
+    compare(&format!("{counts}model: MultinomialNB\n"), "z", &[]);
+    compare(&format!("{steps}model: SGDRegressor\n"), "y", &[]);
 }
 
 #[test]

@@ -88,12 +88,7 @@ impl Session<'_> {
             "refused": self.place.refused,
             "last": self.last().map(|last| last.to_string()),
             "sha256": Saved::digest(state)?.to_string(),
-            "score": {
-                "rows": state.score.rows(),
-                "unpredicted": state.score.unpredicted,
-                "r2": state.score.r2(),
-                "recent_r2": state.score.recent_r2(),
-            },
+            "score": state.score.json(),
             "labels": state.labels.as_ref().map(|labels| json!({"waiting": labels.len(), "expired": labels.expired})),
             "drift": state.drift.as_ref().map(|drift| drift.json(&state.schema)),
         }))
@@ -136,6 +131,7 @@ impl Session<'_> {
             labels: state.labels.as_ref().map(|labels| (labels.len() as u64, labels.expired)),
             drift: drift.map(|drift| (drift.windows[0], drift.windows[1], drift.error.rises)),
             r2: state.score.recent_r2(),
+            accuracy: state.score.recent_accuracy(),
             version: self.version,
             overtaken: self.overtaken,
             checkpoint: lease::now().saturating_sub(self.committed.elapsed().as_millis() as u64),
