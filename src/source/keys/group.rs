@@ -134,7 +134,7 @@ impl From<Diagnostic> for Trouble {
         let said = |word: &&str| diagnostic.message().contains(&format!(": {word} "));
         let passing = match diagnostic.code() {
             Code::StoreUnreachable | Code::StoreTimeout | Code::StoreIo => true,
-            Code::StoreRefused => PASSING.iter().any(|word| said(word)),
+            Code::StoreRefused => PASSING.iter().any(|word| said(&word)),
             _ => false,
         };
         Self { diagnostic, passing }
