@@ -31,6 +31,7 @@ pub mod run;
 pub mod score;
 pub mod serve;
 pub mod signing;
+pub mod sklearn;
 pub mod source;
 pub mod spec;
 pub mod splitters;

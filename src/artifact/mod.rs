@@ -8,8 +8,8 @@ mod snapshot;
 pub mod tensors;
 mod write;
 
-pub use manifest::{Category, Labels, Manifest, Search, Structure};
-pub use read::{Artifact, read};
+pub use manifest::{Category, Labels, Manifest, NodeStructure, Search, Structure};
+pub use read::{Artifact, manifest, read};
 pub use snapshot::{Noted, Snapshot};
 pub use write::{write, write_learned};
 

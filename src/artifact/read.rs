@@ -24,6 +24,22 @@ pub struct Artifact {
 /// `Damaged` for whatever is not exactly as [`write`](super::write) makes it: another format, an
 /// unknown field or class, a tensor missing, left over or of another shape, parts that do not fit together.
 pub fn read(bytes: &[u8]) -> Result<Artifact> {
+    let mut manifest = manifest(bytes)?;
+    let tensors = super::tensors::tensors(bytes, "the artifact")?;
+    let loader = Loader::new(tensors, std::mem::take(&mut manifest.state));
+    let fitted = load(&manifest, &loader)?;
+    if let Some(name) = loader.leftovers().first() {
+        return Err(damaged(&format!("has a part `{name}` that nothing reads")));
+    }
+    fits(&manifest, &fitted)?;
+    Ok(Artifact { manifest, fitted })
+}
+
+/// What an artifact says of itself, the small parts of the learned state among it, which [`read`] takes out.
+///
+/// # Errors
+/// As [`read`], of the manifest.
+pub fn manifest(bytes: &[u8]) -> Result<Manifest> {
     let text = super::tensors::text(bytes, "the artifact")?;
     let form: serde_json::Value = serde_json::from_str(&text)
         .map_err(|error| damaged(&format!("has a manifest that is no JSON: {error}")))?;
@@ -36,7 +52,7 @@ pub fn read(bytes: &[u8]) -> Result<Artifact> {
             .error(message)
             .help("use the version of pipefit that wrote it, or a newer one"));
     }
-    let mut manifest: Manifest = serde_json::from_value(form)
+    let manifest: Manifest = serde_json::from_value(form)
         .map_err(|error| damaged(&format!("has a manifest of another form: {error}")))?;
     let newer = [
         ("search", manifest.search.is_some()),
@@ -46,17 +62,10 @@ pub fn read(bytes: &[u8]) -> Result<Artifact> {
     if let Some((part, _)) = newer.iter().find(|(_, there)| *there && manifest.format == FIRST_FORMAT) {
         return Err(damaged(&format!("has a manifest of another form: `{part}` is newer than its format")));
     }
-    if let Some(what) = manifest.disagreement() {
-        return Err(damaged(what));
+    match manifest.disagreement() {
+        Some(what) => Err(damaged(what)),
+        None => Ok(manifest),
     }
-    let tensors = super::tensors::tensors(bytes, "the artifact")?;
-    let loader = Loader::new(tensors, std::mem::take(&mut manifest.state));
-    let fitted = load(&manifest, &loader)?;
-    if let Some(name) = loader.leftovers().first() {
-        return Err(damaged(&format!("has a part `{name}` that nothing reads")));
-    }
-    fits(&manifest, &fitted)?;
-    Ok(Artifact { manifest, fitted })
 }
 
 /// Sends a table without rows through the pipeline: parts that are sound one by one and do not fit together are noticed

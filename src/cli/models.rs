@@ -13,7 +13,7 @@ use crate::diag::{Code, Diagnostic, Result};
 use crate::registry::{LATEST, MODEL_FILE, Model, Registry, Version};
 use crate::run::{Fitted, FittedGroup, FittedNode};
 use crate::source::write_file;
-use crate::{job, report, store};
+use crate::{job, report, sklearn, store};
 
 /// What `models` does.
 #[derive(Debug, Subcommand)]
@@ -38,11 +38,17 @@ pub enum Command {
         /// NAME, NAME@ALIAS or NAME:VERSION
         model: String,
         /// The folder
-        #[arg(value_name = "DIR", required_unless_present = "onnx", conflicts_with = "onnx")]
+        #[arg(value_name = "DIR", required_unless_present_any = ["onnx", "sklearn"], conflicts_with_all = ["onnx", "sklearn"])]
         folder: Option<PathBuf>,
         /// An ONNX graph of the whole pipeline
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", conflicts_with = "sklearn")]
         onnx: Option<PathBuf>,
+        /// A Python file, ending in .py, that rebuilds the pipeline in scikit-learn, and what it learned beside it
+        #[arg(long, value_name = "FILE")]
+        sklearn: Option<PathBuf>,
+        /// Write no version that this public key (PEM) has not signed
+        #[arg(long, value_name = "FILE")]
+        require_signature: Option<PathBuf>,
     },
     /// Read every file of every version again and check it
     Verify {
@@ -64,12 +70,16 @@ pub fn run(command: &Command, global: &Global, output: &Output) -> Done {
         Command::Rollback(arguments) => Ok(aliases::rollback(arguments, &registry, output)?),
         Command::Rm(arguments) => Ok(aliases::remove(arguments, &registry, output)?),
         Command::Sign(arguments) => Ok(signatures::sign(arguments, &registry, output)?),
-        Command::Export { model, folder: Some(folder), .. } => {
-            Ok(signatures::export(model, folder, &registry, output)?)
+        Command::Export { model, folder, onnx, sklearn, require_signature } => {
+            let registry = signatures::requiring(registry, require_signature.as_deref())?;
+            match (folder, onnx, sklearn) {
+                (Some(folder), ..) => Ok(signatures::export(model, folder, &registry, output)?),
+                (_, Some(file), _) => Ok(export(model, file, &registry, output)?),
+                (.., Some(file)) => Ok(export_sklearn(model, file, &registry, output)?),
+                // One of them is required by the declaration above.
+                _ => Err(Code::Bug.error("an export to nowhere").into()),
+            }
         }
-        Command::Export { model, onnx: Some(file), .. } => Ok(export(model, file, &registry, output)?),
-        // One of them is required by the declaration above.
-        Command::Export { .. } => Err(Code::Bug.error("an export to nowhere").into()),
         Command::Verify { model, public_key } => verify(model, public_key.as_deref(), &registry, output),
     }
 }
@@ -201,6 +211,37 @@ fn export(reference: &str, file: &Path, registry: &Registry, output: &Output) ->
         }));
     } else {
         output.answer(&format!("{}: {name} version {version}, {} bytes\n", file.display(), bytes.len()));
+    }
+    Ok(())
+}
+
+/// Writes the Python file, and the artifact under the same name beside it.
+fn export_sklearn(reference: &str, file: &Path, registry: &Registry, output: &Output) -> Result<()> {
+    let stem = file.file_stem().and_then(|stem| stem.to_str());
+    let is_python = file.extension().is_some_and(|extension| extension == "py");
+    let Some(stem) = stem.filter(|_| is_python) else {
+        let message = format!("`{}` does not end in `.py`", file.display());
+        return Err(Code::Usage
+            .error(message)
+            .help("name a Python file; what it reads is written beside it"));
+    };
+    let published = registry.resolve(reference)?;
+    let (name, version) = (&published.name, published.version.version);
+    let artifact = registry.file(&published, MODEL_FILE)?;
+    // As it is loaded elsewhere: an artifact that does not hold together is refused here already.
+    artifact::read(&artifact)?;
+    let script = sklearn::script(&artifact, stem, &format!("`{name}`, version {version},"))?;
+    let beside = file.with_extension("safetensors");
+    write_file(&beside, &artifact)?;
+    write_file(file, script.as_bytes())?;
+    if output.json {
+        output.object(&json!({
+            "schema": "pipefit.export/1", "status": "ok", "name": name, "version": version, "format": "sklearn",
+            "file": file.display().to_string(), "files": [file.display().to_string(), beside.display().to_string()],
+            "bytes": script.len() + artifact.len(),
+        }));
+    } else {
+        output.answer(&format!("{}, {}: {name} version {version}\n", file.display(), beside.display()));
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::bars::Bars;
 use super::output::{Output, exit_code, failure};
 use super::signals::Interrupt;
-use super::{Global, aliases, memory};
+use super::{Global, aliases, memory, signatures};
 use crate::diag::{Code, Diagnostic, Severity};
 use crate::graph::{self, Graph};
 use crate::job::{self, Finished, Latest};
@@ -33,6 +33,9 @@ pub struct Arguments {
     /// End with exit code 7 where the gate of `promote` does not promote the new version; it is published all the same
     #[arg(long)]
     gate: bool,
+    /// Compare with no champion that this public key (PEM) has not signed, and publish nothing then
+    #[arg(long, value_name = "FILE")]
+    require_signature: Option<PathBuf>,
     /// Do not use remembered steps
     #[arg(long)]
     no_cache: bool,
@@ -127,8 +130,10 @@ impl Runs<'_> {
             return Err(Code::Usage.error(message).help(help).into());
         }
         let overrides = self.arguments.overrides.clone();
+        let signer = self.arguments.require_signature.as_deref().map(signatures::public_key).transpose()?;
         let options = job::Options {
             overrides,
+            signer,
             locked: self.arguments.locked,
             by: aliases::user(),
             replay: self.arguments.replay.clone(),

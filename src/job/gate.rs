@@ -39,7 +39,7 @@ impl Gate<'_> {
     /// Decides about the version that the alias names now.
     ///
     /// # Errors
-    /// What the store has to say, `Damaged` for a champion that cannot be read, `Interrupted`. A champion whose pipeline cannot be run
+    /// What the store has to say, `Damaged` for a champion that cannot be read, `NotReproducible` for one that is not signed and has to be, `Interrupted`. A champion whose pipeline cannot be run
     /// today is no error: it is a requirement that is not met.
     pub fn decide(&self, registry: &Registry, name: &str) -> Result<Decision> {
         let number = registry.named(name, &self.promote.alias)?;
@@ -50,7 +50,12 @@ impl Gate<'_> {
     fn champion(&self, registry: &Registry, name: &str, number: u64) -> Result<Champion> {
         let published = registry.resolve(&format!("{name}:{number}"))?;
         let again = if self.promote.is_paired() { Some(self.again(registry, &published)?) } else { None };
-        Ok(Champion { version: number, recorded: recorded(&published.version), again })
+        let recorded = match self.options.signer {
+            // The registry's own record of them is not signed; the artifact, which has them as well, is.
+            Some(_) => artifact::read(&registry.file(&published, MODEL_FILE)?)?.manifest.scores,
+            None => recorded(&published.version),
+        };
+        Ok(Champion { version: number, recorded, again })
     }
 
     /// Cross-validates the champion's pipeline on today's table and the folds of this run, so that both are scored on rows that

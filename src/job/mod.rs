@@ -30,6 +30,7 @@ use crate::plan::{self, Bound, Plan};
 use crate::registry;
 use crate::report::{Given, Timing};
 use crate::run;
+use crate::signing::PublicKey;
 use crate::source::keys::{self, Keys};
 use crate::spec::Variant;
 use crate::store::Store;
@@ -49,6 +50,8 @@ pub struct Options {
     pub memory: Option<u64>,
     /// Whether to compare with the lock instead of writing it.
     pub locked: bool,
+    /// Who must have signed a champion that the gate compares with; anybody or nobody when `None`.
+    pub signer: Option<PublicKey>,
     /// Who runs it, for the history of an alias that the gate moves.
     pub by: Option<String>,
     /// The lock whose snapshot is learned from, instead of the data; no lock is written then.

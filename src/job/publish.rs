@@ -71,12 +71,16 @@ const PATIENCE: usize = 100;
 /// What the disk or the store have to say; the versions published before are untouched then.
 pub fn publish(job: &Job, store: &Arc<dyn Store>) -> Result<Finished> {
     let registry = Registry::new(Arc::clone(store));
+    let known = match &job.options.signer {
+        Some(key) => registry.clone().requiring(key.clone()),
+        None => registry.clone(),
+    };
     let name = &job.bound.graph.output.artifact;
     let learner = job.bound.graph.online.as_ref().map(|online| learner(job, online)).transpose()?;
     let version = registry.reserve(name)?;
     let mut warnings = Vec::new();
     for attempt in 0..PATIENCE {
-        let decision = gate_of(job).map(|gate| gate.decide(&registry, name)).transpose()?;
+        let decision = gate_of(job).map(|gate| gate.decide(&known, name)).transpose()?;
         let (decision, learner) = (decision.as_ref(), learner.as_deref());
         let attempted = Attempt { job, store, registry: &registry, version, decision, learner };
         let (published, exchanged) = attempted.publish()?;

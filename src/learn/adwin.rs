@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use super::saved::MOST;
+
 /// Buckets of one size that are kept; one more, and the two oldest become one of twice that size.
 const MOST_OF_A_SIZE: usize = 5;
 
@@ -67,6 +69,12 @@ impl Adwin {
             }
         }
         cut
+    }
+
+    /// Whether it is in bounds.
+    pub(super) fn is_sound(&self) -> bool {
+        let full = |row: &VecDeque<Bucket>| row.len() <= MOST_OF_A_SIZE;
+        self.seen <= MOST && self.rows.len() < 53 && self.rows.iter().all(full)
     }
 
     /// How many numbers are in the window.

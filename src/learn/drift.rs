@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::column::{Cells, Column};
 use super::distance::{Distance, kolmogorov_smirnov, stability_index};
 use super::error_drift::ErrorDrift;
+use super::saved::MOST;
 use crate::spec::DriftTerms;
 use crate::table::{Field, MISSING, Schema};
 
@@ -169,16 +170,21 @@ impl Drift {
     /// Whether it is of so many features and what it keeps is in bounds.
     pub(super) fn is_sound(&self, columns: &[Column]) -> bool {
         let sound = |(sample, column): (&Sample, &Column)| match (sample, column) {
-            (Sample::Numbers { kept, thinned, window, .. }, Column::Number(_)) => {
+            (Sample::Numbers { kept, missing, thinned, window, window_missing }, Column::Number(_)) => {
                 let ordered = !self.complete || kept.is_sorted();
-                *thinned < u64::BITS && ordered && kept.iter().chain(window).all(|value| value.is_finite())
+                let bounded =
+                    *thinned < u64::BITS && kept.len() <= MOST_KEPT && missing.max(window_missing) <= &MOST;
+                bounded && ordered && kept.iter().chain(window).all(|value| value.is_finite())
             }
             (Sample::Labels { counts, window }, Column::Category(category)) => {
-                counts.len().max(window.len()) <= category.labels.len() + 1
+                let known = counts.len().max(window.len()) <= category.labels.len() + 1;
+                known && counts.iter().chain(window).all(|count| *count <= MOST)
             }
             _ => false,
         };
-        self.columns.len() + 1 == columns.len() && self.columns.iter().zip(columns).all(sound)
+        let counts = [self.reference, self.rows, self.windows[0], self.windows[1]];
+        let bounded = counts.into_iter().all(|count| count <= MOST) && self.error.is_sound();
+        bounded && self.columns.len() + 1 == columns.len() && self.columns.iter().zip(columns).all(sound)
     }
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::adwin::Adwin;
 use super::drift::Alarm;
+use super::saved::MOST;
 
 /// The error of predictions made before their rows are learned, as a number from 0 to 1, and the window that it has had one mean in.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -49,6 +50,12 @@ impl ErrorDrift {
             }
         }
         alarm
+    }
+
+    /// Whether it is in bounds.
+    pub(super) fn is_sound(&self) -> bool {
+        let scaled = self.scale.is_none_or(|scale| scale > 0.0);
+        scaled && self.first.len() < FIRST && self.rises <= MOST && self.window.is_sound()
     }
 
     /// How many rows have had one mean error, and that error.

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::saved::MOST;
 use crate::artifact;
 use crate::contract::{Frame, Prediction};
 use crate::diag::{Code, Result};
@@ -192,6 +193,11 @@ impl<'a> Guard<'a> {
 }
 
 impl Compared {
+    /// Whether it counts no more rows than can be.
+    pub(super) fn is_sound(&self) -> bool {
+        self.blocks.iter().all(|block| block.rows <= MOST)
+    }
+
     fn all(&self) -> Losses {
         self.blocks.iter().fold(Losses::default(), |all, block| Losses {
             rows: all.rows + block.rows,

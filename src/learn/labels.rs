@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use super::saved::MOST;
 use crate::source::keys::{Entry, EntryId, Row};
 use crate::spec::Labels;
 
@@ -131,6 +132,6 @@ impl Waiting {
     /// Whether rows are in order and keys are there once.
     pub(super) fn is_sound(&self) -> bool {
         let ordered = self.rows.iter().zip(self.rows.iter().skip(1)).all(|(one, next)| one.id < next.id);
-        ordered && self.index.len() == self.rows.len()
+        ordered && self.index.len() == self.rows.len() && self.expired <= MOST
     }
 }

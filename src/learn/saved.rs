@@ -21,6 +21,9 @@ use crate::table::{Digest, Schema};
 /// The format of a state. A change of its fields takes another number.
 pub const FORMAT: &str = "pipefit.learner/1";
 
+/// No count of rows or entries is greater: many such can be added.
+pub(super) const MOST: u64 = 1 << 53;
+
 /// What a state is called in messages.
 const WHAT: &str = "the learner's state";
 
@@ -51,6 +54,13 @@ pub struct Place {
     /// How the guarded alias' version does on the rows of the stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<Compared>,
+}
+
+impl Place {
+    fn is_sound(&self) -> bool {
+        let counts = [self.read, self.refused, self.passed.unwrap_or(0)];
+        counts.into_iter().all(|count| count <= MOST) && self.guard.as_ref().is_none_or(Compared::is_sound)
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -138,6 +148,9 @@ impl Saved {
         let manifest: Manifest = serde_json::from_value(form).map_err(|error| damaged(&error.to_string()))?;
         let loader = Loader::new(tensors::tensors(bytes, WHAT)?, manifest.state);
         let state = state(&loader, manifest.schema)?;
+        if !manifest.place.is_sound() {
+            return Err(damaged("counts more entries than can be"));
+        }
         match loader.leftovers().first() {
             Some(name) => Err(damaged(&format!("has a part `{name}` that nothing reads"))),
             None => Ok(Self { state, place: manifest.place }),
@@ -158,6 +171,9 @@ fn state(loader: &Loader, schema: Schema) -> Result<State> {
     let Rest { columns, clock, learned_at, score, rows, window, drift, labels } = rest;
     if columns.len() != schema.fields().len() + 1 {
         return Err(damaged("has other columns than its schema"));
+    }
+    if rows.iter().any(|rows| *rows > MOST) {
+        return Err(damaged("counts more rows than can be"));
     }
     let factor = |(i, rows): (usize, &u64)| {
         let root = loader.matrix(&format!("factor.{i}"))?;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::saved;
 use crate::linalg::Matrix;
 
 /// Progressive evaluation: every row is predicted by what was learned of those before it.
@@ -62,6 +63,13 @@ impl Score {
         if self.recent.len() > WINDOW {
             self.recent.pop_front();
         }
+    }
+
+    /// Whether it counts no more rows than can be.
+    pub(super) fn is_sound(&self) -> bool {
+        let rows = self.recent.iter().chain([&self.all]).map(|sums| sums.rows);
+        let classes = self.classes.iter().flat_map(|classes| classes.recent.iter().chain([&classes.all]));
+        rows.chain(classes.map(|hits| hits.rows)).chain([self.unpredicted]).all(|rows| rows <= saved::MOST)
     }
 
     /// Takes in a block of classes: codes of what was true and what was predicted, and rows x classes probabilities. A class that was

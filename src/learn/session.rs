@@ -175,6 +175,7 @@ impl<'a> Session<'a> {
             (Duration::from_millis(self.online.max_wait), Duration::from_millis(self.online.publish));
         let keep = Duration::from_millis(self.online.lease / 3);
         let mut kept = Instant::now();
+        self.measure();
         loop {
             let stop = self.options.watch.stopped();
             let done = self.options.once && until.is_none_or(|until| self.last() >= Some(until));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::column::{Category, Cells, Column, Number};
 use super::drift::Drift;
 use super::labels::Waiting;
+use super::saved::MOST;
 use super::score::Score;
 use super::updated::Updated;
 use crate::contract::Task;
@@ -451,9 +452,11 @@ impl State {
                 (Column::Number(number), _) => {
                     sound &= take(number.at) && number.missing.is_none_or(&mut take);
                     sound &= number.recent.len() == buckets;
+                    sound &= number.counts.iter().all(|count| *count <= MOST);
                 }
                 (Column::Category(category), Cells::Codes(codes)) => {
                     let labels = category.labels.len();
+                    sound &= category.counts.iter().chain([&category.absent]).all(|count| *count <= MOST);
                     sound &= category.at.len() == labels && category.counts.len() == labels;
                     sound &=
                         codes.iter().all(|code| *code == crate::table::MISSING || (*code as usize) < labels);
@@ -462,6 +465,7 @@ impl State {
                 _ => sound = false,
             }
         }
+        sound &= self.score.is_sound();
         sound &= self.labels.as_ref().is_none_or(Waiting::is_sound);
         sound &= self.drift.as_ref().is_none_or(|drift| drift.is_sound(&self.columns));
         (!sound || !taken.into_iter().all(|taken| taken)).then_some("has parts that do not match")

@@ -1,6 +1,7 @@
 //! Moves of aliases and removals, each one swap of the model's record.
 
 use super::model::{How, LATEST, Model, Note, Version};
+use super::signature::signature_of;
 use super::{PATIENCE, Pick, RUNS, Reference, Registry, plain, record_of};
 use crate::diag::{Code, Diagnostic, Result};
 use crate::store::{Collected, Commit};
@@ -118,10 +119,12 @@ impl Registry {
         self.store.collect(RUNS, SPARED)
     }
 
-    /// Removes the files of versions that are gone, less those that others share.
+    /// Removes the files of versions that are gone, less those that others share, and their signatures. How many files.
     pub(super) fn discard(&self, name: &str, taken: &[Version]) -> Result<usize> {
         let digests: BTreeSet<Digest> =
             taken.iter().flat_map(|version| version.blobs.values()).map(|blob| blob.sha256).collect();
+        let signatures = taken.iter().map(|version| signature_of(name, version.version));
+        self.store.erase(&signatures.collect::<Result<Vec<_>>>()?)?;
         self.store.discard(&record_of(name)?, &digests.into_iter().collect::<Vec<_>>(), RUNS)
     }
 

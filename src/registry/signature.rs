@@ -72,5 +72,10 @@ fn files(version: &Version) -> Files {
 }
 
 fn record_of(published: &Published) -> Result<String> {
-    Ok(format!("{}:{}", plain(SIGNATURES, &published.name)?, published.version.version))
+    signature_of(&published.name, published.version.version)
+}
+
+/// The record of the signature of a version.
+pub(super) fn signature_of(name: &str, version: u64) -> Result<String> {
+    Ok(format!("{}:{version}", plain(SIGNATURES, name)?))
 }

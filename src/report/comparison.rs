@@ -55,7 +55,7 @@ impl Comparison {
         };
         let parts = vec![
             part("data", "/data/sha256", &["/data/rows", "/data/columns", "/data/sha256"]),
-            part("folds", "/cv/sha256", &["/cv/splitter", "/cv/n_splits", "/cv/sha256"]),
+            part("folds", "/plan/folds_sha256", &["/cv/splitter", "/cv/n_splits", "/plan/folds_sha256"]),
             part("tool", "/tool", &["/tool/version", "/tool/processor"]),
             part(
                 "artifact",
@@ -182,13 +182,18 @@ impl Part {
     /// What a run says of it: without digests, unless these alone differ.
     fn told(&self, run: usize) -> String {
         let plain = |run: usize| -> Vec<String> {
-            let values =
-                self.values[run].as_object().into_iter().flatten().filter(|(key, _)| *key != "sha256");
+            let values = self.values[run]
+                .as_object()
+                .into_iter()
+                .flatten()
+                .filter(|(key, _)| !key.ends_with("sha256"));
             values.map(|(key, value)| format!("{key} {}", shown(Some(value)))).collect()
         };
         let mut told = plain(run);
         if plain(0) == plain(1) {
-            let digest = self.values[run]["sha256"].as_str().unwrap_or_default();
+            let digest =
+                self.values[run].as_object().into_iter().flatten().find(|(key, _)| key.ends_with("sha256"));
+            let digest = digest.and_then(|(_, digest)| digest.as_str()).unwrap_or_default();
             told.push(digest.chars().take(12).collect());
         }
         told.retain(|word| !word.is_empty());

@@ -96,7 +96,6 @@ fn cv(report: &Report) -> Value {
         "splitter": splitter.name(),
         "n_splits": outcome.folds.len(),
         "folds": folds,
-        "sha256": report.folds,
         "scores": scores,
     })
 }
@@ -111,6 +110,7 @@ fn plan(report: &Report) -> Value {
         "reason": plan.reason,
         "candidates": candidates(plan, report.bound.graph),
         "splitter": report.bound.graph.splitter_reason,
+        "folds_sha256": report.folds,
         "model_rows": report.outcome.rows_reason,
         "clean": cleaning(report.dropped, report.table.rows()),
         "passes": plan.passes,

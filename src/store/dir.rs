@@ -100,6 +100,20 @@ impl Store for DirStore {
         Ok(true)
     }
 
+    fn erase(&self, names: &[String]) -> Result<usize> {
+        let paths = names.iter().map(|name| self.record(name)).collect::<Result<Vec<_>>>()?;
+        if !paths.iter().any(|path| path.is_file()) {
+            return Ok(0);
+        }
+        let _lock = self.root.lock()?;
+        let mut gone = 0;
+        for path in &paths {
+            gone += usize::from(remove_file(path)?);
+        }
+        flush_folder(&self.root.folder("records"))?;
+        Ok(gone)
+    }
+
     fn next(&self, counter: &str, floor: u64) -> Result<u64> {
         let file = file_name(counter)?;
         let _lock = self.root.lock()?;

@@ -94,6 +94,11 @@ impl Store for MemoryStore {
         Ok(true)
     }
 
+    fn erase(&self, names: &[String]) -> Result<usize> {
+        let mut shelves = self.memory.lock();
+        Ok(names.iter().filter(|name| shelves.records.remove(*name).is_some()).count())
+    }
+
     fn next(&self, counter: &str, floor: u64) -> Result<u64> {
         let mut shelves = self.memory.lock();
         let given = shelves.counters.entry(counter.to_owned()).or_default();

@@ -84,6 +84,9 @@ pub trait Store: Send + Sync {
         self.commit(&Commit { record: name, expected, new, blobs: &[], with: &[] })
     }
 
+    /// Removes records, whatever they hold, and tells how many there were.
+    fn erase(&self, names: &[String]) -> Result<usize>;
+
     /// A number above `floor` that this counter has not given before.
     ///
     /// A counter need not survive a power failure: pass the highest number that was published as `floor`, and no

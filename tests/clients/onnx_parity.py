@@ -21,95 +21,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
-ROOT = Path(__file__).resolve().parents[2]
-DATA = ROOT / "examples" / "data"
-
-# Name, target, whether a regression, the numbers and the categories.
-TABLES = {
-    "diabetes": ("target", True, None, []),
-    "penguins": ("species", False, None, ["island", "sex"]),
-    "iris": (None, False, None, []),
-    "wine": (None, False, None, []),
-    "breast_cancer": (None, False, None, []),
-}
-
-NUMBERS = {
-    "as they are": "[]",
-    "standard": "[StandardScaler]",
-    "no mean": "[{StandardScaler: {with_mean: false}}]",
-    "min max": "[{MinMaxScaler: {feature_range: [-1, 2]}}]",
-    "clipped": "[{MinMaxScaler: {clip: true}}]",
-    "max abs": "[MaxAbsScaler]",
-    "max abs clipped": "[{MaxAbsScaler: {clip: true}}]",
-    "robust": "[RobustScaler]",
-    "pca": "[StandardScaler, {PCA: {n_components: 2, whiten: true}}]",
-    "products": "[StandardScaler, {PolynomialFeatures: {degree: 3}}]",
-    "interactions": "[{PolynomialFeatures: {interaction_only: true, include_bias: false}}, StandardScaler]",
-    "variance": "[{VarianceThreshold: {threshold: 0.001}}, StandardScaler]",
-    "encoded": "[{OneHotEncoder: {handle_unknown: ignore}}]",
-    "ordinal": "[{OrdinalEncoder: {handle_unknown: use_encoded_value, unknown_value: -5}}]",
-}
-WORDS = {
-    "one hot": "[{OneHotEncoder: {handle_unknown: ignore}}]",
-    "strict": "[OneHotEncoder]",
-    "first dropped": "[{OneHotEncoder: {handle_unknown: ignore, drop: first}}]",
-    "filled": "[{SimpleImputer: {strategy: most_frequent, add_indicator: true}}, {OneHotEncoder: {handle_unknown: ignore}}]",
-    "constant": "[{SimpleImputer: {strategy: constant, fill_value: none}}, {OrdinalEncoder: {handle_unknown: use_encoded_value, unknown_value: -1}}]",
-    "ordinal": "[{OrdinalEncoder: {handle_unknown: use_encoded_value, unknown_value: -1, encoded_missing_value: -2}}]",
-}
-REGRESSIONS = ["LinearRegression", "{Ridge: {alpha: 0.3}}", "RidgeCV", "{Lasso: {alpha: 0.1}}", "{ElasticNet: {alpha: 0.1}}", "{LassoCV: {cv: 3}}", "{ElasticNetCV: {cv: 3, l1_ratio: [0.3, 0.9]}}", "DummyRegressor"]
-CLASSIFIERS = ["LogisticRegression", "{LogisticRegression: {class_weight: balanced, C: 0.1}}", "DummyClassifier"]
-
-
-def pipelines():
-    """Every pipeline as (table, YAML)."""
-    for table, (target, regression, _, words) in TABLES.items():
-        with open(DATA / f"{table}.csv", newline="") as file:
-            header = next(csv.reader(file))
-        target = target or header[-1]
-        models = REGRESSIONS if regression else CLASSIFIERS
-        for i, (name, steps) in enumerate(NUMBERS.items()):
-            if len(header) > 12:
-                steps = steps.replace("degree: 3", "degree: 2")
-            if name == "encoded" and table != "penguins":
-                continue  # Every row would have columns of its own.
-            for fill in ["{SimpleImputer: {strategy: median}}", "{SimpleImputer: {add_indicator: true}}"]:
-                chain = f"[{fill}, {steps[1:]}" if steps != "[]" else f"[{fill}]"
-                groups = f"  num: {{columns: {{type: number}}, steps: {chain}}}\n"
-                kinds = list(WORDS.items()) if words else [(None, None)]
-                word, encoder = kinds[i % len(kinds)]
-                if word:
-                    groups += f"  cat: {{columns: {{type: category}}, steps: {encoder}}}\n"
-                select = ["", f"select: {{SelectKBest: {{k: 2, score_func: {'f_regression' if regression else 'f_classif'}}}}}\n"][i % 2]
-                model = models[(i + ("add" in fill)) % len(models)]
-                text = f"target: {target}\npreprocess:\n{groups}{select}model: {model}\ncv: null\n"
-                yield table, target, words, f"{table}: {name}, {word}, {model}", text
-
-
-def rows_of(table, target, words):
-    """The table's rows; then some with holes, and some with unknown categories."""
-    with open(DATA / f"{table}.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    features = [name for name in rows[0] if name != target]
-    picked = [dict(row) for row in rows[:: max(1, len(rows) // 60)]]
-    for i, row in enumerate(rows[:20]):
-        row = dict(row)
-        row[features[i % len(features)]] = ""
-        picked.append(row)
-    for word in words:
-        row = dict(rows[3])
-        row[word] = "neverseen"
-        picked.append(row)
-    return features, [[row[name] for name in features] for row in picked]
-
-
-def text_of(features, rows):
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(features)
-    writer.writerows(rows)
-    return out.getvalue()
-
+from pipelines import DATA, ROOT, pipelines, rows_of, said_of
 
 def main():
     parser = argparse.ArgumentParser()
@@ -146,15 +58,7 @@ def main():
                     feed[feature] = np.array(values, dtype=float if number[feature] else object).reshape(-1, 1)
             answers = session.run(None, feed)
             proba = ["--proba"] if len(answers) > 1 else []
-            whole = pipefit("predict", f"p{k}", "--input", "-", *proba, given=text_of(features, rows))
-            if whole.returncode == 0:
-                said = list(csv.DictReader(io.StringIO(whole.stdout)))
-            else:
-                said = []
-                # One refused row refuses all.
-                for row in rows:
-                    one = pipefit("predict", f"p{k}", "--input", "-", *proba, given=text_of(features, [row]))
-                    said.append(next(csv.DictReader(io.StringIO(one.stdout))) if one.returncode == 0 else None)
+            said = said_of(pipefit, f"p{k}", proba, features, rows)
             cases += 1
             columns = [] if len(answers) == 1 else [name for name in next(row for row in said if row) if name.startswith("proba_")]
             kind_of_label = answers[0].dtype == object

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use self::mutation::Dice;
-use self::targets::{artifact, csv, http_body, json, pipeline, resp, typed};
+use self::targets::{artifact, csv, http_body, json, learner, pipeline, resp, typed};
 use self::tokens::{BINARY, HTTP, RESP, TABLE, YAML};
 
 /// How many inputs: a few seconds a target in the profile `ci`.
@@ -22,6 +22,7 @@ const PIPELINES: u64 = 20_000;
 const CSVS: u64 = 20_000;
 const JSONS: u64 = 20_000;
 const ARTIFACTS: u64 = 20_000;
+const LEARNERS: u64 = 5_000;
 const ANSWERS: u64 = 100_000;
 const BODIES: u64 = 20_000;
 const TYPED: u64 = 8_000;
@@ -97,6 +98,14 @@ fn artifacts() {
     let seeds = samples(&["corpus/artifact", "formats/artifact-1", "formats/artifact-2"], &["safetensors"]);
     let (accepted, refused) =
         explore("artifact", artifact, &seeds, ARTIFACTS, |dice, input, _| mutation::artifact(dice, &input));
+    assert!(accepted * 50 > refused && refused > accepted, "{accepted} accepted, {refused} refused");
+}
+
+#[test]
+fn learners() {
+    let seeds = samples(&["corpus/learner", "formats"], &["safetensors"]);
+    let (accepted, refused) =
+        explore("learner", learner, &seeds, LEARNERS, |dice, input, _| mutation::artifact(dice, &input));
     assert!(accepted * 50 > refused && refused > accepted, "{accepted} accepted, {refused} refused");
 }
 

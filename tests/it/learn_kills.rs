@@ -9,7 +9,7 @@ use rand_mt::Mt64;
 use serde_json::Value;
 
 use crate::aliases::{moments, watched};
-use crate::command::{Place, need, tell};
+use crate::command::{PIPEFIT, Place, need, tell};
 use crate::learn::{FILE, append, csv, digest, id, once, opened, place, undisturbed};
 use crate::proxy::cutting;
 use crate::server::Server;
@@ -222,6 +222,48 @@ fn killed_at_some_calls_of_a_learner_and_what_it_needs() {
 #[ignore = "minutes: every call, of which the test above takes a seventh"]
 fn killed_at_any_call_of_a_learner_and_what_it_needs() {
     assert!(sweep(1) >= 500);
+}
+
+/// Every `step`th call fails instead: with an error, and without a panic; and the next learner ends where an undisturbed one does.
+fn failed(step: usize) -> usize {
+    need("strace");
+    const LEARN: [&str; 3] = ["learn", FILE, "--once"];
+    let empty = Place::new();
+    let keys = place(&empty);
+    entries(&*keys, 0, 500);
+    let expected = once(&copy_of(&empty));
+    let goes_on = goes_on(&expected);
+    let errors = ["ENOSPC", "EIO", "EACCES"];
+    let (mut refused, mut tried) = (0, 0);
+    let moments = moments(&copy_of(&empty), &LEARN);
+    // A `close` that strace fails closes nothing, which no system does: a lock would stay.
+    let moments = moments.iter().filter(|moment| !moment.starts_with("inject=close:"));
+    for (i, moment) in moments.step_by(step).enumerate() {
+        let (call, when) = moment.split_once(":signal=KILL").unwrap();
+        let option = format!("{call}:error={}{when}", errors[i % errors.len()]);
+        let here = copy_of(&empty);
+        let strace = ["-f", "-qq", "-o", "calls", "-e", &option, PIPEFIT];
+        let output = here.through("strace", &[&strace[..], &LEARN].concat()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code().is_some() && !said.contains("panicked"), "{option}: {said}");
+        // What could not be told since a write failed, and a program that the loader could not load, say nothing.
+        refused += usize::from(!output.status.success());
+        tried += 1;
+        goes_on(&here, &option);
+    }
+    tell(&format!("learn: {tried} calls failed, {refused} of them ended it"));
+    tried
+}
+
+#[test]
+fn calls_that_fail_end_a_learner_and_lose_nothing() {
+    assert!(failed(5) >= 20);
+}
+
+#[test]
+#[ignore = "minutes: every call, of which the test above takes a fifth"]
+fn any_call_that_fails_ends_a_learner_and_loses_nothing() {
+    assert!(failed(1) >= 100);
 }
 
 /// Cut after so many bytes, each way: what was committed is the old or the new state, and the next learner goes on.

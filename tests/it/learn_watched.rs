@@ -347,3 +347,23 @@ fn once_publishes_what_a_killed_learner_has_left_and_nothing_twice() {
         assert_eq!(once(here)["artifact"], json!({"name": "demo", "version": 2, "new": true}));
     });
 }
+
+#[test]
+fn what_is_asked_for_wrongly_is_told() {
+    let here = Place::new();
+    for (more, words) in [
+        (", drift: {window: 5}", &["`online.drift.window`"][..]),
+        (", drift: {p_value: 2}", &["`online.drift.p_value`", "a number from 0 to 1"]),
+        (", drift: {on_drift: stop}", &["`online.drift.on_drift`", "fail"]),
+        (", drift: {windows: 500}", &["`windows`", "did you mean `window`?"]),
+        (", guard: {alias: latest}", &["`latest` names the highest version"]),
+        (", guard: {rows: 1}", &["`online.guard.rows`"]),
+        (", guard: {}, evaluate: none", &["`online.guard` compares predictions"]),
+        (", labels: {key: id, wait: 5}", &["`online.labels.wait`", "a length of time"]),
+    ] {
+        place(&here, more);
+        here.run(&["check", FILE]).fails(3, words);
+    }
+    place(&here, ", drift: {}, guard: {}, labels: {key: id}");
+    here.run(&["check", FILE]).ok();
+}

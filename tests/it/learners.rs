@@ -9,7 +9,7 @@ use pipefit::run::Fitted;
 use pipefit::table::{Column, Field, Kind, Schema, Table};
 use rand_mt::Mt64;
 
-use crate::command::{repository, tell};
+use crate::command::{Place as Folder, repository, tell};
 use crate::direct::{self, Columns};
 
 const SETTINGS: Settings = Settings { batch: 40, half_life: None, window: None, evaluate: true, drift: None };
@@ -233,7 +233,45 @@ fn damaged_states_are_refused_or_harmless() {
 }
 
 #[test]
-#[ignore = "writes the sample anew, for a new format"]
-fn write_the_sample() {
+#[ignore = "writes the samples anew, for a new format"]
+fn write_the_samples() {
     std::fs::write(repository("tests/formats/learner-1.safetensors"), sample(&graph(LINES))).unwrap();
+}
+
+/// A state with everything that a file may ask for, from the command itself: what fuzzing starts from.
+#[test]
+#[ignore = "writes the samples of tests/corpus/learner anew"]
+fn write_the_corpus() {
+    for (name, more) in [
+        ("window", "batch: 8, window: 64"),
+        ("labels", "batch: 8, labels: {key: order}"),
+        ("drift", "batch: 8, drift: {window: 20, reference: 40}"),
+        ("guard", "batch: 8, guard: {rows: 20}, half_life: 50"),
+    ] {
+        let here = Folder::new();
+        here.write(
+            "l.yaml",
+            format!(
+                "version: 1\nname: l\nsource: {{key: k}}\ntarget: y\nonline: {{stream: s, {more}}}\n{LINES}\n"
+            ),
+        );
+        let labels = name == "labels";
+        let csv: String = (0..90)
+            .map(|i| {
+                let order = if labels { format!("o{i},") } else { String::new() };
+                let label = if labels && i % 5 == 4 { String::new() } else { noise(i, 3).to_string() };
+                let hole = if i % 9 == 3 { String::new() } else { noise(i, 0).to_string() };
+                format!("{order}{hole},{},{label}\n", ["free", "pro", ""][i % 3])
+            })
+            .collect();
+        let head = if labels { "order,a,plan,y" } else { "a,plan,y" };
+        here.write("rows.csv", format!("{head}\n{csv}"));
+        here.run(&["data", "put", "s", "rows.csv", "--as", "stream"]).ok();
+        for _ in 0..2 {
+            here.run(&["learn", "l.yaml", "--once"]).ok();
+        }
+        let store = pipefit::store::connect(here.store(), here.root()).unwrap().store();
+        let bytes = store.read("learner:l").unwrap().unwrap();
+        std::fs::write(repository(&format!("tests/corpus/learner/{name}.safetensors")), bytes).unwrap();
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::aliases::small;
 use crate::command::{Place, on_both, repository};
+use pipefit::store::connect;
 use serde_json::json;
 
 /// Puts the keys of the tests, and another pair's public half, into the place.
@@ -44,6 +45,66 @@ fn only_what_was_signed_is_used() {
         place.run(&["models", "verify", "m:1", "--public-key", "pub.pem"]).ok();
         let serve = place.run(&["serve", "m", "--bind", "127.0.0.1:0", "--require-signature", "pub.pem"]);
         serve.fails(7, &["`m:2` is not signed"]);
+    });
+}
+
+/// Exports write nothing, and a gate compares with nothing, that is not signed.
+#[test]
+fn a_champion_and_an_export_have_to_be_signed_too() {
+    let place = Place::new();
+    small(&place);
+    keys(&place);
+    place.run(&["run", "m.yaml"]).ok();
+    place.run(&["models", "promote", "m:1", "--alias", "champion"]).ok();
+    let export = |to: &[&str]| {
+        let rest = ["--require-signature", "pub.pem"];
+        place.run(&[&["models", "export", "m:1"], to, &rest].concat())
+    };
+    for to in [&["dir"][..], &["--onnx", "m.onnx"], &["--sklearn", "m.py"]] {
+        export(to).fails(7, &["`m:1` is not signed"]);
+    }
+    assert!(["dir", "m.onnx", "m.py", "m.safetensors"].iter().all(|file| !place.path(file).exists()));
+    for paired in ["", ", paired: true"] {
+        let gate = format!("promote={{require: [{{min_absolute_change: 0.0{paired}}}]}}");
+        let run = || place.run(&["run", "m.yaml", "-S", &gate, "--require-signature", "pub.pem"]);
+        run().fails(7, &["`m:1` is not signed"]);
+        assert_eq!(place.versions("m").last(), Some(&1), "nothing is published");
+    }
+    place.run(&["models", "sign", "m:1", "--key", "key.pem"]).ok();
+    export(&["--sklearn", "m.py"]).ok();
+    // What the registry says of a champion's scores anybody may have written; what it says here is beyond all reach.
+    let record = place.read("store/records/model%3Am");
+    let score = record.split("\"scores\":{\"r2\":").nth(1).unwrap().split('}').next().unwrap();
+    place.write("store/records/model%3Am", record.replace(&format!("\"r2\":{score}"), "\"r2\":99.5"));
+    let gate = "promote={require: [{min_absolute_change: 0.0}]}";
+    let trusting = place.run(&["run", "m.yaml", "-S", gate, "--json"]).json();
+    assert_eq!(trusting["promotion"]["promoted"], false, "{trusting}");
+    let ran = place.run(&["run", "m.yaml", "-S", gate, "--require-signature", "pub.pem", "--json"]).json();
+    assert_eq!(ran["promotion"]["promoted"], true, "{ran}");
+}
+
+/// A signature goes with its version, whether that is removed by hand or by `keep`, and no other one does.
+#[test]
+fn a_removed_version_leaves_no_signature() {
+    on_both(|place| {
+        small(place);
+        keys(place);
+        for version in 1..=3 {
+            place.run(&["run", "m.yaml"]).ok();
+            place.run(&["models", "sign", &format!("m:{version}"), "--key", "key.pem"]).ok();
+        }
+        let signed = || {
+            let store = connect(place.store(), place.root()).unwrap().store();
+            store.list("signature:").unwrap()
+        };
+        assert_eq!(signed(), ["signature:m:1", "signature:m:2", "signature:m:3"]);
+        place.run(&["models", "rm", "m:1"]).ok();
+        assert_eq!(signed(), ["signature:m:2", "signature:m:3"]);
+        place.run(&["run", "m.yaml", "-S", "output.keep=1"]).ok();
+        assert_eq!(signed(), ["signature:m:3"]);
+        place.run(&["models", "verify", "m:3", "--public-key", "pub.pem"]).ok();
+        place.run(&["models", "rm", "m", "--all"]).ok();
+        assert!(signed().is_empty());
     });
 }
 

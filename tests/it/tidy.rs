@@ -30,6 +30,7 @@ const ROOMS: &[&[&str]] = &[
     &["run"],
     &["gate"],
     &["artifact"],
+    &["sklearn"],
     &["report"],
     &["store"],
     &["source"],
@@ -70,7 +71,7 @@ const MAX_LINES_OF_A_FUNCTION: usize = 70;
 /// is a decision: raise the bound in the commit that brings it, and say there what it is for.
 const MAX_LOCKED_CRATES: usize = 290;
 const MAX_LINKED_CRATES: usize = 221;
-const MAX_BINARY_BYTES: u64 = 49_500_000;
+const MAX_BINARY_BYTES: u64 = 52_000_000;
 
 /// Fails with all places, if there are any.
 #[track_caller]

@@ -7,7 +7,8 @@ use std::sync::{Arc, LazyLock};
 
 use pipefit::artifact::{self, Artifact};
 use pipefit::diag::{Code, Diagnostic, Source, render, to_json};
-use pipefit::graph::{self, Drawing};
+use pipefit::graph::{self, Drawing, Graph};
+use pipefit::learn::{Cell, Learner, Saved, Settings};
 use pipefit::predict::{Options, predict};
 use pipefit::serve::{self, Call, Loaded, Models, Served};
 use pipefit::source::formats::{Format, ReadOptions, describe, detect, read, unpack, write, written};
@@ -285,6 +286,46 @@ pub fn predicts(artifact: &Artifact) {
             }
         }
     }
+}
+
+/// Bytes as a learner's state: refused as damage, or it is written as what is read again, and goes on learning whatever comes.
+pub fn learner(bytes: &[u8]) -> bool {
+    static GRAPH: LazyLock<Graph> = LazyLock::new(|| {
+        let text = "version: 1\nname: l\nsource: {key: k}\ntarget: y\nonline: {stream: s, batch: 16}\npreprocess:\n  \
+                    num: {columns: {type: number}, steps: [SimpleImputer, StandardScaler]}\n  \
+                    cat: {columns: {type: category}, steps: [OneHotEncoder]}\nmodel: Ridge\n";
+        let parsed = spec::parse(Source::new("f.yaml", text), Path::new("p"), &[], &|_| None);
+        graph::checked(parsed).0.swap_remove(0)
+    });
+    let saved = match Saved::parse(bytes) {
+        Ok(saved) => saved,
+        Err(error) => {
+            assert!(error.code() == Code::Damaged && !error.message().is_empty(), "{error}");
+            return false;
+        }
+    };
+    let written = Saved::bytes_of(&saved.state, &saved.place).expect("a state that was read");
+    let again = Saved::parse(&written).expect("a state that was written");
+    assert_eq!(Saved::bytes_of(&again.state, &again.place).as_ref(), Ok(&written));
+    let window = saved.state.window();
+    let settings = Settings { window, ..Settings::of(GRAPH.online.as_ref().expect("a file with `online`")) };
+    let kinds: Vec<Kind> = saved.state.schema.fields().iter().map(|field| field.kind).collect();
+    // Columns of other types than the pipeline's groups take, say.
+    let Ok(mut learner) = Learner::new(&GRAPH, settings, saved.state) else { return true };
+    for row in 0..40 {
+        let number = [0.0, 1.0, -2.5, f64::NAN][row % 4];
+        let label = [None, Some("new"), Some("other")][row % 3];
+        let cell =
+            |kind: &Kind| if *kind == Kind::Category { Cell::Label(label) } else { Cell::Number(number) };
+        let mut cells: Vec<Cell> = kinds.iter().map(cell).collect();
+        cells.push(Cell::Number(row as f64));
+        for outcome in [learner.push(&cells, row as u64), learner.fitted().map(drop)] {
+            if let Err(error) = outcome {
+                assert_ne!(error.code(), Code::Bug, "{error}");
+            }
+        }
+    }
+    true
 }
 
 /// What the rows hold.
