@@ -3,7 +3,7 @@
 use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand_mt::Mt64;
 use redis::{Value, cmd};
@@ -46,6 +46,22 @@ impl Crew<'_> {
         self.busy += usize::from(held.is_ok_and(|held| !held.is_empty()));
     }
 
+    /// A worker that has entries in hand, if one is seen in time.
+    fn at_work(&self, server: &Server) -> Option<usize> {
+        let mut connection = server.raw();
+        let until = Instant::now() + Duration::from_millis(200);
+        while Instant::now() < until {
+            // How many, the first, the last, and the consumers with how many each has.
+            let held: (u64, Value, Value, Option<Vec<(String, u64)>>) =
+                cmd("XPENDING").arg("events").arg("pipefit").query(&mut connection).ok()?;
+            let busy = |(name, _): &(String, u64)| self.workers.iter().position(|(known, _)| known == name);
+            if let Some(worker) = held.3.iter().flatten().find_map(busy) {
+                return Some(worker);
+            }
+        }
+        None
+    }
+
     /// Starts those again that found no server. A worker that has begun puts up with that.
     fn revive(&mut self) {
         for at in 0..self.workers.len() {
@@ -81,11 +97,19 @@ fn killed_workers_and_a_crashed_server_write_every_entry_once() {
         // Those that were started last are at work.
         std::thread::sleep(Duration::from_millis(between(50, 250)));
         let upto = ROWS * (kill + 1) / kills;
-        append(&*keys, there..upto);
+        let (wait, any) = (Duration::from_millis(between(1, 40)), between(0, 4) as usize);
+        // Half of them while entries come in, as soon as one has some; the others at any moment.
+        let victim = std::thread::scope(|scope| {
+            scope.spawn(|| append(&*keys, there..upto));
+            let seen = if kill % 2 == 0 { crew.at_work(&server) } else { None };
+            if seen.is_none() {
+                std::thread::sleep(wait);
+            }
+            let victim = seen.unwrap_or(any);
+            crew.kill(victim, &server);
+            victim
+        });
         there = upto;
-        std::thread::sleep(Duration::from_millis(between(1, 40)));
-        let victim = between(0, 4) as usize;
-        crew.kill(victim, &server);
         // Some come back under their name, some as another, and their entries are taken over.
         let name = format!("{}{kill}", WORKERS[victim]);
         let name = if between(0, 2) == 0 { WORKERS[victim] } else { &name };
