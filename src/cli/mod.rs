@@ -7,6 +7,7 @@ mod check;
 mod data;
 mod explain;
 mod facts;
+mod init;
 mod learn;
 mod learned;
 mod list;
@@ -19,6 +20,7 @@ mod predict;
 mod predicted;
 mod run;
 mod runs;
+mod schema;
 mod score;
 mod serve;
 mod signals;
@@ -28,7 +30,7 @@ mod stream;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::diag::{Code, Diagnostic, Result};
 use output::Output;
@@ -86,6 +88,16 @@ enum Command {
     List(list::Arguments),
     /// Explain a component or an error code
     Explain(explain::Arguments),
+    /// Look at a table and write a first pipeline file for it
+    Init(init::Arguments),
+    /// The pipeline file as a JSON Schema, for editors
+    Schema,
+    /// Completions of this command for a shell
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
 }
 
 /// Runs the command that the process was called with, and gives its exit code.
@@ -131,6 +143,17 @@ fn called(start: Instant) -> u8 {
         Command::Runs(command) => ended(runs::run(&command, global, &output)),
         Command::List(arguments) => ended(list::run(&arguments, &output)),
         Command::Explain(arguments) => ended(explain::run(&arguments, &output)),
+        Command::Init(arguments) => ended(init::run(&arguments, global, &output)),
+        Command::Schema => {
+            schema::run(&output);
+            0
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "pipefit", &mut script);
+            output.bytes(&script);
+            0
+        }
     };
     match output.lost() {
         Some(problem) if code == 0 => output.fail(&[problem]),

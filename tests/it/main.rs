@@ -34,6 +34,7 @@ mod fleet;
 mod folds;
 mod formats;
 mod fuzz;
+mod guides;
 mod http;
 mod inner_folds;
 mod invalid;

@@ -17,7 +17,7 @@ use crate::source;
 use crate::source::formats::Format;
 use crate::source::keys::{self, Keys};
 
-pub use get::read_any;
+pub use get::{parsed, read_any};
 
 /// The formats that tables are written in.
 pub const WRITTEN: [&str; 7] = ["csv", "tsv", "json", "jsonl", "parquet", "arrow", "npy"];
