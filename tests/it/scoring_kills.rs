@@ -20,6 +20,9 @@ const KILLS: usize = 40;
 const ROWS: usize = 20_000;
 const WORKERS: [&str; 4] = ["ann", "bob", "eve", "joe"];
 
+/// How many entries are pending, the first, the last, and the consumers with how many each has.
+type Summary = (u64, Value, Value, Option<Vec<(String, u64)>>);
+
 /// Workers of which some are killed.
 struct Crew<'a> {
     here: &'a Place,
@@ -51,9 +54,7 @@ impl Crew<'_> {
         let mut connection = server.raw();
         let until = Instant::now() + Duration::from_millis(200);
         while Instant::now() < until {
-            // How many, the first, the last, and the consumers with how many each has.
-            let held: (u64, Value, Value, Option<Vec<(String, u64)>>) =
-                cmd("XPENDING").arg("events").arg("pipefit").query(&mut connection).ok()?;
+            let held: Summary = cmd("XPENDING").arg("events").arg("pipefit").query(&mut connection).ok()?;
             let busy = |(name, _): &(String, u64)| self.workers.iter().position(|(known, _)| known == name);
             if let Some(worker) = held.3.iter().flatten().find_map(busy) {
                 return Some(worker);
