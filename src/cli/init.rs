@@ -11,7 +11,7 @@ use super::{Done, Global, schema};
 use crate::diag::{Code, Result, suggest};
 use crate::source::formats::{self, Described, ReadOptions};
 use crate::source::{Place, keys, read_file, write_file};
-use crate::table::{Kind, Table};
+use crate::table::{Column, Kind, Table, parse_datetime};
 
 /// Names that a target often has, the likeliest first.
 const TARGETS: [&str; 6] = ["target", "y", "label", "class", "outcome", "price"];
@@ -42,8 +42,11 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, global: &Global, output: &Output) -> Done {
     let place = Place::to_read(&arguments.table);
     let table = table(&place, global)?;
-    let columns = formats::describe(&table);
+    let mut columns = formats::describe(&table);
     let target = target(arguments, &columns)?;
+    let dates: Vec<usize> =
+        (0..columns.len()).filter(|i| *i != target && holds_dates(&table.columns()[*i])).collect();
+    dates.iter().for_each(|i| columns[*i].kind = Kind::Datetime);
     let name = name(&arguments.table);
     let file = arguments.output.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.yaml")));
     if file.exists() {
@@ -51,7 +54,7 @@ pub fn run(arguments: &Arguments, global: &Global, output: &Output) -> Done {
         return Err(Code::Usage.error(message).help("write another file with `--output FILE`").into());
     }
     let folder = file.parent().unwrap_or(Path::new("")).to_owned();
-    let text = written(&name, &source(&place, &folder), &columns, target, table.rows());
+    let text = written(&name, &source(&place, &folder), &columns, (target, &dates), table.rows());
     write_file(&file, text.as_bytes())?;
     let beside = folder.join(SCHEMA);
     if !beside.exists() {
@@ -158,7 +161,22 @@ fn names_rows(column: &Described, rows: usize) -> bool {
     own && (called || column.kind.is_coded()) || called && column.kind.is_coded()
 }
 
-fn written(name: &str, source: &str, columns: &[Described], target: usize, rows: usize) -> String {
+/// Whether all words of a column are datetimes: in CSV and JSON they are words until a schema says so.
+fn holds_dates(column: &Column) -> bool {
+    let Column::Codes { levels, .. } = column else { return false };
+    !levels.is_empty()
+        && !levels.numeric()
+        && levels.labels().iter().all(|label| parse_datetime(label).is_some())
+}
+
+/// The file. `target` and `dates` are places of columns; the types of the latter have to be said.
+fn written(
+    name: &str,
+    source: &str,
+    columns: &[Described],
+    (target, dates): (usize, &[usize]),
+    rows: usize,
+) -> String {
     let classes = is_class(&columns[target], rows);
     let is_id = |i: &usize| *i != target && names_rows(&columns[*i], rows);
     let ids: Vec<usize> = (0..columns.len()).filter(is_id).collect();
@@ -170,6 +188,11 @@ fn written(name: &str, source: &str, columns: &[Described], target: usize, rows:
     };
     let mut text = format!("# yaml-language-server: $schema={SCHEMA}\nversion: 1\nname: {name}\n");
     text += &line(&format!("source: {source}"), &format!("{rows} rows, {} columns", columns.len()));
+    if !dates.is_empty() {
+        let types: Vec<String> =
+            dates.iter().map(|i| format!("{}: datetime", quoted(&columns[*i].name))).collect();
+        text += &line(&format!("schema: {{{}}}", types.join(", ")), "");
+    }
     let found = &columns[target];
     text += &line(&format!("target: {}", quoted(&found.name)), &short(&found.values()));
     if !ids.is_empty() {

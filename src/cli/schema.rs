@@ -44,17 +44,7 @@ pub fn schema() -> Value {
                 ("rows", section("how many rows there are", &[("min", text("at least")), ("max", text("at most"))])),
                 ("columns", map("what must hold of columns, by name")),
             ]),
-            "preprocess": of("steps over all features, column groups, or `auto`", json!({"anyOf": [
-                any_of(&["auto"]),
-                {"$ref": "#/$defs/steps"},
-                {"type": "object", "additionalProperties": {"anyOf": [any_of(&["drop", "passthrough"]), {
-                    "type": "object",
-                    "properties": {
-                        "columns": text("names, or `{type: number, except: [id]}`"),
-                        "steps": {"$ref": "#/$defs/steps"},
-                    },
-                }]}},
-            ]})),
+            "preprocess": preprocess(),
             "select": of("selectors behind the steps", json!({"$ref": "#/$defs/steps"})),
             "model": of("the model", json!({"$ref": "#/$defs/model"})),
             "cv": of("a number of folds, a splitter, or null for none", json!({"anyOf": [
@@ -64,13 +54,7 @@ pub fn schema() -> Value {
                 {"$ref": "#/$defs/metric"}, {"type": "array", "items": {"$ref": "#/$defs/metric"}},
             ]})),
             "search": of("how candidates are searched", json!({"$ref": "#/$defs/search"})),
-            "output": section("what is left behind", &[
-                ("artifact", text("the model's name in the registry")),
-                ("dir", text("the folder of the copy on disk; `artifacts` by default")),
-                ("report", of("formats of the report", json!({"type": ["array", "string"]}))),
-                ("onnx", text("whether an ONNX graph stands beside the model")),
-                ("keep", text("how many versions without an alias stay")),
-            ]),
+            "output": output(),
             "promote": section("what a new version must show to take an alias", &[
                 ("alias", text("`champion` by default")),
                 ("require", text("a list of `{metric, threshold, min_absolute_change, min_relative_change, paired, max_p_value}`")),
@@ -93,6 +77,36 @@ pub fn schema() -> Value {
             ]},
         },
     })
+}
+
+fn preprocess() -> Value {
+    of(
+        "steps over all features, column groups, or `auto`",
+        json!({"anyOf": [
+            any_of(&["auto"]),
+            {"$ref": "#/$defs/steps"},
+            {"type": "object", "additionalProperties": {"anyOf": [any_of(&["drop", "passthrough"]), {
+                "type": "object",
+                "properties": {
+                    "columns": text("names, or `{type: number, except: [id]}`"),
+                    "steps": {"$ref": "#/$defs/steps"},
+                },
+            }]}},
+        ]}),
+    )
+}
+
+fn output() -> Value {
+    section(
+        "what is left behind",
+        &[
+            ("artifact", text("the model's name in the registry")),
+            ("dir", text("the folder of the copy on disk; `artifacts` by default")),
+            ("report", of("formats of the report", json!({"type": ["array", "string"]}))),
+            ("onnx", text("whether an ONNX graph stands beside the model")),
+            ("keep", text("how many versions without an alias stay")),
+        ],
+    )
 }
 
 fn source() -> Value {
