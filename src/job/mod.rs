@@ -125,11 +125,8 @@ fn learned<'g>(
     opened: &Opened,
     pool: &ThreadPool,
 ) -> Result<Learned<'g>> {
-    let reading = Instant::now();
-    let (loaded, replayed) = pool.install(|| read(graph, options, watch, opened))?;
-    let read_s = reading.elapsed().as_secs_f64();
-    let copy = pool.install(|| snapshot::pinned(graph, &loaded))?;
-    let mut prepared = pool.install(|| prepare(graph, loaded))?;
+    let Read { replayed, copy, mut prepared, read_s } =
+        pool.install(|| read(graph, options, watch, opened))?;
     let bound = pool.install(|| prepared.bind(graph))?;
     let plan = plan::plan_within(&bound, options.path, &limits(options))?;
     let run = || run::run(&bound, &plan, watch);
@@ -205,22 +202,48 @@ fn unwritten(lock: &Lock, file: &Path, variant: &Variant) -> Option<Diagnostic> 
     Some(Code::WarnStore.warning(format!("the lock was not written: {error}")))
 }
 
-/// Reads the data, or the snapshot of a lock, which comes with it.
-fn read(
-    graph: &Graph,
-    options: &Options,
-    watch: &dyn Watch,
-    opened: &Opened,
-) -> Result<(Loaded, Option<Lock>)> {
-    let Some(path) = &options.replay else {
-        let load = || data::load_within(graph, &*opened.keys, watch, in_memory(options));
-        let mut loaded = options.latest.or_read(graph, &opened.store.address(), load)?;
-        opened.cover(&mut loaded.warnings);
-        return Ok((loaded, None));
+/// The data that is learned from.
+struct Read {
+    /// The lock whose snapshot it is.
+    replayed: Option<Lock>,
+    /// The snapshot to keep, of a source that is pinned.
+    copy: Option<Vec<u8>>,
+    prepared: Prepared,
+    read_s: f64,
+}
+
+/// Reads the data, or the snapshot of a lock, and prepares it.
+fn read(graph: &Graph, options: &Options, watch: &dyn Watch, opened: &Opened) -> Result<Read> {
+    if options.replay.is_none() && !graph.source.pin {
+        let (prepared, read_s) = shared(graph, options, watch, opened)?;
+        return Ok(Read { replayed: None, copy: None, prepared, read_s });
+    }
+    let reading = Instant::now();
+    let (mut loaded, replayed) = match &options.replay {
+        Some(path) => {
+            let lock = Lock::read(path, &graph.variant)?;
+            let registry = registry::Registry::new(Arc::clone(&opened.store));
+            (snapshot::replayed(path, &lock, &registry, watch)?, Some(lock))
+        }
+        None => (data::load_within(graph, &*opened.keys, watch, in_memory(options))?, None),
     };
-    let lock = Lock::read(path, &graph.variant)?;
-    let registry = registry::Registry::new(Arc::clone(&opened.store));
-    Ok((snapshot::replayed(path, &lock, &registry, watch)?, Some(lock)))
+    let read_s = reading.elapsed().as_secs_f64();
+    opened.cover(&mut loaded.warnings);
+    let copy = snapshot::pinned(graph, &loaded)?;
+    Ok(Read { replayed, copy, prepared: prepare(graph, loaded)?, read_s })
+}
+
+/// The data as the pipeline before has left it, if it has the same; else read and prepared, and how many seconds reading took.
+fn shared(graph: &Graph, options: &Options, watch: &dyn Watch, opened: &Opened) -> Result<(Prepared, f64)> {
+    let mut read_s = 0.0;
+    let mut prepared = options.latest.or_prepare(graph, &opened.store.address(), || {
+        let reading = Instant::now();
+        let loaded = data::load_within(graph, &*opened.keys, watch, in_memory(options))?;
+        read_s = reading.elapsed().as_secs_f64();
+        prepare(graph, loaded)
+    })?;
+    opened.cover(&mut prepared.loaded.warnings);
+    Ok((prepared, read_s))
 }
 
 /// Reads the data of a checked pipeline and decides how it would be run.
@@ -236,8 +259,7 @@ pub fn plan<T>(
     let opened = Opened::new(options, graph)?;
     let planned = || {
         let pool = pool(options)?;
-        let loaded = pool.install(|| data::load_within(graph, &*opened.keys, watch, in_memory(options)))?;
-        let prepared = pool.install(|| prepare(graph, loaded))?;
+        let (prepared, _) = pool.install(|| shared(graph, options, watch, &opened))?;
         let bound = pool.install(|| prepared.bind(graph))?;
         let plan = plan::plan_within(&bound, options.path, &limits(options))?;
         Ok(tell(&bound, &plan, &prepared))

@@ -10,7 +10,8 @@ use crate::report::{Dropped, Extent};
 use crate::source::formats::Suspect;
 use crate::table::{Column, Data, label_of, number_of};
 
-/// Data that can be bound, and what has become of it since it was read.
+/// Data that can be bound, and what has become of it since it was read. A clone shares the table.
+#[derive(Clone)]
 pub struct Prepared {
     /// What was read, with the table that `clean` leaves; its fingerprint is that of the table as it was read.
     pub loaded: Loaded,

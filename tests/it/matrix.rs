@@ -191,9 +191,11 @@ fn pipelines_of_one_table_read_it_once() {
         "c.yaml",
         file.replace("\"row:*\"", "\"row:*\", columns: [a, b, y]").replace("name: alone", "name: c"),
     );
+    let cleaned = file.replace("model:", "clean:\n  - clip: {columns: [a], lower: 0}\nmodel:");
+    place.write("d.yaml", cleaned);
     let mut reads = |arguments: &[&str]| {
         redis::cmd("CONFIG").arg("RESETSTAT").exec(&mut connection).unwrap();
-        let runs = place.run(&[&["run", "--json"], arguments].concat()).json();
+        let runs = place.run(&[&["--json"], arguments].concat()).json();
         let info: String = redis::cmd("INFO").arg("commandstats").query(&mut connection).unwrap();
         let calls = |line: &str| line.split(['=', ',']).nth(1).and_then(|calls| calls.parse::<usize>().ok());
         let hashes = info
@@ -201,10 +203,17 @@ fn pipelines_of_one_table_read_it_once() {
             .filter(|line| line.starts_with("cmdstat_hgetall:") || line.starts_with("cmdstat_hmget:"));
         (runs, hashes.filter_map(calls).sum::<usize>())
     };
-    let (runs, calls) = reads(&["a.yaml", "b.yaml", "-S", "model.Ridge.alpha=2,3"]);
+    let (runs, calls) = reads(&["run", "a.yaml", "b.yaml", "-S", "model.Ridge.alpha=2,3"]);
     assert_eq!((self::runs(&runs).len(), calls), (4, 60));
     assert_eq!(runs[0]["data"], runs[3]["data"]);
     // Of other columns it is another table, and only one is kept.
-    let (_, calls) = reads(&["a.yaml", "c.yaml", "a.yaml"]);
+    let (_, calls) = reads(&["run", "a.yaml", "c.yaml", "a.yaml"]);
     assert_eq!(calls, 180);
+    // So is one that is cleaned otherwise; what is shared is what `clean` has left.
+    let (runs, calls) = reads(&["run", "a.yaml", "d.yaml", "d.yaml"]);
+    assert_eq!(calls, 120);
+    assert_eq!(runs[1]["cv"], runs[2]["cv"]);
+    // Plans share it as well.
+    let (plans, calls) = reads(&["plan", "d.yaml", "-S", "model.Ridge.alpha=2,3"]);
+    assert_eq!((plans.as_array().unwrap().len(), calls), (2, 60));
 }
