@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use super::output::Output;
 use super::signals::Interrupt;
 use super::{Done, Global, bars::Bars, memory, origins, run};
-use crate::diag::Result;
 use crate::graph::{Drawing, Graph};
 use crate::job::{self, Prepared};
 use crate::plan::{Bound, Plan, mib};
+use crate::spec::Variant;
 
 /// How many folds the text shows; they differ by a row at most.
 const FOLDS_SHOWN: usize = 3;
@@ -39,53 +39,48 @@ pub struct Arguments {
     memory: Option<u64>,
 }
 
-/// Tells how the file would be run. A drawing needs the file alone; the rest reads the data.
+/// Tells how the file would be run. A drawing and the origin of keys need the file alone; the rest reads the data.
 pub fn run(arguments: &Arguments, global: &Global, output: &Output) -> Done {
-    let graphs = run::all_checked(&arguments.file, &arguments.overrides, output)?;
+    let (file, overrides) = (&arguments.file, &arguments.overrides);
     let as_json = arguments.format == "json" || (output.json && arguments.format == "text");
     if arguments.origin {
-        origins::tell(&graphs, as_json, output);
+        return origins::tell(file, overrides, as_json, output);
+    }
+    let graphs = run::all_checked(file, overrides, output)?;
+    if let "dot" | "mermaid" = arguments.format.as_str() {
+        for drawing in graphs.iter().map(Drawing::of) {
+            output.answer(&if arguments.format == "dot" { drawing.dot() } else { drawing.mermaid() });
+        }
         return Ok(());
+    }
+    let bars = Bars::new(Interrupt::catch());
+    let options = run::options(global, arguments.path.as_deref(), arguments.memory);
+    let mut objects = Vec::new();
+    for graph in &graphs {
+        let tell = |bound: &Bound, plan: &Plan, prepared: &Prepared| {
+            if as_json {
+                Ok(run::with_variant(object(graph, bound, plan, prepared), &graph.variant))
+            } else {
+                Err(text(graph, bound, plan, prepared))
+            }
+        };
+        let told = job::plan(graph, &options, &bars, tell);
+        bars.clear();
+        match told? {
+            Ok(object) => objects.push(object),
+            Err(text) => output.answer(&text),
+        }
     }
     if as_json {
-        let objects = graphs.iter().map(|graph| {
-            told(graph, arguments, global, |bound, plan, prepared| {
-                run::with_variant(object(graph, bound, plan, prepared), graph)
-            })
-        });
-        answer_all(objects.collect::<Result<Vec<_>>>()?, &graphs, output);
-        return Ok(());
-    }
-    for graph in &graphs {
-        let answer = match arguments.format.as_str() {
-            "dot" => Drawing::of(graph).dot(),
-            "mermaid" => Drawing::of(graph).mermaid(),
-            _ => told(graph, arguments, global, |bound, plan, prepared| text(graph, bound, plan, prepared))?,
-        };
-        output.answer(&answer);
+        answer_all(objects, &graphs[0].variant, output);
     }
     Ok(())
 }
 
-/// An object a pipeline: alone where the file is one.
-pub fn answer_all(mut objects: Vec<Value>, graphs: &[Graph], output: &Output) {
-    let alone = graphs.iter().all(|graph| graph.variant.is_only());
-    let answer = if alone { objects.swap_remove(0) } else { objects.into() };
+/// An object a pipeline: alone where the file is one, as the variant of its first tells.
+pub fn answer_all(mut objects: Vec<Value>, variant: &Variant, output: &Output) {
+    let answer = if variant.is_only() { objects.swap_remove(0) } else { objects.into() };
     output.answer(&format!("{answer}\n"));
-}
-
-/// What there is to tell when the data was read.
-fn told<T>(
-    graph: &Graph,
-    arguments: &Arguments,
-    global: &Global,
-    tell: impl FnOnce(&Bound, &Plan, &Prepared) -> T,
-) -> Result<T> {
-    let bars = Bars::new(Interrupt::catch());
-    let options = run::options(global, arguments.path.as_deref(), arguments.memory);
-    let told = job::plan(graph, &options, &bars, tell);
-    bars.clear();
-    told
 }
 
 fn object(graph: &Graph, bound: &Bound, plan: &Plan, prepared: &Prepared) -> Value {

@@ -14,6 +14,7 @@ use super::{Global, aliases, memory, signatures};
 use crate::diag::{Code, Diagnostic, Severity};
 use crate::graph::{self, Graph};
 use crate::job::{self, Finished, Latest};
+use crate::spec::Variant;
 
 /// What `run` takes.
 #[derive(Debug, Args)]
@@ -79,7 +80,7 @@ pub fn run(arguments: &Arguments, global: &Global, output: &Output, start: Insta
                 }
                 Err(problems) => {
                     failed(&problems);
-                    objects.push(with_variant(failure(&problems), graph));
+                    objects.push(with_variant(failure(&problems), &graph.variant));
                 }
             }
             if interrupt.raised() {
@@ -100,9 +101,9 @@ pub fn run(arguments: &Arguments, global: &Global, output: &Output, start: Insta
 }
 
 /// What is told of one of a file's pipelines says which it is, where it has several.
-pub fn with_variant(mut object: Value, graph: &Graph) -> Value {
-    if !graph.variant.is_only() {
-        object["variant"] = graph.variant.json();
+pub fn with_variant(mut object: Value, variant: &Variant) -> Value {
+    if !variant.is_only() {
+        object["variant"] = variant.json();
     }
     object
 }
@@ -183,7 +184,8 @@ pub fn all_checked(
     told(graphs, problems, output)
 }
 
-fn told(
+/// What was checked, or what is wrong with it; warnings are told at once.
+pub fn told(
     graphs: Vec<Graph>,
     problems: Vec<Diagnostic>,
     output: &Output,

@@ -77,7 +77,6 @@ fn build(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Option<Graph> {
     Some(Graph {
         name: spec.name.value.clone(),
         variant: spec.variant.clone(),
-        settings: spec.settings(),
         seed: spec.seed,
         store: store(spec),
         source: source(spec, task, origin, text),

@@ -9,7 +9,7 @@ use crate::contract::erased::{AnyModel, AnySplitter, AnyStep};
 use crate::contract::{Metric, Value};
 use crate::diag::{Span, Veil};
 use crate::expect::Expect;
-use crate::spec::{Moment, Online, Setting, Variant};
+use crate::spec::{Moment, Online, Variant};
 use crate::table::{Kind, NaValues};
 
 /// A step with its place in the file.
@@ -264,8 +264,6 @@ pub struct Graph {
     pub name: String,
     /// Which of the file's pipelines it is.
     pub variant: Variant,
-    /// Every key with its value and its place.
-    pub settings: Vec<Setting>,
     /// The seed of everything whose own is unwritten.
     pub seed: u32,
     /// The store that the file names.

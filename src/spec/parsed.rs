@@ -89,8 +89,9 @@ impl Parsed {
         self.failed.extend(replaced.values);
         self.tell(replaced.problems);
         let mut reader = Reader { files: &self.files, problems: Vec::new(), meant: Vec::new(), lost: false };
-        let spec = reader.pipeline(&root).map(|spec| Spec { veil: replaced.veil, variant, ..spec });
+        let spec = reader.pipeline(&root);
         let problems = reader.problems;
+        let spec = spec.map(|spec| Spec { veil: replaced.veil, variant, tree: root, ..spec });
         self.specs.extend(spec);
         self.add(problems);
     }

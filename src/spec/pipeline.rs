@@ -6,7 +6,7 @@ use crate::clean::Operation;
 use crate::diag::{Code, Span, Veil};
 use crate::expect::Expect;
 use crate::table::Kind;
-use crate::yaml::{Entry, Node};
+use crate::yaml::{Entry, Node, Value};
 
 /// A pipeline file as it was written, with `-S` and all references applied. Where a part could not
 /// be read it has its default, and the problem was reported.
@@ -143,7 +143,7 @@ impl Reader<'_> {
             output,
             promote: self.promote(entries),
             online: self.online(entries),
-            tree: root.clone(),
+            tree: Node::new(span.clone(), Value::Null),
             variant: Variant::default(),
             veil: Veil::default(),
             lost: self.lost,
