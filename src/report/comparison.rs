@@ -8,13 +8,16 @@ use serde_json::{Value, json};
 use super::digits::significant;
 use crate::gate::{CONFIDENCE, HEURISTIC, Paired};
 
+/// What is said of a part that one of the runs has no word of.
+const UNTOLD: &str = "a run does not tell";
+
 /// How two runs differ.
 #[derive(Debug)]
 pub struct Comparison {
     /// Id, pipeline and what was published, of each.
     runs: [Value; 2],
-    /// Keys of the file whose values differ; `None` where there is none.
-    file: Vec<Changed>,
+    /// Keys of the file whose values differ; `None` where a run does not tell its file, as a learner's does not.
+    file: Option<Vec<Changed>>,
     /// Parts that are the same or not: the data, the folds, the tool, the artifact.
     parts: Vec<Part>,
     /// The scores of the metrics that either has.
@@ -73,7 +76,7 @@ impl Comparison {
         });
         Self {
             runs,
-            file: changed_keys(&a["resolved"], &b["resolved"]),
+            file: a.get("resolved").zip(b.get("resolved")).map(|(a, b)| changed_keys(a, b)),
             parts,
             scores: scores(a, b, same_rows),
         }
@@ -81,12 +84,14 @@ impl Comparison {
 
     /// Whether the runs came to the same model from the same data.
     pub fn is_same(&self) -> bool {
-        self.file.is_empty() && self.parts.iter().all(|part| part.same != Some(false))
+        self.file.as_ref().is_some_and(Vec::is_empty) && self.parts.iter().all(|part| part.same == Some(true))
     }
 
     /// The object `pipefit.diff/1`.
     pub fn json(&self) -> Value {
-        let file = self.file.iter().map(|(key, [a, b])| json!({"key": key, "a": a, "b": b}));
+        let keys = |keys: &Vec<Changed>| -> Value {
+            keys.iter().map(|(key, [a, b])| json!({"key": key, "a": a, "b": b})).collect()
+        };
         let score = |scores: &Scores| {
             let [a, b] = scores.means;
             let paired = scores.paired.as_ref().map(|paired| {
@@ -100,7 +105,7 @@ impl Comparison {
         };
         let mut object = json!({
             "schema": "pipefit.diff/1", "a": self.runs[0], "b": self.runs[1], "same": self.is_same(),
-            "file": file.collect::<Vec<_>>(),
+            "file": self.file.as_ref().map(keys),
         });
         for part in &self.parts {
             object[part.name] = json!({"same": part.same, "a": part.values[0], "b": part.values[1]});
@@ -116,9 +121,15 @@ impl Comparison {
         for (letter, run) in ["a", "b"].iter().zip(&self.runs) {
             let _ = writeln!(text, "{letter}  {}", title(run));
         }
-        let width = self.file.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
-        let _ = writeln!(text, "\nfile      {}", if self.file.is_empty() { "same" } else { "differs" });
-        for (key, [a, b]) in &self.file {
+        let verdict = match self.file.as_deref() {
+            None => UNTOLD,
+            Some([]) => "same",
+            Some(_) => "differs",
+        };
+        let _ = writeln!(text, "\nfile      {verdict}");
+        let keys = || self.file.iter().flatten();
+        let width = keys().map(|(key, _)| key.len()).max().unwrap_or(0);
+        for (key, [a, b]) in keys() {
             let _ = writeln!(text, "  {key:width$}  {} -> {}", shown(a.as_ref()), shown(b.as_ref()));
         }
         for part in &self.parts {
@@ -143,7 +154,7 @@ impl Comparison {
             let _ = writeln!(text, "| {name} | {a} | {b} |");
         };
         row(&mut text, "run", [0, 1].map(|i| cell(&title(&self.runs[i]))));
-        for (key, values) in &self.file {
+        for (key, values) in self.file.iter().flatten() {
             row(&mut text, &code(key), [0, 1].map(|i| code(&shown(values[i].as_ref()))));
         }
         for part in self.parts.iter().filter(|part| part.same != Some(true)) {
@@ -175,7 +186,7 @@ impl Part {
         match self.same {
             Some(true) => "same".to_owned(),
             Some(false) => format!("differs: {} -> {}", self.told(0), self.told(1)),
-            None => "a run does not tell".to_owned(),
+            None => UNTOLD.to_owned(),
         }
     }
 

@@ -173,6 +173,9 @@ fn learning_goes_on_from_a_run() {
         // The same rows in the same blocks, but those of the run were not predicted before.
         let score = &learned["learned"]["score"];
         assert!(score["rows"].as_u64() < whole["learned"]["score"]["rows"].as_u64());
+        // What a learner has published has no file of its own to compare.
+        let compared = here.run(&["runs", "diff", "demo:1", "demo@latest", "--json"]).json();
+        assert_eq!((&compared["file"], &compared["same"]), (&Value::Null, &false.into()));
         // A run afterwards begins anew, and what it has published is what would be published now.
         here.run(&["run", FILE]).ok();
         append(&*keys, 777..790);
