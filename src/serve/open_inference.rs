@@ -242,7 +242,8 @@ pub(super) fn response(request: &Request<'_>, model: &Loaded, answer: &Answer) -
     let binary = |parameters: &Map<String, Value>, name| parameters.get(name).and_then(Value::as_bool);
     let default = binary(&request.parameters, "binary_data_output").unwrap_or(false);
     let mut wanted: Vec<(&str, bool)> = all.iter().map(|name| (*name, default)).collect();
-    if let Some(asked) = &request.outputs {
+    // An empty list asks for nothing in particular, as with the protocol's other servers.
+    if let Some(asked) = request.outputs.as_ref().filter(|asked| !asked.is_empty()) {
         wanted.clear();
         for output in asked {
             let Some(name) = all.iter().find(|name| **name == output.name) else {

@@ -112,6 +112,9 @@ fn classes_and_probabilities_of_rows_with_gaps_are_those_of_predict() {
     let flat: Vec<&Value> =
         answer["probabilities"].as_array().unwrap().iter().flat_map(|row| row.as_array().unwrap()).collect();
     assert_eq!(bits(infer["outputs"][1]["data"].as_array().unwrap()), bits(flat));
+    // Who lists no output gets all.
+    let none_asked = json!({"inputs": inputs, "outputs": []}).to_string();
+    assert_eq!(serving.post("/v2/models/penguins/infer", &none_asked).ok()["outputs"], infer["outputs"]);
     let one = json!({"inputs": inputs, "outputs": [{"name": "proba"}]}).to_string();
     let one = serving.post("/v2/models/penguins/infer", &one).ok();
     assert_eq!((one["outputs"].as_array().unwrap().len(), &one["outputs"][0]["name"]), (1, &json!("proba")));
